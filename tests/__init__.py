@@ -1,0 +1,1 @@
+"""The tests of tlsrpt-mailer."""

@@ -1,0 +1,49 @@
+"""
+The errors of this program, by what the caller does next.
+
+The text of each says what a human does next. ``__main__`` maps the classes to
+exit codes (docs/reference/exit-codes.md).
+"""
+
+
+class TlsrptError(Exception):
+    """Any error that this program raises on purpose."""
+
+
+class BadReport(TlsrptError):
+    """The sender's bytes are at fault, so a retry would fail alike."""
+
+
+class TooLarge(BadReport):
+    """Something passes a limit; the bytes may be fine but are not read further."""
+
+    def __init__(self, what: str, limit: int) -> None:
+        super().__init__(f"{what} is larger than {limit} bytes")
+
+
+class Temporary(TlsrptError):
+    """Trouble of ours (disk, database, memory): the same call may work later. Exit code 75."""
+
+
+class ConfigError(TlsrptError):
+    """The configuration cannot be used. Exit code 78."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Unreachable(TlsrptError):
+    """A server cannot be reached or refuses us. Exit code 69."""
+
+
+class Refused(TlsrptError):
+    """A server refused one mail for good: another try of the same bytes would fail alike."""
+
+
+class NoSuch(TlsrptError):
+    """What was asked for does not exist or may not be read. Exit code 1."""
+
+
+class CannotWrite(TlsrptError):
+    """A file or folder cannot be written. Exit code 73."""

@@ -1,0 +1,1 @@
+"""What reports say of failures: windows, identity, state, severity. Pure."""

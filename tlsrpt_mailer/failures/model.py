@@ -1,0 +1,151 @@
+"""
+The words of the heart: windows, sightings, acts, and the verdict on a failure.
+
+Everything here is data; the functions beside it are pure. Times are seconds
+(`report.times.Time`), ranges are half-open.
+"""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from tlsrpt_mailer.report.times import Time
+
+State: TypeAlias = Literal[
+    "resolved", "closed", "stale", "muted", "acknowledged", "fixed?", "new", "regressed", "ongoing"
+]
+"""``closed`` is a stale failure 30 days later: ended, but unconfirmed."""
+Severity: TypeAlias = Literal["critical", "warning", "notice", "low"]
+Act: TypeAlias = Literal["ack", "fixed", "mute", "assign", "reopen"]
+
+SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "notice", "low")
+ENDED: frozenset[State] = frozenset({"resolved", "closed"})
+
+
+class Sessions(msgspec.Struct, frozen=True):
+    """The session counts of one policy type in one window (all its policies together)."""
+
+    policy_type: str
+    successful: int
+    failed: int
+    mode: str | None = None
+    """The MTA-STS mode that the report quotes."""
+
+
+class Sighting(msgspec.Struct, frozen=True):
+    """One kind of failure in one window, its rows added up, hosts normalised but nothing folded."""
+
+    policy_type: str
+    result_type: str
+    mx: str | None
+    sessions: int
+    reasons: tuple[str, ...] = ()
+    """Reason classes (report.dialects), sorted, without repeats; () where no text came."""
+
+
+class Window(msgspec.Struct, frozen=True):
+    """What one reporter's report says of one domain over one range of time."""
+
+    domain: str
+    reporter: str
+    start: Time
+    end: Time
+    report: int
+    """The store's number of the report; several windows may share it."""
+    received: Time
+    """When we took the mail."""
+    date: Time
+    """The mail's Date header; the receipt where there is none. First to decide between revisions."""
+    digest: bytes
+    sessions: tuple[Sessions, ...]
+    sightings: tuple[Sighting, ...] = ()
+
+
+class Identity(msgspec.Struct, frozen=True, order=True):
+    """What makes a failure the same failure."""
+
+    domain: str
+    policy_type: str
+    result_type: str
+    mx: str | None
+
+
+class Cause(msgspec.Struct, frozen=True, order=True):
+    """What failures of many domains have in common: exactly one of mx and domain is set."""
+
+    result_type: str
+    mx: str | None
+    domain: str | None
+
+
+class HumanAct(msgspec.Struct, frozen=True):
+    """What a person said of a failure."""
+
+    kind: Act
+    at: Time
+    who: str
+    until: Time | None = None
+    note: str | None = None
+    incident: int = 1
+
+
+class Witness(msgspec.Struct, frozen=True):
+    """One reporter that saw the failure in the present incident, and how far it is from acquitting."""
+
+    reporter: str
+    known: bool
+    has_say: bool
+    """Whether this reporter is a witness by FAILURES 3: known (or none is), short windows first."""
+    failing_windows: int
+    failed_sessions: int
+    sessions: int
+    last_failing_end: Time
+    clean_windows: int
+    """Clean windows after its last failing one."""
+    acquitted_at: Time | None
+    still_reports: bool
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """All that the judge says of one failure at one moment."""
+
+    identity: Identity
+    cause: Cause
+    state: State
+    severity: Severity
+    incident: int
+    """1 for the first; counts up with each regression."""
+    first_seen: Time
+    """Start of the incident's first failing window."""
+    clean_before: Time | None
+    """End of the last clean window before it: the failure began between this and first_failing_end."""
+    first_failing_end: Time
+    last_seen: Time
+    """End of the incident's newest failing window."""
+    last_start: Time
+    """The greatest start of a failing window of the incident."""
+    first_received: Time
+    last_received: Time
+    resolved_at: Time | None
+    stale_at: Time | None
+    closed_at: Time | None
+    failed_sessions: int
+    """Over the failing windows of the incident."""
+    sessions: int
+    peak_share: float
+    """The worst share of one reporter in one window."""
+    mode: str | None
+    reasons: tuple[str, ...]
+    witnesses: tuple[Witness, ...]
+    acknowledged_by: str | None = None
+    acknowledged_until: Time | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the failure goes on, as far as reports tell."""
+        return self.state not in ENDED
+
+    @property
+    def share(self) -> float:
+        """Failed sessions of the sessions in the incident's failing windows, 0 to 1."""
+        return min(1.0, self.failed_sessions / self.sessions) if self.sessions else 1.0

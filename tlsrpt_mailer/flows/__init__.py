@@ -1,0 +1,1 @@
+"""What happens, step by step, over ports; never an adapter."""

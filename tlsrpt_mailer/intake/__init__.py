@@ -1,0 +1,1 @@
+"""From the bytes of a mail to the reports in it: extract, inflate, classify. Pure."""

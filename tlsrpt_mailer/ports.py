@@ -1,0 +1,379 @@
+"""
+What the flows need of the world, as protocols and frozen structs.
+
+Sources are handed a `Deliver`; the store hands out a `Txn`; a channel sends
+frozen bytes. Adapters live above this module and are built in ``wiring``
+alone. Every name here is used by at least two packages.
+"""
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Literal, Protocol, TypeAlias
+
+import msgspec
+
+from tlsrpt_mailer.failures.model import HumanAct, Verdict, Window
+from tlsrpt_mailer.intake.model import FoundReport, MailFacts
+from tlsrpt_mailer.report.times import Span, Time
+
+Outcome: TypeAlias = Literal[
+    "stored", "superseded", "duplicate", "held", "quarantined", "ignored", "failed"
+]
+"""``failed`` is temporary trouble of ours: the source keeps the mail and offers it again."""
+
+
+class RawMail(msgspec.Struct, frozen=True):
+    """One mail (or bare report file) as a source took it."""
+
+    raw: bytes
+    source: str
+    """The source's name, such as ``imap:tlsrpt@imap.example.com``."""
+    taken_at: Time
+    """IMAP's INTERNALDATE, the moment of arrival, or a file's import."""
+    file_name: str | None = None
+    """Only for bare report files: content alone decides what it is."""
+    keep_ignored: bool = False
+    """True where the source cannot leave a mail that is no report (SMTP, LMTP, pipe):
+    its raw bytes then go to ``ignored`` (or are forwarded) before it is acknowledged."""
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What became of one mail. Final once returned: it is committed (or `failed`)."""
+
+    outcome: Outcome
+    reason: str | None = None
+    reports: tuple[Outcome, ...] = ()
+    """One outcome a report found, in order; empty for a mail without one."""
+
+
+Deliver: TypeAlias = Callable[[Sequence[RawMail]], list[Receipt]]
+"""Take mails into the store; one receipt a mail, in order, after the commit. Never raises
+for trouble with a mail or with the store: such mails get a `failed` receipt."""
+
+
+class Health(Protocol):
+    """Where a source says how it is doing; thread-safe; feeds status and the watchdog."""
+
+    def beat(self, within: Span = 60) -> None:
+        """The thread makes progress, and will say so again within *within* seconds."""
+
+    def fine(self, detail: str = "") -> None:
+        """The source works now (logged in, bound). *detail* is for `status`."""
+
+    def trouble(self, error: str, next_try: Span | None = None) -> None:
+        """The source does not work: what the other side said, and when it tries again."""
+
+    def warn(self, warning: str | None) -> None:
+        """Something to mend that stops nothing (None: it is mended), shown by `status`."""
+
+    def backlog(self, mails: int) -> None:
+        """How many mails wait in the present drain; 0 when it is done."""
+
+
+class Source(Protocol):
+    """Where mails come from. One thread each, made by the daemon."""
+
+    @property
+    def name(self) -> str:
+        """Stable and unique, such as ``lmtp:127.0.0.1:8825``."""
+
+    def open(self) -> None:
+        """Bind listeners; nothing that needs another server. Raises ConfigError or CannotWrite."""
+
+    def run(self, deliver: Deliver, health: Health, stop: threading.Event) -> None:
+        """Work until *stop* is set, whatever the other side does; return within 1.5 s of it."""
+
+    def drain(self, deliver: Deliver, health: Health) -> None:
+        """For `once`: take all there is now, then return. Raises Unreachable."""
+
+    def close(self) -> None:
+        """Shut sockets, at once, from any thread."""
+
+
+class Position(msgspec.Struct, frozen=True):
+    """How far an IMAP folder has been read."""
+
+    uidvalidity: int
+    uid: int
+    """Every UID up to this one needs nothing more."""
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """One IMAP message that is not over yet: waits for its deletion, or was left."""
+
+    uid: int
+    outcome: str
+    at: Time
+
+
+class Positions(Protocol):
+    """What an IMAP source remembers; each call is its own small transaction."""
+
+    def position(self, source: str, folder: str) -> Position | None:
+        """How far *folder* has been read, or None."""
+
+    def save_position(self, source: str, folder: str, position: Position) -> None:
+        """Remember; notes of another UIDVALIDITY are dropped."""
+
+    def note(self, source: str, folder: str, uidvalidity: int, noted: Sequence[Noted]) -> None:
+        """Remember these messages (an insert or replace by UID)."""
+
+    def noted(self, source: str, folder: str, uidvalidity: int) -> list[Noted]:
+        """All that were noted and not forgotten."""
+
+    def forget(self, source: str, folder: str, uidvalidity: int, uids: Collection[int]) -> None:
+        """These messages are gone."""
+
+
+# ---------------------------------------------------------------- store: ingest
+
+
+class NewReport(msgspec.Struct, frozen=True):
+    """One report about to be stored."""
+
+    found: FoundReport
+    reporter: str
+    revision_key: bytes
+    """Hash of reporter, report-id, range and set of policy domains (DESIGN 7)."""
+    status: Literal["counted", "superseded"]
+    supersedes: int | None
+    """The number of the older revision that this one takes the place of."""
+    windows: tuple[Window, ...]
+    """What it says of each domain; () when it drives nothing. `Window.report` is filled in by the store."""
+    sessions: int
+    """All sessions, for the choice between revisions."""
+    reason_classes: tuple[tuple[str | None, ...], ...]
+    """For each policy, for each failure detail: its reason class, None where no text came."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One mail about to be written into the ledger, with what is in it."""
+
+    mail: RawMail
+    sha256: bytes
+    facts: MailFacts
+    outcome: Outcome
+    reason: str | None
+    reports: tuple[NewReport, ...] = ()
+    """Those to be stored; duplicates are not here."""
+    found: int = 0
+    """How many reports the mail held, duplicates included."""
+    keep: Literal["quarantine", "ignored", "no"] = "no"
+    """Where the raw bytes go."""
+    forward_to: str | None = None
+    """Hand the raw mail on to this address by way of the outbox, in the same transaction."""
+
+
+class StoredRevision(msgspec.Struct, frozen=True):
+    """A counted report that a new one may be a revision of."""
+
+    report: int
+    date: Time
+    sessions: int
+    digest: bytes
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What the store already has of a batch."""
+
+    mails: dict[bytes, Receipt]
+    """By SHA-256 of the raw mail: those stored or quarantined before, with the receipt for a repeat."""
+    digests: frozenset[bytes]
+    """Canonical JSON among counted (or superseded) reports."""
+    revisions: dict[bytes, StoredRevision]
+    """By revision key."""
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What a recipient was last told of a failure."""
+
+    failure: int
+    recipient: str
+    incident: int
+    event: str
+    at: Time
+    resolved_at: Time | None = None
+    mails: int = 1
+    """How many mails so far: the n of the next Message-ID is one more."""
+    message_id: str | None = None
+    """Of the first mail of the thread, for References."""
+
+
+class History(msgspec.Struct, frozen=True):
+    """All that the judge needs of one domain."""
+
+    domain: str
+    windows: tuple[Window, ...]
+    acts: dict[int, tuple[HumanAct, ...]]
+    """By failure number."""
+    numbers: dict[tuple[str, str, str, str], int]
+    """(domain, policy type, result type, mx or "") to failure number, for those known before."""
+
+
+class Txn(Protocol):
+    """One write transaction (BEGIN IMMEDIATE); what is read in it may be written after."""
+
+    def known(self, mails: Collection[bytes], digests: Collection[bytes], keys: Collection[bytes]) -> Known:
+        """What is already there, of these hashes, digests and revision keys."""
+
+    def ignored_bytes(self) -> int:
+        """How much raw mail that is no report is kept."""
+
+    def put(self, entries: Sequence[Entry]) -> None:
+        """Write mails, reports, policies, details, windows and sightings; mark the superseded;
+        keep raw bytes; queue forwards; drop the `taking` and fault notes of these mails."""
+
+    def domains_to_judge(self, domains: Collection[str]) -> list[str]:
+        """Of these: the ones with a sighting or an open failure. Others need no judging."""
+
+    def open_domains(self) -> list[str]:
+        """All domains with a failure that has not ended, for the review by time alone."""
+
+    def histories(self, domains: Collection[str]) -> list[History]:
+        """Every counted window about these domains, in one go."""
+
+    def established(self, reporters: Collection[str]) -> frozenset[str]:
+        """Those with at least three counted windows over seven days with successes."""
+
+    def save_verdicts(self, verdicts: Iterable[Verdict], now: Time) -> None:
+        """Write each failure's state; give new failures and causes a number."""
+
+
+class Faults(Protocol):
+    """Notes that outlive a crash (DESIGN 3, rule 2); each call commits at once."""
+
+    def begin(self, mails: Sequence[bytes], now: Time) -> None:
+        """These mails (SHA-256) are about to be read."""
+
+    def suspects(self) -> dict[bytes, int]:
+        """Mails that were being read when the process died, with how often."""
+
+    def failed(self, mail: bytes, error: str) -> int:
+        """The core raised on these bytes once more; returns how often so far."""
+
+    def done(self, mails: Sequence[bytes]) -> None:
+        """These mails are over (a batch that was rolled back for trouble of ours)."""
+
+
+# --------------------------------------------------------- store: compose, deliver
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """One window of one reporter, as an alert shows it."""
+
+    reporter: str
+    organization: str | None
+    start: Time
+    end: Time
+    received: Time
+    sessions: int
+    failed: int
+    report: int
+    ips: tuple[tuple[str, int], ...] = ()
+    """(receiving IP, failed sessions), most first, at most 8."""
+    sending_ips: tuple[tuple[str, int], ...] = ()
+    reasons: tuple[tuple[str, str], ...] = ()
+    """(failure-reason-code as it came, its class), at most 4."""
+    mode: str | None = None
+    policy_string: tuple[str, ...] = ()
+    mx_host: tuple[str, ...] = ()
+
+
+class FailureRecord(msgspec.Struct, frozen=True):
+    """A failure as the store keeps it."""
+
+    id: int
+    cause: int
+    """The number of the cause: that of its first failure."""
+    verdict: Verdict
+
+
+class Letter(msgspec.Struct, frozen=True):
+    """One mail, frozen: its bytes never change again, however often it is tried."""
+
+    message_id: str
+    recipient: str
+    subject: str
+    event: str
+    """new, joined, regressed, resolved, summary, flood, test, forward."""
+    raw: bytes
+    told: tuple[Told, ...] = ()
+    """What this mail tells; written with it."""
+
+
+class ComposeTxn(Protocol):
+    """What composing reads and writes, in one transaction."""
+
+    def failures(self) -> list[FailureRecord]:
+        """All failures that are open, or that were told open to somebody and have ended since."""
+
+    def told(self) -> list[Told]:
+        """For those failures and every recipient: the last that was told."""
+
+    def evidence(self, failure: int, limit: int = 12) -> list[Evidence]:
+        """The newest windows about the failure's domain, failing and clean, of reporters that saw it
+        in the present incident; newest first."""
+
+    def composed_since(self, recipient: str, since: Time) -> tuple[int, bool]:
+        """How many alert mails were composed for *recipient* since then, and whether one of
+        them was a flood summary."""
+
+    def last_composed(self, cause: int, recipient: str) -> Time | None:
+        """When the last mail on this cause was composed for this recipient."""
+
+    def save_letters(self, letters: Sequence[Letter], now: Time) -> None:
+        """Freeze the mails and write their `told` rows."""
+
+
+class Store(Protocol):
+    """The database, as the flows see it."""
+
+    def write(self) -> AbstractContextManager[Txn]:
+        """BEGIN IMMEDIATE … COMMIT; rolled back on any exception.
+        Raises Temporary where the database is locked or the disk is full."""
+
+    def compose(self) -> AbstractContextManager[ComposeTxn]:
+        """The same, for composing."""
+
+    @property
+    def faults(self) -> Faults:
+        """Notes about mails that trouble the process."""
+
+
+class Outgoing(msgspec.Struct, frozen=True):
+    """One delivery that is due."""
+
+    id: int
+    letter: Letter
+    attempts: int
+    created: Time
+
+
+class Outbox(Protocol):
+    """The frozen mails that wait for delivery; each call is its own transaction."""
+
+    def due(self, now: Time, limit: int = 50) -> list[Outgoing]:
+        """Those whose next try has come, oldest first."""
+
+    def sent(self, id: int, now: Time, answer: str) -> None:
+        """The relay took it."""
+
+    def retry(self, id: int, now: Time, error: str, next_try: Time) -> None:
+        """It did not work; try again at *next_try*."""
+
+    def give_up(self, id: int, now: Time, error: str) -> None:
+        """It was refused for good, or the five days are over."""
+
+
+class Channel(Protocol):
+    """A way out for frozen mails."""
+
+    def send(self, letter: Letter) -> str:
+        """
+        Hand over one mail; returns what the other side answered.
+
+        Raises:
+            Temporary: It may work later.
+            Refused: It never will.
+        """

@@ -1,0 +1,1 @@
+"""The database: schema, transactions, queries. The only SQL of the program."""

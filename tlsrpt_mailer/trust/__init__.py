@@ -1,0 +1,1 @@
+"""Who wrote a report, and what that is worth. Pure."""
