@@ -3,14 +3,17 @@ Time as every layer of this program carries it.
 
 A `Time` is whole seconds since 1970-01-01T00:00:00Z, so it compares, sorts,
 hashes and stores without a thought about zones. People and JSON get ISO 8601
-with a Z. A `Span` is a length in whole seconds.
+with a Z. A `Span` is a length in whole seconds; the mark on it lets the
+configuration know that "5m" may stand for it.
 """
 
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
+
+import msgspec
 
 Time: TypeAlias = int
-Span: TypeAlias = int
+Span: TypeAlias = Annotated[int, msgspec.Meta(extra={"unit": "span"})]
 
 MINUTE: Span = 60
 HOUR: Span = 3_600
