@@ -241,7 +241,8 @@ def bounce(*, to: str = "tlsrpt@example.com", recipient: str = "gone@example.net
         "Subject: Undelivered Mail Returned to Sender\nAuto-Submitted: auto-replied\n"
         "MIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status;"
         ' boundary="=d"\n\n--=d\nContent-Type: text/plain\n\n'
-        "Your message could not be delivered\n\n--=d\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.net\n\n"
+        "Your message could not be delivered\n\n--=d\n"
+        "Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.net\n\n"
         f"Final-Recipient: rfc822; {recipient}\nAction: failed\nStatus: 5.1.1\n\n--=d--\n"
     ).encode()
 
