@@ -36,6 +36,10 @@ class RawMail(msgspec.Struct, frozen=True):
     keep_ignored: bool = False
     """True where the source cannot leave a mail that is no report (SMTP, LMTP, pipe):
     its raw bytes then go to ``ignored`` (or are forwarded) before it is acknowledged."""
+    forward_to: str | None = None
+    """Hand this mail on to this address, whatever it is (mail for the postmaster)."""
+    forward_ignored_to: str | None = None
+    """Hand it on to this address if it is no report, in place of keeping it."""
 
 
 class Receipt(msgspec.Struct, frozen=True):

@@ -1,0 +1,229 @@
+"""
+Take mails into the store: read outside the transaction, then one transaction a batch.
+
+What holds (docs/explanation/delivery-guarantees.md): a receipt is returned only
+after the commit; trouble of ours (disk, database, memory) is never a mail's
+fault; a mail that makes the core raise three times, or that kills the process
+three times, is quarantined, and the mails behind it go on.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Collection, Sequence
+from threading import Lock
+
+import msgspec
+import structlog
+
+from tlsrpt_mailer.errors import Temporary
+from tlsrpt_mailer.failures.windows import windows_of
+from tlsrpt_mailer.flows.deciding import ReadMail, decide
+from tlsrpt_mailer.flows.judging import Standing, judge_domains
+from tlsrpt_mailer.intake.model import FoundReport, MailContent
+from tlsrpt_mailer.ports import Entry, NewReport, RawMail, Receipt, Store, Txn
+from tlsrpt_mailer.report.dialects import REGENERATES, reason_class
+from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.trust.reporter import reporter_of, revision_key
+
+log = structlog.get_logger()
+
+TRIES = 3
+"""How often a mail may make us raise, or die, before it is put aside unread."""
+
+IGNORED_BYTES = 1024 * 1024 * 1024
+"""How much mail that is no report is kept for people to look at; past it, senders wait."""
+
+class Settings(msgspec.Struct, frozen=True):
+    """What ingesting needs to know beside the mails."""
+
+    read: Callable[[bytes, str | None], MailContent]
+    organisational: Callable[[str], str | None]
+    """A host name to its organisational domain (public suffix list), None where there is none."""
+    standing: Standing
+    ignored_bytes: int = IGNORED_BYTES
+
+
+class Ingest:
+    """The one way into the store; `deliver` is what sources are handed."""
+
+    def __init__(self, store: Store, settings: Settings, clock: Callable[[], Time]) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+        self._suspects: dict[bytes, int] | None = None
+        self._lock = Lock()
+
+    def deliver(self, mails: Sequence[RawMail]) -> list[Receipt]:
+        """Take these mails; one receipt a mail, in order. See `ports.Deliver`."""
+        hashes = [hashlib.sha256(mail.raw).digest() for mail in mails]
+        try:
+            with self._lock:
+                if self._suspects is None:
+                    self._suspects = self._store.faults.suspects()
+            return self._deliver(list(mails), hashes)
+        except (Temporary, OSError, MemoryError) as error:
+            return self._failed(mails, error)
+
+    def _deliver(self, mails: list[RawMail], hashes: list[bytes]) -> list[Receipt]:
+        """Split off the mails that were being read when the process died, then take the rest."""
+        suspects = self._suspects or {}
+        if not any(sha in suspects for sha in hashes):
+            return self._take(mails, hashes)
+        receipts: list[Receipt] = []
+        for mail, sha in zip(mails, hashes, strict=True):
+            receipts += self._take([mail], [sha], unread=suspects.get(sha, 0) >= TRIES)
+            suspects.pop(sha, None)
+        return receipts
+
+    def _take(
+        self, mails: list[RawMail], hashes: list[bytes], *, unread: bool = False
+    ) -> list[Receipt]:
+        self._store.faults.begin(hashes, self._clock())
+        try:
+            read = [
+                ReadMail(mail, sha, None, reason=f"reading it ended the program {TRIES} times")
+                if unread
+                else self._read(mail, sha)
+                for mail, sha in zip(mails, hashes, strict=True)
+            ]
+            receipts = self._commit([one for one in read if one is not None])
+        except (Temporary, OSError, MemoryError, sqlite3.Error) as error:
+            self._store.faults.done(hashes)
+            return self._failed(mails, error)
+        except Exception as error:  # noqa: BLE001 - the edge: one mail's bytes stop no other mail
+            return self._one_by_one(mails, hashes, error)
+        return self._in_order(mails, read, receipts)
+
+    def _one_by_one(
+        self, mails: list[RawMail], hashes: list[bytes], error: Exception
+    ) -> list[Receipt]:
+        """A batch failed for a reason that some mail in it must have: find out which."""
+        if len(mails) > 1:
+            receipts: list[Receipt] = []
+            for mail, sha in zip(mails, hashes, strict=True):
+                receipts += self._take([mail], [sha])
+            return receipts
+        return [self._blame(mails[0], hashes[0], error)]
+
+    def _blame(self, mail: RawMail, sha: bytes, error: Exception) -> Receipt:
+        """The core raised on this mail: count it, and quarantine it the third time."""
+        count = self._store.faults.failed(sha, f"{type(error).__name__}: {error}")
+        log.error("mail.troubles", source=mail.source, times=count, exc_info=error)
+        if count < TRIES:
+            return Receipt("failed", f"internal error, try {count} of {TRIES}")
+        reason = f"an internal error, {TRIES} times: {type(error).__name__}"
+        return self._commit([ReadMail(mail, sha, None, reason=reason)])[0]
+
+    def _read(self, mail: RawMail, sha: bytes) -> ReadMail | None:
+        """Everything that needs no database; None where the core raised for the first times."""
+        try:
+            content = self._settings.read(mail.raw, mail.file_name)
+            reports = tuple(self._prepare(found, content, mail) for found in content.reports)
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the edge: one mail's bytes stop no other mail
+            count = self._store.faults.failed(sha, f"{type(error).__name__}: {error}")
+            log.error("mail.troubles", source=mail.source, times=count, exc_info=error)
+            if count < TRIES:
+                return None
+            reason = f"an internal error, {TRIES} times: {type(error).__name__}"
+            return ReadMail(mail, sha, None, reason=reason)
+        return ReadMail(mail, sha, content, reports)
+
+    def _prepare(self, found: FoundReport, content: MailContent, mail: RawMail) -> NewReport:
+        """Everything about one report that can be said without looking at the others."""
+        report = found.report
+        reporter = reporter_of(
+            content.facts.submitter,
+            found.file_name,
+            report.contact_info,
+            report.organization_name,
+            self._settings.organisational,
+        )
+        return NewReport(
+            found=found,
+            reporter=reporter,
+            revision_key=revision_key(reporter, report, reporter in REGENERATES),
+            status="counted",
+            supersedes=None,
+            windows=tuple(
+                windows_of(
+                    report,
+                    reporter=reporter,
+                    received=mail.taken_at,
+                    date=mail.taken_at if content.facts.date is None else content.facts.date,
+                    digest=found.digest,
+                )
+            ),
+            sessions=sum(p.successful_sessions + p.failed_sessions for p in report.policies),
+            reason_classes=tuple(
+                tuple(reason_class(row.failure_reason_code) for row in policy.failure_details)
+                for policy in report.policies
+            ),
+        )
+
+    def _commit(self, read: list[ReadMail]) -> list[Receipt]:
+        """One transaction: what is known, what is new, what follows from it for the failures."""
+        if not read:
+            return []
+        now = self._clock()
+        with self._store.write() as txn:
+            known = txn.known(
+                [one.sha256 for one in read],
+                [new.found.digest for one in read for new in one.reports],
+                [new.revision_key for one in read for new in one.reports],
+            )
+            decided = decide(read, known, txn.ignored_bytes, self._settings.ignored_bytes)
+            entries = [entry for entry, _ in decided if entry is not None]
+            txn.put(entries)
+            self._judge(txn, entries, now)
+        receipts = [receipt for _, receipt in decided]
+        for one, receipt in zip(read, receipts, strict=True):
+            _log_mail(one, receipt)
+        return receipts
+
+    def _judge(self, txn: Txn, entries: Collection[Entry], now: Time) -> None:
+        touched = {
+            window.domain
+            for entry in entries
+            for new in entry.reports
+            if new.status == "counted"
+            for window in new.windows
+        }
+        touched |= {
+            policy.policy_domain
+            for entry in entries
+            for new in entry.reports
+            if new.supersedes is not None
+            for policy in new.found.report.policies
+        }
+        judge_domains(txn, txn.domains_to_judge(touched), self._settings.standing, now)
+
+    def _failed(self, mails: Sequence[RawMail], error: BaseException) -> list[Receipt]:
+        log.warning("mails.deferred", mails=len(mails), error=str(error) or type(error).__name__)
+        return [Receipt("failed", str(error) or type(error).__name__) for _ in mails]
+
+    @staticmethod
+    def _in_order(
+        mails: list[RawMail], read: Sequence[ReadMail | None], receipts: list[Receipt]
+    ) -> list[Receipt]:
+        """Receipts of all mails, with a `failed` one for those that could not be read this time."""
+        rest = iter(receipts)
+        return [
+            Receipt("failed", "internal error while reading it") if one is None else next(rest)
+            for one, _ in zip(read, mails, strict=True)
+        ]
+
+
+def _log_mail(one: ReadMail, receipt: Receipt) -> None:
+    first = one.reports[0] if one.reports else None
+    log.info(
+        f"mail.{receipt.outcome}",
+        source=one.mail.source,
+        reports=len(one.reports),
+        reporter=first.reporter if first else None,
+        failed_sessions=sum(
+            policy.failed_sessions for new in one.reports for policy in new.found.report.policies
+        ),
+        reason=receipt.reason,
+    )
