@@ -1,0 +1,62 @@
+"""The configuration as TOML again: what is in force, defaults included, secrets left out."""
+
+import msgspec
+from msgspec import inspect
+
+from tlsrpt_mailer.config import decode
+from tlsrpt_mailer.config.decode import fields_of
+from tlsrpt_mailer.config.model import Config
+
+
+def render(config: Config) -> str:
+    """*config* as TOML that `parse` reads back, but for the arguments of commands."""
+    return "\n".join(
+        [
+            _block("[storage]", config.storage),
+            *(
+                _block("[[source]]", source.settings, f"kind = {_text(source.kind)}\n")
+                for source in config.source
+            ),
+            _block("[trust]", config.trust),
+            _block("[alerts]", config.alerts),
+            _block("[alerts.smtp]", config.mail),
+            _block("[log]", config.log),
+        ]
+    )
+
+
+def _block(head: str, settings: msgspec.Struct, first: str = "") -> str:
+    lines = [f"{head}\n{first}"]
+    for field in fields_of(type(settings)):
+        given = getattr(settings, field.name)
+        name = field.encode_name
+        if given is None or (name == "kind" and first):
+            continue
+        # Arguments of a command may hold a token: show which program it is, no more.
+        if name.endswith("_command") and given:
+            given = (given[0], "...") if len(given) > 1 else given
+        lines.append(f"{name} = {shown(given, unit_of(field.type))}\n")
+    return "".join(lines)
+
+
+def unit_of(kind: inspect.Type) -> str:
+    """The mark on a field's type: ``span``, ``size`` or ""."""
+    if isinstance(kind, inspect.UnionType):
+        return next((unit for unit in map(unit_of, kind.types) if unit), "")
+    return (kind.extra or {}).get("unit", "") if isinstance(kind, inspect.Metadata) else ""
+
+
+def shown(value: object, unit: str = "") -> str:
+    """*value* as TOML writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return decode.shown(value, unit)
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(shown(v) for v in value) + "]"
+    return _text(str(value))
+
+
+def _text(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

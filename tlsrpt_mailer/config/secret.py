@@ -1,0 +1,121 @@
+"""
+Secrets: read when they are needed, from where the configuration points to.
+
+A `Secret` holds the place, never the value, so neither a log line nor a
+traceback can print it. A value that changes (a rotated password) is seen at
+the next call.
+"""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from tlsrpt_mailer.errors import ConfigError, Temporary
+from tlsrpt_mailer.report.times import Span
+
+MAX_BYTES = 64 * 1024
+COMMAND_TIMEOUT: Span = 30
+
+
+class Secret:
+    """Call it to read the secret."""
+
+    def __init__(
+        self, way: str, place: str | tuple[str, ...], beside: Path, environ: Mapping[str, str]
+    ) -> None:
+        self._way = way
+        self._place = place
+        self._beside = beside
+        self._environ = environ
+
+    def __repr__(self) -> str:
+        return f"Secret({self._way})"
+
+    @property
+    def origin(self) -> str:
+        """Where it comes from, for people: ``the file imap-password``."""
+        match self._place:
+            case str(place):
+                kind = "file" if self._way.endswith("_file") else "environment variable"
+                return f"the {kind} {place}"
+            case arguments:
+                return f"the command {arguments[0]}"
+
+    def __call__(self, timeout: Span = COMMAND_TIMEOUT) -> str:
+        """
+        The secret, without the line end behind it.
+
+        Raises:
+            ConfigError: The file or variable is not there, unreadable or empty.
+            Temporary: The command failed or took longer than *timeout*.
+        """
+        if isinstance(self._place, tuple):
+            raw = self._from_command(self._place, timeout)
+        elif self._way.endswith("_file"):
+            raw = self._from_file(self._place)
+        else:
+            raw = self._environ.get(self._place, "")
+        found = raw.rstrip("\r\n")
+        if not found or not found.isprintable() or len(found) > MAX_BYTES:
+            what = "is more than one line of text" if found else "is empty or not there"
+            raise ConfigError(f"{self._way}: {self.origin} {what}")
+        return found
+
+    def _from_file(self, name: str) -> str:
+        path = self.path_of(name)
+        try:
+            with path.open("rb") as file:
+                return file.read(MAX_BYTES + 2).decode()
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
+            raise ConfigError(f"{self._way}: {path}: {why}") from None
+
+    def path_of(self, name: str) -> Path:
+        """A relative *name* is looked for among systemd's credentials, then beside the config."""
+        credentials = self._environ.get("CREDENTIALS_DIRECTORY")
+        if credentials and (Path(credentials) / name).is_file():
+            return Path(credentials) / name
+        return self._beside / name
+
+    def _from_command(self, arguments: tuple[str, ...], timeout: Span) -> str:
+        try:
+            done = subprocess.run(  # noqa: S603  the operator's own program, without a shell
+                arguments,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise Temporary(f"{self._way}: {arguments[0]} took over {timeout} s") from None
+        except OSError as error:
+            raise ConfigError(f"{self._way}: {arguments[0]}: {error.strerror}") from None
+        if done.returncode:
+            # Its standard error stays out: such helpers print tokens when they fail.
+            raise Temporary(f"{self._way}: {arguments[0]} exited with {done.returncode}")
+        return done.stdout.decode(errors="replace")
+
+
+def secret(
+    settings: msgspec.Struct,
+    word: str = "password",
+    *,
+    beside: Path | None,
+    environ: Mapping[str, str] = os.environ,
+) -> Secret | None:
+    """
+    What reads the *word* ("password", "token") of *settings*; None where none is configured.
+
+    Args:
+        settings: Has any of the fields WORD_file, WORD_env, WORD_command.
+        beside: The configuration file; relative names are looked for in its folder.
+    """
+    for way in (f"{word}_file", f"{word}_env", f"{word}_command"):
+        place = getattr(settings, way, None)
+        if place:
+            folder = beside.parent if beside else Path()
+            return Secret(way, place, folder, environ)
+    return None
