@@ -8,8 +8,17 @@ is logged, noted in ``job_runs`` and tried again when it is due the next time.
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
+import structlog
 
-from tlsrpt_mailer.report.times import DAY, MINUTE, Span, Time
+from tlsrpt_mailer.errors import Temporary
+from tlsrpt_mailer.flows.health import Beats
+from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
+from tlsrpt_mailer.wiring import App
+
+log = structlog.get_logger()
+
+REVIEW: Span = 5 * MINUTE
+PRUNE: Span = DAY
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -37,5 +46,31 @@ def due(jobs: Sequence[Job], ran: Mapping[str, Time], now: Time) -> list[Job]:
     ]
 
 
-REVIEW: Span = 5 * MINUTE
-PRUNE: Span = DAY
+def table(app: App) -> list[Job]:
+    """Every job of the program."""
+    return [
+        Job("review", REVIEW, app.review),
+        Job("prune", PRUNE, app.prune, within=HOUR),
+    ]
+
+
+def run_due(jobs: Sequence[Job], app: App, beats: Beats | None = None) -> None:
+    """Run what is due now, and note that it ran, with its error if it had one."""
+    now = app.clock()
+    for job in due(jobs, app.job_runs(), now):
+        if beats is not None:
+            beats.beat(f"job {job.name}", job.within)
+        error: str | None = None
+        try:
+            job.do(now)
+        except Temporary as trouble:
+            error = str(trouble)
+            log.warning("job.deferred", job=job.name, error=error)
+        except Exception as trouble:
+            # The edge: one job's error stops no other job.
+            error = f"{type(trouble).__name__}: {trouble}"
+            log.exception("job.failed", job=job.name)
+        finally:
+            if beats is not None:
+                beats.forget(f"job {job.name}")
+        app.save_job_run(job.name, now, error)

@@ -1,0 +1,303 @@
+"""
+The long-running program: start, signals, readiness and watchdog, orderly stop.
+
+One thread a source, two of apscheduler (the tick with its jobs, and the posting
+of mails), and the main thread, which waits for signals. Killing any of it at any
+moment loses nothing (docs/explanation/delivery-guarantees.md), so the stop is
+short: sources get a second and a half, then the process leaves.
+"""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from datetime import UTC
+from threading import Event, Thread
+from types import FrameType
+
+import msgspec
+import structlog
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from tlsrpt_mailer import wiring
+from tlsrpt_mailer.config.model import Config
+from tlsrpt_mailer.errors import TlsrptError
+from tlsrpt_mailer.flows.deliver import SendResult
+from tlsrpt_mailer.flows.health import Beats, SourceHealth, SourceState, holds_back
+from tlsrpt_mailer.jobs import run_due, table
+from tlsrpt_mailer.ports import Letter, Source
+from tlsrpt_mailer.report.times import Time
+
+log = structlog.get_logger()
+
+TICK_SECONDS = 2
+STOP_SECONDS = 1.5
+CRASH_WAIT_SECONDS = 10
+
+
+class OnceResult(msgspec.Struct, frozen=True):
+    """What one tick did."""
+
+    letters: tuple[Letter, ...]
+    sent: SendResult
+    problems: tuple[str, ...]
+    """Sources that could not be read, in words."""
+
+
+def run(config: Config, load: Callable[[], Config]) -> None:
+    """
+    Be the daemon until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+
+    Args:
+        load: Reads the configuration file once more; raises ConfigError.
+
+    Raises:
+        Temporary: Another process holds the database's lock, or it cannot be opened now.
+        ConfigError: A source's settings cannot be used.
+        CannotWrite: A socket cannot be bound.
+    """
+    app = wiring.open_app(config, holder=True)
+    daemon = _Daemon(app, load)
+    daemon.start()
+    daemon.wait()
+    daemon.stop()
+
+
+def once(config: Config, now: Time | None = None) -> OnceResult:
+    """Drain every source, judge, compose with all groups closed, and deliver once."""
+    app = wiring.open_app(config, holder=True, now=now)
+    beats = Beats(time.monotonic)
+    problems: list[str] = []
+    try:
+        for source in wiring.sources(app):
+            health = SourceHealth(source.name, beats, app.clock)
+            try:
+                source.drain(app.deliver, health)
+                health.fine(health.state.detail or "")
+            except TlsrptError as error:
+                health.trouble(str(error))
+                problems.append(f"{source.name}: {error}")
+            finally:
+                source.close()
+            app.save_source(health.state)
+        app.review(app.clock())
+        letters = app.compose(app.clock(), close_groups=True)
+        sent = app.send_due(app.clock())
+        run_due([job for job in table(app) if job.every], app)
+        return OnceResult(tuple(letters), sent, tuple(problems))
+    finally:
+        app.close()
+
+
+class _Runner:
+    """One source in its own thread, started again if it should ever raise."""
+
+    def __init__(self, source: Source, app: wiring.App, beats: Beats) -> None:
+        self.source = source
+        self.health = SourceHealth(source.name, beats, app.clock)
+        self._app = app
+        self._beats = beats
+        self._stop = Event()
+        self._thread = Thread(target=self._run, name=source.name, daemon=True)
+
+    def start(self) -> None:
+        self._beats.beat(self.source.name, 60)
+        self._thread.start()
+
+    def ask_to_stop(self) -> None:
+        self._stop.set()
+        self.source.close()
+
+    def join(self, deadline: float) -> bool:
+        """Wait until the thread has ended or *deadline* (monotonic) is past; whether it ended."""
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        with structlog.contextvars.bound_contextvars(thread=self.source.name):
+            while not self._stop.is_set():
+                try:
+                    self.source.run(self._app.deliver, self.health, self._stop)
+                except Exception as error:
+                    # The edge: an error of ours in one source stops no other one.
+                    log.exception("source.crashed")
+                    self.health.trouble(f"internal error: {error}", CRASH_WAIT_SECONDS)
+                    self.health.beat(CRASH_WAIT_SECONDS + 60)
+                    self._stop.wait(CRASH_WAIT_SECONDS)
+        self._beats.forget(self.source.name)
+
+
+class _Daemon:
+    def __init__(self, app: wiring.App, load: Callable[[], Config]) -> None:
+        self._app = app
+        self._load = load
+        self._beats = Beats(time.monotonic)
+        self._runners: list[_Runner] = []
+        self._stop = Event()
+        self._wake = Event()
+        self._reload = Event()
+        self._scheduler = _scheduler()
+        self._status = ""
+
+    def start(self) -> None:
+        """Bind every listener, then say READY; what needs another server comes later."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+        signal.signal(signal.SIGHUP, self._on_signal)
+        for source in wiring.sources(self._app):
+            source.open()
+            self._runners.append(_Runner(source, self._app, self._beats))
+        self._app.forget_sources({runner.source.name for runner in self._runners})
+        for runner in self._runners:
+            runner.start()
+        for name, work in (("tick", self._tick), ("post", self._post)):
+            self._scheduler.add_job(
+                work, "interval", seconds=TICK_SECONDS, name=name, max_instances=1, coalesce=True
+            )
+        self._scheduler.start()
+        log.info("daemon.started", sources=[runner.source.name for runner in self._runners])
+        notify("READY=1")
+
+    def wait(self) -> None:
+        """Until SIGTERM or SIGINT; reload on SIGHUP."""
+        while not self._stop.is_set():
+            self._wake.wait()
+            self._wake.clear()
+            if self._reload.is_set() and not self._stop.is_set():
+                self._reload.clear()
+                self._do_reload()
+
+    def stop(self) -> None:
+        """Shut sockets, give the threads a moment, then leave: what is not committed comes again."""
+        notify("STOPPING=1")
+        deadline = time.monotonic() + STOP_SECONDS
+        for runner in self._runners:
+            runner.ask_to_stop()
+        self._scheduler.shutdown(wait=False)
+        left = [runner.source.name for runner in self._runners if not runner.join(deadline)]
+        log.info("daemon.stopped", left_behind=left)
+        if left or not self._app.close(deadline - time.monotonic()):
+            # Safe: everything that was acknowledged is committed.
+            os._exit(0)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            self._reload.set()
+        else:
+            self._stop.set()
+        self._wake.set()
+
+    def _do_reload(self) -> None:
+        """Take the new configuration if all of it is right, else keep what runs."""
+        notify("RELOADING=1")
+        try:
+            config = self._load()
+            self._change_sources(config)
+        except TlsrptError as error:
+            log.error("config.refused", error=str(error), keeping="the old configuration")
+        else:
+            log.info("config.reloaded", sources=[runner.source.name for runner in self._runners])
+        notify("READY=1")
+
+    def _change_sources(self, config: Config) -> None:
+        """Stop what changed, start what is new; if that fails, start the old ones again."""
+        old_config = self._app.config
+        gone = [one for one in old_config.source if one not in config.source]
+        fresh = [one for one in config.source if one not in old_config.source]
+        self._app.check(config)
+        stopping = {wiring.source_name(one) for one in gone}
+        leaving = [runner for runner in self._runners if runner.source.name in stopping]
+        for runner in leaving:
+            runner.ask_to_stop()
+        for runner in leaving:
+            runner.join(time.monotonic() + STOP_SECONDS)
+        self._runners = [runner for runner in self._runners if runner not in leaving]
+        self._app.apply(config)
+        try:
+            started = self._open([wiring.source(one, self._app) for one in fresh])
+        except TlsrptError:
+            self._app.apply(old_config)
+            started = self._open([wiring.source(one, self._app) for one in gone])
+            self._run(started)
+            raise
+        self._run(started)
+        self._app.forget_sources({runner.source.name for runner in self._runners})
+
+    def _open(self, sources: list[Source]) -> list[_Runner]:
+        """Bind all of them, or none."""
+        opened: list[Source] = []
+        try:
+            for source in sources:
+                source.open()
+                opened.append(source)
+        except TlsrptError:
+            for source in opened:
+                source.close()
+            raise
+        return [_Runner(source, self._app, self._beats) for source in opened]
+
+    def _run(self, runners: list[_Runner]) -> None:
+        for runner in runners:
+            runner.start()
+        self._runners += runners
+
+    def _tick(self) -> None:
+        """Every few seconds: source health, jobs that are due, alerts, watchdog."""
+        states = [runner.health.state for runner in self._runners]
+        for runner in self._runners:
+            changed = runner.health.changed()
+            if changed is not None:
+                self._app.save_source(changed)
+        now = self._app.clock()
+        run_due([job for job in table(self._app) if job.every], self._app, self._beats)
+        if not holds_back(states, now):
+            self._app.compose(now, close_groups=False)
+        self._say(states)
+
+    def _post(self) -> None:
+        """Hand over what is due; a slow relay holds up nothing else."""
+        self._app.send_due(
+            self._app.clock(), self._stop, lambda: self._beats.beat("post", 5 * 60)
+        )
+        self._beats.forget("post")
+
+    def _say(self, states: list[SourceState]) -> None:
+        """Feed the watchdog while nothing is hung, and tell systemd what is in trouble."""
+        hung = self._beats.hung()
+        if hung:
+            log.error("thread.hung", threads=hung)
+        else:
+            notify("WATCHDOG=1")
+        troubles = [f"{state.name}: {state.error}" for state in states if state.state == "trouble"]
+        status = "; ".join(troubles) or f"{len(states)} sources, all well"
+        if status != self._status:
+            self._status = status
+            notify("STATUS=" + " ".join(status.split())[:500])
+
+
+def notify(message: str) -> None:
+    """Tell systemd (sd_notify(3)); nothing where it did not start us."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    name = "\0" + address[1:] if address.startswith("@") else address
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+            sock.settimeout(1)
+            sock.connect(name)
+            sock.sendall(message.encode())
+    except OSError as error:
+        log.warning("systemd.unreachable", error=str(error))
+
+
+def _scheduler() -> BackgroundScheduler:
+    """apscheduler, told not to drop a job that starts late and to log what raises."""
+    scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None})
+    scheduler.add_listener(_on_job_error, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
+    return scheduler
+
+
+def _on_job_error(event: JobExecutionEvent) -> None:
+    log.error("job.failed", job=event.job_id, error=str(event.exception), exc_info=event.exception)
