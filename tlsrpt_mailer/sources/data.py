@@ -1,0 +1,96 @@
+"""The data of one mail as it comes in over SMTP: end, dots, and how much of it there is."""
+
+from collections.abc import Callable
+
+END = b"\r\n.\r\n"
+HOPELESS = 8
+"""How many times its limit a mail may pass before it is not read to its end any more."""
+
+
+class TooMuch(Exception):
+    """The mail is larger than the limit; it was read to its end, unless *is_hopeless*."""
+
+    def __init__(self, *, is_hopeless: bool) -> None:
+        super().__init__()
+        self.is_hopeless = is_hopeless
+
+
+class TooBusy(Exception):
+    """There was no memory for the mail; it was read to its end and may come again."""
+
+
+class Collector:
+    """
+    Collects chunks until the lone dot.
+
+    Only CR LF . CR LF is the end (RFC 5321, 4.1.1.4). A bare LF or CR around
+    the dot is content: taking it for the end is what SMTP smuggling lives on.
+    """
+
+    def __init__(
+        self, limit: int, reserve: Callable[[int], bool], give_back: Callable[[int], None]
+    ) -> None:
+        self._limit = limit
+        # Stuffed dots count for nothing in the end, but they are held until then.
+        self._hold = limit + limit // 16 + len(END)
+        self._reserve = reserve
+        self._give_back = give_back
+        self._reserved = 0
+        self._trouble: TooMuch | TooBusy | None = None
+        # The line break before the first line: a lone dot may come there.
+        self._data = bytearray(b"\r\n")
+        self.received = 0
+
+    def feed(self, chunk: bytes) -> bytes | None:
+        """
+        Take a chunk in.
+
+        Returns:
+            What came after the end; None before it.
+        """
+        start = max(len(self._data) - len(END) + 1, 0)
+        self.received += len(chunk)
+        self._data += chunk
+        at = self._data.find(END, start)
+        if at >= 0:
+            rest = bytes(self._data[at + len(END) :])
+            del self._data[at + 2 :]
+            self._check(len(chunk) - len(rest))
+            return rest
+        self._check(len(chunk))
+        return None
+
+    def content(self) -> bytes:
+        """
+        The mail.
+
+        Raises:
+            TooMuch: It is larger than the limit.
+            TooBusy: There was no memory to be had for it.
+        """
+        if self._trouble is not None:
+            raise self._trouble
+        # RFC 5321, 4.5.2: a dot at the start of a line goes.
+        content = bytes(self._data.replace(b"\r\n.", b"\r\n")[2:])
+        if len(content) > self._limit:
+            raise TooMuch(is_hopeless=False)
+        return content
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._data.clear()
+        self._give_back(self._reserved)
+        self._reserved = 0
+
+    def _check(self, size: int) -> None:
+        if self._trouble is None:
+            if len(self._data) > self._hold:
+                self._trouble = TooMuch(is_hopeless=False)
+            elif self._reserve(size):
+                self._reserved += size
+            else:
+                self._trouble = TooBusy()
+        if self._trouble is not None:
+            del self._data[: -len(END)]
+            if self.received > HOPELESS * self._limit:
+                raise TooMuch(is_hopeless=True)

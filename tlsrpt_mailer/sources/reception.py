@@ -1,0 +1,263 @@
+"""The loop that speaks with SMTP and LMTP connections, in a thread of its own."""
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+import structlog
+
+from tlsrpt_mailer.ports import Health, Receipt
+from tlsrpt_mailer.report.times import MINUTE, Span
+from tlsrpt_mailer.sources.certificate import Certificate
+from tlsrpt_mailer.sources.listen import BACKLOG
+from tlsrpt_mailer.sources.recipients import Recipients
+from tlsrpt_mailer.sources.smtp_protocol import Connection, LmtpConnection, Rules
+
+log = structlog.get_logger()
+
+Kind: TypeAlias = Literal["lmtp", "smtp"]
+
+Receive: TypeAlias = Callable[[bytes, bool, Callable[[Receipt], None]], None]
+"""Called with a mail, whether it is for the postmaster, and what to call with its receipt
+(from any thread)."""
+
+ANSWER_WITHIN: Span = 5 * MINUTE
+"""RFC 5321, 4.5.3.2.6: senders wait ten minutes for the answer to a mail."""
+
+HELD_MAILS = 2
+"""How many mails of the greatest size may be in memory at once, all connections together."""
+
+GOODBYE = 0.6
+"""How long connections have to end after a stop, in seconds."""
+
+
+class Admission(msgspec.Struct, frozen=True):
+    """Whom a listener takes in, and what for."""
+
+    recipients: Recipients
+    takes_postmaster: bool
+    max_connections: int
+    max_per_peer: int
+    is_local: Callable[[str], bool]
+
+
+class Reception:
+    """All connections of one listener. `serve`, then from any thread `finish` and `abort`."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        rules: Rules,
+        admission: Admission,
+        receive: Receive,
+        certificate: Certificate | None,
+        health: Health,
+    ) -> None:
+        self.rules = rules
+        self._kind = kind
+        self._admission = admission
+        self._receive = receive
+        self._certificate = certificate
+        self._health = health
+        self._loop = asyncio.new_event_loop()
+        self._leaving = asyncio.Event()
+        self._connections: dict[Connection, str] = {}
+        """With the peer that each counts for."""
+        self._peers: Counter[str] = Counter()
+        self._free = HELD_MAILS * rules.max_size
+        self._heard = self._loop.time()
+
+    # ------------------------------------------------------------ from any thread
+
+    def serve(self, sockets: Sequence[socket.socket]) -> None:
+        """Run the loop until all connections have ended after `finish`, or `abort`."""
+        try:
+            self._loop.set_exception_handler(_log_trouble)
+            self._loop.run_until_complete(self._serve(sockets))
+        finally:
+            self._loop.close()
+
+    def finish(self) -> None:
+        """Take no more connections, and let go of those there are."""
+        self._call(self._leaving.set)
+
+    def abort(self) -> None:
+        """End all connections at once."""
+        self._call(self._abort)
+
+    def is_alive(self) -> bool:
+        """Whether the loop did something in the last half minute."""
+        self._call(self._hear)
+        return self._loop.time() - self._heard < MINUTE / 2
+
+    def _call(self, function: Callable[..., None], *args: object) -> None:
+        # A loop that is closed has nothing left to do.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(function, *args)
+
+    # ----------------------------------------------------------------- in the loop
+
+    async def _serve(self, sockets: Sequence[socket.socket]) -> None:
+        servers = [
+            await self._loop.create_server(self._connection, sock=sock, backlog=BACKLOG)
+            for sock in sockets
+        ]
+        await self._leaving.wait()
+        for server in servers:
+            server.close()
+        for connection in list(self._connections):
+            if not connection.is_waiting:
+                connection.dismiss("4.3.2 Shutting down, come again later")
+        until = self._loop.time() + GOODBYE
+        while self._connections and self._loop.time() < until:
+            await asyncio.sleep(0.01)
+        self._abort()
+        await asyncio.sleep(0)
+
+    def _connection(self) -> Connection:
+        connection = LmtpConnection if self._kind == "lmtp" else Connection
+        return connection(self, self._loop)
+
+    def _hear(self) -> None:
+        self._heard = self._loop.time()
+
+    def _abort(self) -> None:
+        self._leaving.set()
+        for connection in list(self._connections):
+            connection.abort()
+
+    # ---------------------------------------------------- asked by the connections
+
+    def enter(self, connection: Connection) -> str | None:
+        """Count a connection in; see `House.enter`."""
+        admission = self._admission
+        peer = self._connections[connection] = _peer(connection)
+        self._peers[peer] += 1
+        if self._leaving.is_set():
+            return "4.3.2 Shutting down, come again later"
+        if len(self._connections) > admission.max_connections:
+            log.warning("connection.refused", peer=peer, reason="max_connections")
+            return "4.7.0 Too many connections, come again later"
+        if self._peers[peer] > admission.max_per_peer and not self._is_local(connection):
+            log.warning("connection.refused", peer=peer, reason="max_connections_per_peer")
+            return "4.7.0 Too many connections from your address, come again later"
+        return None
+
+    def leave(self, connection: Connection) -> None:
+        """Count it out; see `House.leave`."""
+        peer = self._connections.pop(connection, None)
+        if peer is None:
+            return
+        self._peers[peer] -= 1
+        if not self._peers[peer]:
+            del self._peers[peer]
+
+    def _is_local(self, connection: Connection) -> bool:
+        address = _address(connection)
+        return address is None or self._admission.is_local(address)
+
+    def tls(self) -> ssl.SSLContext | None:
+        """The context for the next connection."""
+        if self._certificate is None:
+            return None
+        return self._certificate.context(self._health.warn)
+
+    def recipient(self, address: str) -> str | None:
+        """See `House.recipient`."""
+        admission = self._admission
+        if admission.recipients.match(address):
+            return None
+        if admission.takes_postmaster and admission.recipients.is_postmaster(address):
+            return None
+        if self._kind == "smtp":
+            return "550 5.1.1 No such address here"
+        # A transport map that routes too much must delay mail, not bounce it.
+        return "450 4.1.1 Not among the recipients of this listener"
+
+    def reserve(self, size: int) -> bool:
+        """See `House.reserve`."""
+        if size > self._free:
+            return False
+        self._free -= size
+        return True
+
+    def give_back(self, size: int) -> None:
+        """See `House.give_back`."""
+        self._free += size
+
+    async def take(self, raw: bytes, recipients: list[str]) -> Receipt:
+        """Deliver, and wait for the receipt."""
+        future: asyncio.Future[Receipt] = self._loop.create_future()
+        admission = self._admission
+        for_postmaster = admission.takes_postmaster and any(
+            admission.recipients.is_postmaster(address) for address in recipients
+        )
+        self._receive(raw, for_postmaster, lambda receipt: self._call(_settle, future, receipt))
+        try:
+            return await asyncio.wait_for(future, ANSWER_WITHIN)
+        except TimeoutError:
+            return Receipt("failed", "storing it takes too long")
+
+    def answer(self, receipt: Receipt) -> str:
+        """The receipt as an answer; on SMTP without what went wrong, for strangers read it."""
+        if receipt.outcome == "failed":
+            reason = f": {receipt.reason}" if receipt.reason and self._kind == "lmtp" else ""
+            return f"451 4.3.0 Not stored, try again later{reason[:200]}"
+        return f"250 2.0.0 {ANSWERS[receipt.outcome]}"
+
+
+ANSWERS = {
+    "stored": "Report stored",
+    "superseded": "Report stored, a newer revision is known",
+    "duplicate": "Report known already",
+    "held": "Report held",
+    "quarantined": "Unreadable report kept",
+    "ignored": "No TLS report, mail kept",
+}
+
+
+def is_loopback(address: str) -> bool:
+    """Whether *address* is of this machine alone (``127.0.0.0/8``, ``::1``)."""
+    parsed = _parsed(address)
+    return parsed is not None and parsed.is_loopback
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(parsed, "ipv4_mapped", None) or parsed
+
+
+def _address(connection: Connection) -> str | None:
+    """The peer's IP address; None on a unix socket."""
+    peer = connection.session.peer if connection.session is not None else None
+    return peer[0] if isinstance(peer, tuple) else None
+
+
+def _peer(connection: Connection) -> str:
+    """What counts as one peer: an IPv4 address, or the /64 of an IPv6 address."""
+    address = _address(connection)
+    if address is None:
+        return "unix"
+    parsed = _parsed(address)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed or address)
+
+
+def _settle(future: "asyncio.Future[Receipt]", receipt: Receipt) -> None:
+    if not future.done():
+        future.set_result(receipt)
+
+
+def _log_trouble(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    del loop
+    log.error("listener.trouble", what=context["message"], exc_info=context.get("exception"))

@@ -1,0 +1,230 @@
+"""
+Mail straight from an MTA: SMTP and LMTP, over TCP, a unix socket or one from systemd.
+
+An asyncio loop in a thread of its own speaks with the connections; the source's
+thread delivers what they bring, many mails in one batch. Nothing else in this
+program knows asyncio.
+"""
+
+import logging
+import re
+import socket
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import Annotated
+
+import msgspec
+import structlog
+
+from tlsrpt_mailer.ports import Deliver, Health, RawMail, Receipt
+from tlsrpt_mailer.report.times import MINUTE, Span, Time
+from tlsrpt_mailer.sources.batching import Batcher, Waiting
+from tlsrpt_mailer.sources.certificate import Certificate
+from tlsrpt_mailer.sources.listen import Access, Bound, bind, parse_listen
+from tlsrpt_mailer.sources.reception import GOODBYE, Admission, Kind, Reception, is_loopback
+from tlsrpt_mailer.sources.recipients import Recipients
+from tlsrpt_mailer.sources.smtp_protocol import Rules
+
+log = structlog.get_logger()
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+
+TICK = 0.2
+"""How often the source's thread looks whether it has to stop, in seconds."""
+
+DELIVERY: Span = 2 * MINUTE
+"""How long one batch may take before the watchdog counts the source as hung."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The keys of a source of kind ``lmtp`` or ``smtp``."""
+
+    listen: str
+    """``"127.0.0.1:8825"``, ``"[::1]:8825"``, ``"/path/of/socket"``, ``"systemd"`` or
+    ``"systemd:NAME"`` for sockets handed over by a socket unit."""
+    recipients: tuple[str, ...]
+    """Whose mail is taken: addresses (with any ``+detail``) or ``"@example.com"`` for a domain."""
+    hostname: str = ""
+    """How we introduce ourselves; empty: this machine's name."""
+    tls_cert: str | None = None
+    """Certificate chain (PEM) for STARTTLS, which is offered then, never demanded. Read again
+    when it changes."""
+    tls_key: str | None = None
+    """Its key (PEM), without a passphrase."""
+    owner: str | None = None
+    """Who owns the unix socket."""
+    group: str | None = None
+    """Its group; connecting needs the right to write to it."""
+    mode: Annotated[str, msgspec.Meta(pattern="^0?[0-7]{3}$")] = "0660"
+    """Its mode, in octal."""
+    max_size: Annotated[int, msgspec.Meta(ge=64 * 1024, le=256 * 1024 * 1024)] = 16 * 1024 * 1024
+    """The largest mail taken, in bytes."""
+    max_connections: Count = 100
+    max_connections_per_peer: Count = 10
+    """From one IPv4 address or IPv6 /64; not for loopback and unix sockets."""
+    timeout: Annotated[Span, msgspec.Meta(ge=1)] = 5 * MINUTE
+    """How long a peer may take for a command (RFC 5321, 4.5.3.2.7), and for a mail a second more
+    for each KiB."""
+    max_commands: Count = 100
+    """How many commands may come without a mail being taken."""
+    max_errors: Count = 20
+    """How many commands may be refused without a mail being taken."""
+    postmaster_to: str | None = None
+    """Hand mail for postmaster on to this address; without it such mail is refused."""
+    forward_ignored_to: str | None = None
+    """Hand mail that is no report on to this address, in place of keeping it."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what types alone cannot say."""
+        parse_listen(self.listen)
+        recipients = Recipients(self.recipients)
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key: one without the other")
+        for key in ("postmaster_to", "forward_ignored_to"):
+            address = getattr(self, key)
+            if address is None:
+                continue
+            if not re.fullmatch(r"[^\s@]+@[^\s@]+", address):
+                raise ValueError(f'{key}: "{address}" must be an address')
+            if recipients.match(address):
+                raise ValueError(f"{key}: {address} is among recipients, mail would go round")
+
+
+class ListenerSource:
+    """
+    A listener for SMTP or LMTP; implements `ports.Source`.
+
+    Args:
+        clock: Seconds since 1970 UTC, for when a mail was taken.
+        is_local: Whether a peer's address is this machine's own, where no limit a peer holds.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        settings: Settings,
+        clock: Callable[[], Time],
+        *,
+        is_local: Callable[[str], bool] | None = None,
+    ) -> None:
+        self._kind = kind
+        self._settings = settings
+        self._clock = clock
+        self._is_local = is_loopback if is_local is None else is_local
+        self._certificate = (
+            None
+            if settings.tls_cert is None or settings.tls_key is None
+            else Certificate(settings.tls_cert, settings.tls_key)
+        )
+        self._bound: Bound | None = None
+        self._closed = threading.Event()
+        self._reception: Reception | None = None
+
+    @property
+    def name(self) -> str:
+        """Such as ``lmtp:127.0.0.1:8825``."""
+        return f"{self._kind}:{self._settings.listen}"
+
+    @property
+    def ports(self) -> list[int]:
+        """The TCP ports that are bound."""
+        sockets = () if self._bound is None else self._bound.sockets
+        return [sock.getsockname()[1] for sock in sockets if sock.family != socket.AF_UNIX]
+
+    def open(self) -> None:
+        """Bind, and read the certificate. Raises ConfigError or CannotWrite."""
+        # aiosmtpd logs every command; what happens to a mail is logged by us, once.
+        logging.getLogger("mail.log").setLevel(logging.CRITICAL)
+        if self._certificate is not None:
+            self._certificate.load()
+        settings = self._settings
+        access = Access(settings.owner, settings.group, int(settings.mode, 8))
+        self._bound = bind(parse_listen(settings.listen), access)
+
+    def run(self, deliver: Deliver, health: Health, stop: threading.Event) -> None:
+        """Serve until *stop*; the batch that is being delivered then is still answered."""
+        if self._bound is None:
+            raise RuntimeError("open() comes first")
+        batcher = Batcher()
+        reception = self._reception = self._reception_for(batcher, health)
+        thread = threading.Thread(
+            target=reception.serve, args=(self._bound.sockets,), name=f"{self.name} loop"
+        )
+        thread.start()
+        addresses = ", ".join(self._settings.recipients)
+        health.fine(f"{self._settings.listen} listens; recipients: {addresses}")
+        log.info("listener.started", source=self.name)
+        try:
+            self._work(batcher, reception, deliver, health, stop, thread)
+        finally:
+            reception.finish()
+            until = monotonic() + GOODBYE
+            while thread.is_alive() and monotonic() < until:
+                batcher.refuse_rest("shutting down")
+                thread.join(TICK / 4)
+            reception.abort()
+            thread.join(TICK)
+            self._close_sockets()
+
+    def drain(self, deliver: Deliver, health: Health) -> None:
+        """Nothing waits in a listener: senders keep their mail and come again."""
+        del deliver, health
+
+    def close(self) -> None:
+        """Shut all sockets and connections, at once."""
+        self._closed.set()
+        if self._reception is not None:
+            self._reception.abort()
+        self._close_sockets()
+
+    def _close_sockets(self) -> None:
+        bound, self._bound = self._bound, None
+        if bound is not None:
+            bound.close()
+
+    def _work(
+        self,
+        batcher: Batcher,
+        reception: Reception,
+        deliver: Deliver,
+        health: Health,
+        stop: threading.Event,
+        thread: threading.Thread,
+    ) -> None:
+        while not stop.is_set() and not self._closed.is_set():
+            if not thread.is_alive():
+                raise RuntimeError(f"{self.name}: the loop has ended")
+            if reception.is_alive():
+                health.beat(DELIVERY)
+            batcher.deliver_next(deliver, TICK)
+
+    def _reception_for(self, batcher: Batcher, health: Health) -> Reception:
+        settings = self._settings
+
+        def receive(raw: bytes, for_postmaster: bool, settle: Callable[[Receipt], None]) -> None:
+            mail = RawMail(
+                raw,
+                self.name,
+                self._clock(),
+                keep_ignored=True,
+                forward_to=settings.postmaster_to if for_postmaster else None,
+                forward_ignored_to=settings.forward_ignored_to,
+            )
+            batcher.put(Waiting(mail, settle))
+
+        rules = Rules(
+            settings.hostname or socket.gethostname(),
+            settings.max_size,
+            settings.timeout,
+            settings.max_commands,
+            settings.max_errors,
+        )
+        admission = Admission(
+            Recipients(settings.recipients),
+            settings.postmaster_to is not None,
+            settings.max_connections,
+            settings.max_connections_per_peer,
+            self._is_local,
+        )
+        return Reception(self._kind, rules, admission, receive, self._certificate, health)
