@@ -2,9 +2,9 @@
 The tables, as numbered migrations (sqlite-utils' Migrations). All STRICT.
 
 Times are seconds since 1970 UTC; raw mails and JSON are zlib-compressed. Only
-the holder of the lock runs these (DESIGN 3, rule 8). A migration that has been
-released is never edited again: a change is a new one. docs/reference/database.md
-says what each table is for.
+the holder of the lock runs these (docs/explanation/delivery-guarantees.md). A
+migration that has been released is never edited again: a change is a new one.
+docs/reference/database.md says what each table is for.
 """
 
 from sqlite_utils import Database
@@ -31,13 +31,14 @@ CREATE TABLE mails (
   stored_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX mails_taken ON mails (taken_at);
+CREATE INDEX mails_source ON mails (source, taken_at) WHERE reports > 0;
 CREATE INDEX mails_outcome ON mails (outcome, stored_at);
 
 CREATE TABLE reports (
   id INTEGER PRIMARY KEY,
   mail_id INTEGER NOT NULL REFERENCES mails (id),
   status TEXT NOT NULL CHECK (status IN ('counted', 'superseded', 'held')),
-  superseded_by INTEGER REFERENCES reports (id),
+  superseded_by INTEGER,        -- a report, perhaps pruned since
   digest BLOB NOT NULL,
   revision_key BLOB NOT NULL,
   reporter TEXT NOT NULL,
@@ -59,6 +60,8 @@ CREATE INDEX reports_digest ON reports (digest);
 CREATE INDEX reports_revision ON reports (revision_key);
 CREATE INDEX reports_taken ON reports (taken_at);
 CREATE INDEX reports_mail ON reports (mail_id);
+CREATE INDEX reports_reporter ON reports (reporter, taken_at);
+CREATE INDEX reports_status ON reports (status, taken_at) WHERE status <> 'counted';
 
 CREATE TABLE policies (
   id INTEGER PRIMARY KEY,
@@ -73,6 +76,7 @@ CREATE TABLE policies (
   failed_sessions INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX policies_report ON policies (report_id);
+CREATE INDEX policies_domain ON policies (policy_domain);
 
 CREATE TABLE details (
   id INTEGER PRIMARY KEY,
@@ -89,7 +93,7 @@ CREATE TABLE details (
 ) STRICT;
 CREATE INDEX details_policy ON details (policy_id);
 
--- What state is judged from; outlives the reports, so report_id is no reference.
+-- What state is judged from. Outlives the reports, so report_id is no reference.
 CREATE TABLE windows (
   id INTEGER PRIMARY KEY,
   domain TEXT NOT NULL,
@@ -101,10 +105,12 @@ CREATE TABLE windows (
   date INTEGER NOT NULL,
   digest BLOB NOT NULL,
   successful INTEGER NOT NULL,  -- the most of one policy type: > 0 says that mail got in
+  failed INTEGER NOT NULL,      -- the most of one policy type
+  total INTEGER NOT NULL,       -- successful and failed, the most of one policy type
   sessions TEXT NOT NULL        -- JSON of failures.model.Sessions
 ) STRICT;
 CREATE INDEX windows_domain ON windows (domain, start_at);
-CREATE INDEX windows_reporter ON windows (reporter, start_at);
+CREATE INDEX windows_reporter ON windows (reporter, start_at) WHERE successful > 0;
 CREATE INDEX windows_report ON windows (report_id);
 
 CREATE TABLE sightings (
@@ -127,8 +133,9 @@ CREATE TABLE causes (
   UNIQUE (result_type, mx, domain)
 ) STRICT;
 
+-- AUTOINCREMENT: people know failures by number, so no number is given twice.
 CREATE TABLE failures (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   cause_id INTEGER NOT NULL,
   domain TEXT NOT NULL,
   policy_type TEXT NOT NULL,
@@ -142,12 +149,13 @@ CREATE TABLE failures (
   first_seen INTEGER NOT NULL,
   last_seen INTEGER NOT NULL,
   resolved_at INTEGER,
-  judged_at INTEGER NOT NULL,
+  judged_at INTEGER NOT NULL,   -- when the verdict last changed
   verdict BLOB NOT NULL,        -- JSON of failures.model.Verdict
   UNIQUE (domain, policy_type, result_type, mx)
 ) STRICT;
 CREATE INDEX failures_open ON failures (is_open, severity) WHERE is_open = 1;
 CREATE INDEX failures_cause ON failures (cause_id);
+CREATE INDEX failures_seen ON failures (last_seen);
 
 CREATE TABLE acts (
   id INTEGER PRIMARY KEY,
@@ -173,6 +181,8 @@ CREATE TABLE told (
   PRIMARY KEY (failure_id, recipient)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX told_open ON told (failure_id) WHERE event NOT IN ('resolved', 'closed');
+
 CREATE TABLE letters (
   id INTEGER PRIMARY KEY,
   message_id TEXT NOT NULL,
@@ -189,6 +199,7 @@ CREATE TABLE letters (
   UNIQUE (message_id, recipient)
 ) STRICT;
 CREATE INDEX letters_due ON letters (next_try) WHERE state = 'waiting';
+CREATE INDEX letters_done ON letters (state, done_at);
 CREATE INDEX letters_recipient ON letters (recipient, created_at);
 
 CREATE TABLE letter_failures (
@@ -209,12 +220,12 @@ CREATE TABLE kept (
   file_name TEXT,
   raw BLOB NOT NULL
 ) STRICT;
-CREATE INDEX kept_kind ON kept (kind, kept_at);
+CREATE INDEX kept_kind ON kept (kind, kept_at, size);
 
 CREATE TABLE taking (
   sha256 BLOB PRIMARY KEY,
   begun_at INTEGER NOT NULL,
-  holder INTEGER NOT NULL,      -- which start of the process wrote it
+  holder INTEGER NOT NULL,      -- a random number of the process that reads it, 0 for none
   deaths INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
@@ -270,6 +281,12 @@ CREATE TABLE rollups (
   successful INTEGER NOT NULL,
   failed INTEGER NOT NULL,
   PRIMARY KEY (day, domain, reporter, policy_type, result_type, mx)
+) STRICT, WITHOUT ROWID;
+
+-- The canonical JSON of reports that are in the roll-ups only: their first 12 bytes.
+CREATE TABLE forgotten (
+  digest BLOB PRIMARY KEY,
+  at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE facts (

@@ -1,0 +1,66 @@
+"""
+Notes about mails that trouble the process; they outlive a crash.
+
+A batch is noted before it is read and dropped when it is stored. A note of
+another process that is still there says that this process died, or reads the
+mail right now; either way the mail is taken singly, and the note counts as one
+death when the mail is begun again. Nobody has to tell the dead from the living.
+"""
+
+import secrets
+from collections.abc import Sequence
+
+from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.store.bind import text
+from tlsrpt_mailer.store.connection import Writer
+
+_NOBODY = 0
+_ERROR_CHARS = 500
+
+
+class SqliteFaults:
+    """`ports.Faults`; each call commits at once."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._me = secrets.randbits(62) + 1
+
+    def begin(self, mails: Sequence[bytes], now: Time) -> None:
+        """See `ports.Faults.begin`."""
+        with self._writer.transaction() as conn:
+            conn.executemany(
+                "INSERT INTO taking (sha256, begun_at, holder) VALUES (?1, ?2, ?3)"
+                " ON CONFLICT (sha256) DO UPDATE SET"
+                " deaths = deaths + (holder NOT IN (0, ?3)), begun_at = ?2, holder = ?3",
+                [(mail, now, self._me) for mail in mails],
+            )
+
+    def suspects(self) -> dict[bytes, int]:
+        """See `ports.Faults.suspects`."""
+        with self._writer.reading() as conn:
+            return dict(
+                conn.execute(
+                    "SELECT sha256, deaths + (holder NOT IN (0, ?1)) FROM taking"
+                    " WHERE deaths > 0 OR holder NOT IN (0, ?1)",
+                    (self._me,),
+                ).fetchall()
+            )
+
+    def failed(self, mail: bytes, error: str) -> int:
+        """See `ports.Faults.failed`."""
+        with self._writer.transaction() as conn:
+            (count,) = conn.execute(
+                "INSERT INTO faults (sha256, count, error) VALUES (?, 1, ?) ON CONFLICT (sha256)"
+                " DO UPDATE SET count = count + 1, error = excluded.error RETURNING count",
+                (mail, text(error[:_ERROR_CHARS])),
+            ).fetchone()
+        return int(count)
+
+    def done(self, mails: Sequence[bytes]) -> None:
+        """See `ports.Faults.done`: the deaths counted before are not forgotten."""
+        with self._writer.transaction() as conn:
+            conn.executemany(
+                "UPDATE taking SET holder = ? WHERE sha256 = ?",
+                [(_NOBODY, mail) for mail in mails],
+            )
+            conn.execute("DELETE FROM taking WHERE holder = ? AND deaths = 0", (_NOBODY,))

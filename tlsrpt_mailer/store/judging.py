@@ -1,0 +1,163 @@
+"""What the judge reads of a domain."""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Collection
+
+import msgspec
+
+from tlsrpt_mailer.failures.model import (
+    HumanAct,
+    Sessions,
+    Sighting,
+    Verdict,
+    Window,
+)
+from tlsrpt_mailer.ports import FailureRecord, History
+from tlsrpt_mailer.report.times import DAY
+from tlsrpt_mailer.store.bind import select_in, text
+
+ESTABLISHED_SPAN = 7 * DAY
+
+Key = tuple[str, str, str, str]
+
+_decode_sessions = msgspec.json.Decoder(tuple[Sessions, ...]).decode
+_decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
+_decode_verdict = msgspec.json.Decoder(Verdict).decode
+
+
+def record(id: int, cause: int, verdict: bytes) -> FailureRecord:
+    """A row of ``failures``."""
+    return FailureRecord(id=id, cause=cause, verdict=_decode_verdict(verdict))
+
+
+def domains_to_judge(conn: sqlite3.Connection, domains: Collection[str]) -> list[str]:
+    """See `ports.Txn.domains_to_judge`; sorted."""
+    names = [text(domain) for domain in domains]
+    found = select_in(conn, "SELECT DISTINCT domain FROM sightings WHERE domain IN ({keys})", names)
+    opened = select_in(
+        conn,
+        "SELECT DISTINCT domain FROM failures WHERE is_open = 1 AND domain IN ({keys})",
+        names,
+    )
+    return sorted({name for (name,) in found} | {name for (name,) in opened})
+
+
+def open_domains(conn: sqlite3.Connection) -> list[str]:
+    """See `ports.Txn.open_domains`; sorted."""
+    return [
+        name
+        for (name,) in conn.execute(
+            "SELECT DISTINCT domain FROM failures WHERE is_open = 1 ORDER BY domain"
+        )
+    ]
+
+
+def histories(conn: sqlite3.Connection, domains: Collection[str]) -> list[History]:
+    """See `ports.Txn.histories`; one a domain, in the order given."""
+    names = list(dict.fromkeys(text(domain) for domain in domains))
+    found = windows(conn, names)
+    numbers: dict[str, dict[Key, int]] = {name: {} for name in names}
+    rows = select_in(
+        conn,
+        "SELECT id, domain, policy_type, result_type, mx FROM failures"
+        " WHERE kind = 'report' AND domain IN ({keys})",
+        names,
+    )
+    for number, *identity in rows:
+        domain, policy_type, result_type, mx = identity
+        numbers[domain][domain, policy_type, result_type, mx] = number
+    acts = _acts(conn, [number for known in numbers.values() for number in known.values()])
+    return [
+        History(
+            domain=name,
+            windows=tuple(found[name]),
+            acts={failure: acts[failure] for failure in numbers[name].values() if failure in acts},
+            numbers=numbers[name],
+        )
+        for name in names
+    ]
+
+
+def windows(conn: sqlite3.Connection, names: Collection[str]) -> dict[str, list[Window]]:
+    """All counted windows by domain, oldest first; every one of *names* is in it."""
+    sightings: defaultdict[int, list[Sighting]] = defaultdict(list)
+    rows = select_in(
+        conn,
+        "SELECT window_id, policy_type, result_type, mx, sessions, reasons FROM sightings"
+        " WHERE domain IN ({keys})",
+        names,
+    )
+    for window, policy_type, result_type, mx, sessions, reasons in rows:
+        sightings[window].append(
+            Sighting(policy_type, result_type, mx or None, sessions, _decode_texts(reasons))
+        )
+    found: dict[str, list[Window]] = {name: [] for name in names}
+    rows = select_in(
+        conn,
+        "SELECT id, domain, reporter, start_at, end_at, report_id, received_at, date, digest,"
+        " sessions FROM windows WHERE domain IN ({keys}) ORDER BY domain, start_at, id",
+        names,
+    )
+    for row in rows:
+        window, domain, reporter, start, end, report, received, date, digest, sessions = row
+        found[domain].append(
+            Window(
+                domain,
+                reporter,
+                start,
+                end,
+                report,
+                received,
+                date,
+                digest,
+                _decode_sessions(sessions),
+                tuple(sightings.get(window, ())),
+            )
+        )
+    return found
+
+
+def _acts(conn: sqlite3.Connection, failures: Collection[int]) -> dict[int, tuple[HumanAct, ...]]:
+    acts: defaultdict[int, tuple[HumanAct, ...]] = defaultdict(tuple)
+    rows = select_in(
+        conn,
+        "SELECT failure_id, kind, at, who, until, note, incident FROM acts"
+        " WHERE failure_id IN ({keys}) ORDER BY id",
+        failures,
+    )
+    for failure, kind, at, who, until, note, incident in rows:
+        acts[failure] += (HumanAct(kind, at, who, until, note, incident),)
+    return acts
+
+
+def established(conn: sqlite3.Connection, reporters: Collection[str]) -> frozenset[str]:
+    """
+    See `ports.Txn.established`.
+
+    Only three look-ups a reporter, however many windows there are of it: the first
+    with successes, the last, and whether there is one between them.
+    """
+    return frozenset(name for name in reporters if _is_established(conn, text(name)))
+
+
+def _is_established(conn: sqlite3.Connection, reporter: str) -> bool:
+    ends = [
+        conn.execute(
+            "SELECT start_at, end_at FROM windows WHERE reporter = ? AND successful > 0"
+            f" ORDER BY start_at {order} LIMIT 1",
+            (reporter,),
+        ).fetchone()
+        for order in ("ASC", "DESC")
+    ]
+    if None in ends:
+        return False
+    (first, _), (last, end) = ends
+    if end - first < ESTABLISHED_SPAN:
+        return False
+    between = conn.execute(
+        "SELECT 1 FROM windows WHERE reporter = ? AND successful > 0"
+        " AND start_at > ? AND start_at < ? LIMIT 1",
+        (reporter, first, last),
+    ).fetchone()
+    return between is not None

@@ -1,0 +1,102 @@
+"""
+What SQLite says, in the words and classes of this program.
+
+In a transaction every `sqlite3.Error` is trouble of ours and so `Temporary`:
+no mail is ever blamed for it. While opening, a file that is no database, or a
+damaged one, is said plainly and left as it is.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tlsrpt_mailer.errors import NoSuch, Temporary, TlsrptError
+
+
+class NoDatabase(NoSuch):
+    """There is no database at *path*; a command may add where it looked for the configuration."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"no database at {path}\nThe daemon makes the database: systemctl status tlsrpt-mailer"
+        )
+        self.path = path
+
+
+class NotAllowed(NoSuch):
+    """The database may not be read by this user; a command may name itself after ``sudo``."""
+
+    def __init__(self, path: Path, command: str = "...") -> None:
+        super().__init__(f"you may not read {path}\nTry: sudo tlsrpt-mailer {command}")
+        self.path = path
+
+
+class Damaged(TlsrptError):  # noqa: N818 - named by what is so, as errors.py does
+    """The file is there but is no database of this program; it was not changed."""
+
+
+class OtherVersion(TlsrptError):  # noqa: N818 - likewise
+    """The tables were made by another version of this program."""
+
+
+def _texts(path: Path) -> dict[int, str]:
+    return {
+        sqlite3.SQLITE_BUSY: f"{path} is locked by another program: look for a backup or an"
+        f" sqlite3 shell that holds it (fuser {path})",
+        sqlite3.SQLITE_LOCKED: f"{path} is locked within this program",
+        sqlite3.SQLITE_FULL: f"no space left for {path}: free space on the disk of"
+        f" {path.parent} (df {path.parent})",
+        sqlite3.SQLITE_IOERR: f"{path} cannot be read or written: look at the disk"
+        f" (df {path.parent}; dmesg)",
+        sqlite3.SQLITE_NOMEM: f"not enough memory to use {path}",
+        sqlite3.SQLITE_CANTOPEN: f"{path} cannot be opened: look at the owner and mode of it and"
+        f" of {path.parent}, and at the limit of open files",
+        sqlite3.SQLITE_READONLY: f"{path} may not be written: look at the owner and mode of it"
+        f" and of {path.parent}, and whether the disk is mounted read-only",
+        sqlite3.SQLITE_CORRUPT: damaged_text(path),
+        sqlite3.SQLITE_NOTADB: damaged_text(path),
+    }
+
+
+def damaged_text(path: Path) -> str:
+    """What to do about a file that SQLite cannot make sense of."""
+    return (
+        f"{path} is no SQLite database, or it is damaged. Nothing was changed in it.\n"
+        f"Move it away with its -wal and -shm, and restore a backup (docs/how-to/backup.md)"
+    )
+
+
+def code_of(error: sqlite3.Error) -> int:
+    """The primary result code (https://www.sqlite.org/rescode.html), 0 where there is none."""
+    return int(getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
+
+
+def in_words(error: sqlite3.Error, path: Path) -> str:
+    """What happened and what a person does next, with SQLite's own words at the end."""
+    text = _texts(path).get(code_of(error))
+    if text is None:
+        return f"the database {path} refused to go on; please report this: {error}"
+    name = getattr(error, "sqlite_errorname", "")
+    return f"{text} [{name or error}]"
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Raise Temporary, in words, in place of any `sqlite3.Error`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise Temporary(in_words(error, path)) from error
+
+
+@contextmanager
+def opening(path: Path) -> Iterator[None]:
+    """The same while a database is opened, where a damaged file is no temporary trouble."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = code_of(error)
+        if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            raise Damaged(in_words(error, path)) from error
+        raise Temporary(in_words(error, path)) from error
