@@ -1,0 +1,1 @@
+"""The units in ``systemd/``, and the daemon under them."""
