@@ -40,6 +40,8 @@ class RawMail(msgspec.Struct, frozen=True):
     """Hand this mail on to this address, whatever it is (mail for the postmaster)."""
     forward_ignored_to: str | None = None
     """Hand it on to this address if it is no report, in place of keeping it."""
+    again: bool = False
+    """Read it anew though it lies in quarantine: an operator asked for that."""
 
 
 class Receipt(msgspec.Struct, frozen=True):

@@ -52,7 +52,7 @@ def decide(
     room: int | None = None
     decided: list[Decision] = []
     for one in read:
-        if one.sha256 in seen_mails:
+        if one.sha256 in seen_mails and not _is_retried(one, seen_mails):
             receipt = seen_mails[one.sha256]
             decided.append((_entry(one, receipt.outcome, receipt.reason), receipt))
             continue
@@ -155,6 +155,11 @@ def _is_kept_letter(one: ReadMail) -> bool:
         and mail.keep_ignored
         and not (mail.forward_to or mail.forward_ignored_to)
     )
+
+
+def _is_retried(one: ReadMail, seen: Mapping[bytes, Receipt]) -> bool:
+    """Whether an operator wants it read anew: only what nobody could read is worth that."""
+    return one.mail.again and seen[one.sha256].outcome == "quarantined"
 
 
 def _repeat(receipt: Receipt) -> Receipt:
