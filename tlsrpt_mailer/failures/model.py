@@ -55,7 +55,7 @@ class Window(msgspec.Struct, frozen=True):
     received: Time
     """When we took the mail."""
     date: Time
-    """The mail's Date header; the receipt where there is none. First to decide between revisions."""
+    """The mail's Date header, else the receipt. First to decide between revisions."""
     digest: bytes
     sessions: tuple[Sessions, ...]
     sightings: tuple[Sighting, ...] = ()
@@ -90,7 +90,7 @@ class HumanAct(msgspec.Struct, frozen=True):
 
 
 class Witness(msgspec.Struct, frozen=True):
-    """One reporter that saw the failure in the present incident, and how far it is from acquitting."""
+    """One reporter that saw the failure in the present incident, and how near acquitting it is."""
 
     reporter: str
     known: bool
@@ -118,7 +118,7 @@ class Verdict(msgspec.Struct, frozen=True):
     first_seen: Time
     """Start of the incident's first failing window."""
     clean_before: Time | None
-    """End of the last clean window before it: the failure began between this and first_failing_end."""
+    """End of the last clean window before it: it began between this and first_failing_end."""
     first_failing_end: Time
     last_seen: Time
     """End of the incident's newest failing window."""
@@ -137,6 +137,9 @@ class Verdict(msgspec.Struct, frozen=True):
     mode: str | None
     reasons: tuple[str, ...]
     witnesses: tuple[Witness, ...]
+    """Every reporter that saw it in the incident, by name; see `Witness.has_say`."""
+    steps: tuple[str, ...] = ()
+    """How bad it has become (failures.steps): a step not told before is *worsened*."""
     acknowledged_by: str | None = None
     acknowledged_until: Time | None = None
 

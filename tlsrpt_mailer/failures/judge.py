@@ -1,0 +1,207 @@
+"""
+The judge: from windows, acts and the time to a verdict on every failure.
+
+A pure function of the set of windows: their order and repeats change nothing.
+The rules are explained in docs/explanation/what-counts-as-new.md.
+"""
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import msgspec
+
+from tlsrpt_mailer.failures.acts import Said, said
+from tlsrpt_mailer.failures.identity import Key, cause_of, key_of
+from tlsrpt_mailer.failures.incidents import (
+    Incident,
+    Standing,
+    Voice,
+    clean_places,
+    counting,
+    incidents,
+)
+from tlsrpt_mailer.failures.model import Cause, HumanAct, Identity, State, Verdict, Window, Witness
+from tlsrpt_mailer.failures.severity import mode_of, severity
+from tlsrpt_mailer.failures.steps import steps_of
+from tlsrpt_mailer.failures.timeline import Hit, Timeline, Track
+from tlsrpt_mailer.report.times import Time
+
+
+def judge(
+    windows: Iterable[Window],
+    acts: Mapping[Identity, Sequence[HumanAct]],
+    known: Collection[str],
+    now: Time,
+) -> list[Verdict]:
+    """
+    Judge every failure that these windows show; ordered by identity.
+
+    Args:
+        windows: All that counts of one domain or of several, in any order; revisions that
+            overlap are sorted out here. Domains have nothing to do with each other.
+        acts: What people have said, by failure.
+        known: Reporters with standing (`standing.known`).
+        now: The moment of judgement; it moves failures along (stale, closed, an ack that
+            lapses), but `resolved_at` is always the end of a window.
+    """
+    by_domain: dict[str, list[Window]] = {}
+    for window in windows:
+        by_domain.setdefault(window.domain, []).append(window)
+    standing = frozenset(known)
+    verdicts: list[Verdict] = []
+    for domain in sorted(by_domain):
+        if any(window.sightings for window in by_domain[domain]):
+            timeline = Timeline(by_domain[domain], standing)
+            verdicts.extend(_judge_domain(domain, timeline, acts, now))
+    return verdicts
+
+
+def judge_one(
+    identity: Identity,
+    timeline: Timeline,
+    acts: Sequence[HumanAct],
+    now: Time,
+) -> tuple[Verdict, Standing] | None:
+    """One failure alone, its cause left to itself; None where no window shows it."""
+    track = timeline.tracks.get(key_of(identity))
+    return None if track is None else _verdict(identity, track, timeline, acts, now)
+
+
+def _judge_domain(
+    domain: str, timeline: Timeline, acts: Mapping[Identity, Sequence[HumanAct]], now: Time
+) -> list[Verdict]:
+    verdicts = []
+    for key in sorted(timeline.tracks, key=_order):
+        identity = Identity(domain, *key)
+        track = timeline.tracks[key]
+        verdicts.append(_verdict(identity, track, timeline, acts.get(identity, ()), now)[0])
+    return _with_causes(verdicts)
+
+
+def _order(key: Key) -> tuple[str, str, str]:
+    return key[0], key[1], key[2] or ""
+
+
+def _with_causes(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """A failure without an MX joins the only MX that failed alike at the same time."""
+    hosts: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        if verdict.identity.mx is not None:
+            hosts.setdefault(verdict.identity.result_type, []).append(verdict)
+    return [
+        verdict
+        if verdict.identity.mx is not None
+        else msgspec.structs.replace(verdict, cause=_cause(verdict, hosts))
+        for verdict in verdicts
+    ]
+
+
+def _cause(verdict: Verdict, hosts: Mapping[str, Sequence[Verdict]]) -> Cause:
+    alike = hosts.get(verdict.identity.result_type, ())
+    return cause_of(verdict.identity, [other.identity for other in alike if _met(verdict, other)])
+
+
+def _met(one: Verdict, other: Verdict) -> bool:
+    return _was_open_after(one, other.first_seen) and _was_open_after(other, one.first_seen)
+
+
+def _was_open_after(verdict: Verdict, moment: Time) -> bool:
+    ended = verdict.closed_at if verdict.resolved_at is None else verdict.resolved_at
+    return ended is None or ended > moment
+
+
+def _verdict(
+    identity: Identity,
+    track: Track,
+    timeline: Timeline,
+    acts: Sequence[HumanAct],
+    now: Time,
+) -> tuple[Verdict, Standing]:
+    incident = incidents(track)[-1]
+    standing = incident.standing(now, track, ended_only=False)
+    counted = counting(incident.hits)
+    last = [voice.last for voice in standing.say]
+    word = said(acts, incident.number, counted, timeline.last_mode, now)
+    first = min(incident.hits, key=_by_end)
+    verdict = Verdict(
+        identity=identity,
+        cause=cause_of(identity, ()),
+        state=_state(standing, incident, word),
+        severity=severity(counted, last, timeline.last_mode),
+        incident=incident.number,
+        first_seen=incident.hits[0].start,
+        clean_before=_clean_before(first, standing, track),
+        first_failing_end=first.end,
+        last_seen=max(hit.end for hit in incident.hits),
+        last_start=incident.hits[-1].start,
+        first_received=min(hit.window.received for hit in incident.hits),
+        last_received=max(hit.window.received for hit in incident.hits),
+        resolved_at=standing.resolved_at,
+        stale_at=standing.stale_at,
+        closed_at=standing.closed_at,
+        failed_sessions=sum(hit.failed for hit in counted),
+        sessions=sum(hit.sessions for hit in counted),
+        peak_share=max(hit.share for hit in counted),
+        mode=mode_of(identity, last, timeline.last_mode),
+        reasons=tuple(sorted({reason for hit in counted for reason in hit.row.reasons})),
+        witnesses=_witnesses(standing, track, now),
+        steps=steps_of(counted, timeline.last_mode),
+        acknowledged_by=word.ack.who if word.ack is not None else None,
+        acknowledged_until=word.ack_until,
+    )
+    return verdict, standing
+
+
+def _by_end(hit: Hit) -> tuple[Time, Time, str]:
+    return hit.end, hit.start, hit.line.reporter
+
+
+def _state(standing: Standing, incident: Incident, word: Said) -> State:
+    once = len(incident.hits) == 1
+    first_time = incident.number == 1
+    holds: tuple[tuple[State, bool], ...] = (
+        ("resolved", standing.resolved_at is not None),
+        ("closed", standing.closed_at is not None),
+        ("stale", standing.stale_at is not None),
+        ("muted", word.muted),
+        ("acknowledged", word.ack is not None),
+        ("fixed?", word.is_fixed),
+        ("new", once and first_time),
+        ("regressed", once),
+    )
+    return next((state for state, held in holds if held), "ongoing")
+
+
+def _clean_before(first: Hit, standing: Standing, track: Track) -> Time | None:
+    """The newest end of a clean window before the first failing one, of those who saw it fail."""
+    ends = []
+    for voice in standing.voices:
+        line, touched = voice.line, track.touched[voice.line]
+        for place in range(bisect_right(line.ends, first.start) - 1, -1, -1):
+            if line.good[place] and place not in touched:
+                ends.append(line.ends[place])
+                break
+    return max(ends, default=None)
+
+
+def _witnesses(standing: Standing, track: Track, now: Time) -> tuple[Witness, ...]:
+    say = {voice.line.reporter for voice in standing.say}
+    return tuple(
+        Witness(
+            reporter=voice.line.reporter,
+            known=voice.line.known,
+            has_say=voice.line.reporter in say,
+            failing_windows=voice.failing,
+            failed_sessions=voice.failed,
+            sessions=voice.sessions,
+            last_failing_end=voice.last.end,
+            clean_windows=sum(1 for _ in clean_places(voice.last, track)),
+            acquitted_at=voice.acquitted_at,
+            still_reports=voice.line.until[-1] > now,
+        )
+        for voice in sorted(standing.voices, key=_reporter)
+    )
+
+
+def _reporter(voice: Voice) -> str:
+    return voice.line.reporter
