@@ -4,8 +4,6 @@ import hashlib
 import json
 from typing import Any
 
-import msgspec
-
 from tlsrpt_mailer.failures.model import (
     Cause,
     Identity,
@@ -30,7 +28,7 @@ def sha(*parts: object) -> bytes:
     return hashlib.sha256(repr(parts).encode()).digest()
 
 
-def report_of(  # noqa: PLR0913
+def report_of(
     domain: str = "example.com",
     day: int = 0,
     *,
@@ -171,7 +169,4 @@ def verdict_of(
             ),
         ),
     }
-    made = msgspec.convert(
-        {field: None for field in ()} | values | fields, Verdict, from_attributes=True
-    )
-    return made
+    return Verdict(**(values | fields))

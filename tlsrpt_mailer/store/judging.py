@@ -67,12 +67,12 @@ def histories(conn: sqlite3.Connection, domains: Collection[str]) -> list[Histor
     for number, *identity in rows:
         domain, policy_type, result_type, mx = identity
         numbers[domain][domain, policy_type, result_type, mx] = number
-    acts = _acts(conn, [number for known in numbers.values() for number in known.values()])
+    said = acts(conn, [number for known in numbers.values() for number in known.values()])
     return [
         History(
             domain=name,
             windows=tuple(found[name]),
-            acts={failure: acts[failure] for failure in numbers[name].values() if failure in acts},
+            acts={number: said[number] for number in numbers[name].values() if number in said},
             numbers=numbers[name],
         )
         for name in names
@@ -118,8 +118,9 @@ def windows(conn: sqlite3.Connection, names: Collection[str]) -> dict[str, list[
     return found
 
 
-def _acts(conn: sqlite3.Connection, failures: Collection[int]) -> dict[int, tuple[HumanAct, ...]]:
-    acts: defaultdict[int, tuple[HumanAct, ...]] = defaultdict(tuple)
+def acts(conn: sqlite3.Connection, failures: Collection[int]) -> dict[int, tuple[HumanAct, ...]]:
+    """What people said of these failures, oldest first; those without a word are left out."""
+    said: defaultdict[int, tuple[HumanAct, ...]] = defaultdict(tuple)
     rows = select_in(
         conn,
         "SELECT failure_id, kind, at, who, until, note, incident FROM acts"
@@ -127,8 +128,8 @@ def _acts(conn: sqlite3.Connection, failures: Collection[int]) -> dict[int, tupl
         failures,
     )
     for failure, kind, at, who, until, note, incident in rows:
-        acts[failure] += (HumanAct(kind, at, who, until, note, incident),)
-    return acts
+        said[failure] += (HumanAct(kind, at, who, until, note, incident),)
+    return said
 
 
 def established(conn: sqlite3.Connection, reporters: Collection[str]) -> frozenset[str]:

@@ -190,12 +190,12 @@ CREATE TABLE letters (
   subject TEXT NOT NULL,
   event TEXT NOT NULL,
   created_at INTEGER NOT NULL,
-  raw BLOB NOT NULL,
   state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'failed')),
   attempts INTEGER NOT NULL DEFAULT 0,
   next_try INTEGER NOT NULL,
   answer TEXT,                  -- what the relay said last
   done_at INTEGER,
+  raw BLOB NOT NULL,            -- last, so that a listing need not read past it
   UNIQUE (message_id, recipient)
 ) STRICT;
 CREATE INDEX letters_due ON letters (next_try) WHERE state = 'waiting';

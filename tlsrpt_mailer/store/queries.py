@@ -1,0 +1,341 @@
+"""
+The read side, for the commands: listings by page, single rows, figures.
+
+A `Reader` has a connection of its own that cannot write. What does not exist is
+a `NoSuch`, never an empty answer.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from tlsrpt_mailer.errors import NoSuch
+from tlsrpt_mailer.failures.model import HumanAct
+from tlsrpt_mailer.ports import Evidence, FailureRecord, History, Told
+from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.store import figures, judging
+from tlsrpt_mailer.store.bind import select_in, unpack
+from tlsrpt_mailer.store.compose import told_of
+from tlsrpt_mailer.store.connection import BUSY_SECONDS, open_reader
+from tlsrpt_mailer.store.evidence import EvidenceReader
+from tlsrpt_mailer.store.listing import Page, page, where
+from tlsrpt_mailer.store.rows import (
+    JobRow,
+    KeptRow,
+    LetterRow,
+    MailRow,
+    ReportRow,
+    SourceRow,
+    Totals,
+)
+from tlsrpt_mailer.store.trouble import translated
+
+PAGE = 50
+
+_MAIL = (
+    "id, source, taken_at, stored_at, size, message_id, sender, subject, outcome, reason,"
+    " reports, seen"
+)
+_REPORT = (
+    "id, mail_id, status, superseded_by, reporter, organization_name, submitter, report_id,"
+    " contact_info, start_at, end_at, taken_at, successful_sessions, failed_sessions, deviations"
+)
+_KEPT = (
+    "k.mail_id, k.kind, m.source, m.taken_at, m.size, m.sender, m.subject, k.file_name, m.reason"
+    " FROM kept AS k JOIN mails AS m ON m.id = k.mail_id"
+)
+_LETTER = (
+    "id, message_id, recipient, subject, event, created_at, state, attempts,"
+    " CASE state WHEN 'waiting' THEN next_try END, answer, done_at"
+)
+_WORST_FIRST = (
+    "is_open DESC,"
+    " CASE severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 WHEN 'notice' THEN 2 ELSE 3 END,"
+    " last_seen DESC, id"
+)
+
+_decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+class Reader:
+    """Everything that commands ask of the database; close it, or use it in a ``with``."""
+
+    def __init__(self, conn: sqlite3.Connection, path: Path) -> None:
+        self._conn = conn
+        self.path = path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._conn.close()
+
+    def mails(
+        self,
+        *,
+        outcome: str | None = None,
+        source: str | None = None,
+        limit: int | None = PAGE,
+        offset: int = 0,
+    ) -> Page[MailRow]:
+        """The ledger, last stored first; *limit* None is all of it."""
+        clause, values = where(("outcome = ?", outcome), ("source = ?", source))
+        order = "ORDER BY stored_at DESC, id DESC" if outcome else "ORDER BY id DESC"
+        with self._snapshot() as conn:
+            return page(
+                conn,
+                (
+                    f"SELECT {_MAIL} FROM mails {clause} {order}",
+                    f"SELECT count(*) FROM mails {clause}",
+                ),
+                values,
+                (limit, offset),
+                lambda rows: [MailRow(*row) for row in rows],
+            )
+
+    def reports(
+        self,
+        *,
+        domain: str | None = None,
+        reporter: str | None = None,
+        status: str | None = None,
+        limit: int | None = PAGE,
+        offset: int = 0,
+    ) -> Page[ReportRow]:
+        """Stored reports, last taken first; *domain* is a policy domain of theirs."""
+        clause, values = where(
+            ("id IN (SELECT report_id FROM policies WHERE policy_domain = ?)", domain),
+            ("reporter = ?", reporter),
+            # Spelled out so that the index of the few that do not count is used.
+            ("status = ?" if status == "counted" else "status <> 'counted' AND status = ?", status),
+        )
+        with self._snapshot() as conn:
+            return page(
+                conn,
+                (
+                    f"SELECT {_REPORT} FROM reports {clause} ORDER BY taken_at DESC, id DESC",
+                    f"SELECT count(*) FROM reports {clause}",
+                ),
+                values,
+                (limit, offset),
+                lambda rows: _reports(conn, rows),
+            )
+
+    def report(self, id: int) -> tuple[ReportRow, bytes]:
+        """One report and its JSON as it came; raises NoSuch."""
+        with self._snapshot() as conn:
+            row = conn.execute(
+                f"SELECT {_REPORT}, json FROM reports WHERE id = ?", (id,)
+            ).fetchone()
+            if row is None:
+                raise NoSuch(f"no report {id}")
+            return _reports(conn, [row[:-1]])[0], unpack(row[-1])
+
+    def kept(self, kind: str, *, limit: int | None = PAGE, offset: int = 0) -> Page[KeptRow]:
+        """Mails whose raw bytes are kept (quarantine, held or ignored), last kept first."""
+        with self._snapshot() as conn:
+            return page(
+                conn,
+                (
+                    f"SELECT {_KEPT} WHERE k.kind = ? ORDER BY k.kept_at DESC, k.mail_id DESC",
+                    "SELECT count(*) FROM kept WHERE kind = ?",
+                ),
+                [kind],
+                (limit, offset),
+                lambda rows: [KeptRow(*row) for row in rows],
+            )
+
+    def kept_one(self, id: int) -> KeptRow:
+        """One of them; raises NoSuch."""
+        with self._snapshot() as conn:
+            row = conn.execute(f"SELECT {_KEPT} WHERE k.mail_id = ?", (id,)).fetchone()
+        if row is None:
+            raise NoSuch(f"no mail {id} is kept")
+        return KeptRow(*row)
+
+    def kept_raw(self, id: int) -> bytes:
+        """Its bytes as they came; raises NoSuch."""
+        with self._snapshot() as conn:
+            row = conn.execute("SELECT raw FROM kept WHERE mail_id = ?", (id,)).fetchone()
+        if row is None:
+            raise NoSuch(f"no mail {id} is kept")
+        return unpack(row[0])
+
+    def letters(
+        self, *, state: str | None = None, limit: int | None = PAGE, offset: int = 0
+    ) -> Page[LetterRow]:
+        """Mails that went out or wait to, newest first."""
+        clause, values = where(("state = ?", state))
+        with self._snapshot() as conn:
+            return page(
+                conn,
+                (
+                    f"SELECT {_LETTER} FROM letters {clause} ORDER BY id DESC",
+                    f"SELECT count(*) FROM letters {clause}",
+                ),
+                values,
+                (limit, offset),
+                lambda rows: _letters(conn, rows),
+            )
+
+    def letter(self, id: int) -> tuple[LetterRow, bytes]:
+        """One of them and its bytes; raises NoSuch."""
+        with self._snapshot() as conn:
+            row = conn.execute(f"SELECT {_LETTER}, raw FROM letters WHERE id = ?", (id,)).fetchone()
+            if row is None:
+                raise NoSuch(f"no alert {id}")
+            return _letters(conn, [row[:-1]])[0], unpack(row[-1])
+
+    def failures(
+        self,
+        *,
+        open_only: bool = True,
+        cause: int | None = None,
+        domain: str | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> Page[FailureRecord]:
+        """Failures, open ones and the worst first."""
+        clause, values = where(
+            ("is_open = ?", 1 if open_only else None),
+            ("cause_id = ?", cause),
+            ("domain = ?", domain),
+        )
+        with self._snapshot() as conn:
+            return page(
+                conn,
+                (
+                    f"SELECT id, cause_id, verdict FROM failures {clause} ORDER BY {_WORST_FIRST}",
+                    f"SELECT count(*) FROM failures {clause}",
+                ),
+                values,
+                (limit, offset),
+                lambda rows: [judging.record(*row) for row in rows],
+            )
+
+    def failure(self, id: int) -> FailureRecord:
+        """One failure; raises NoSuch."""
+        with self._snapshot() as conn:
+            row = conn.execute(
+                "SELECT id, cause_id, verdict FROM failures WHERE id = ?", (id,)
+            ).fetchone()
+        if row is None:
+            raise NoSuch(f"no failure {id}")
+        return judging.record(*row)
+
+    def evidence(self, failure: int, limit: int = 12) -> list[Evidence]:
+        """The windows behind it, newest first (`ports.ComposeTxn.evidence`); raises NoSuch."""
+        verdict = self.failure(failure).verdict
+        with self._snapshot() as conn:
+            return EvidenceReader(conn).of(verdict, limit)
+
+    def told(self, failure: int) -> list[Told]:
+        """What each recipient was last told of it."""
+        with self._snapshot() as conn:
+            return told_of(conn, failure)
+
+    def acts(self, failure: int) -> tuple[HumanAct, ...]:
+        """What people said of it, oldest first."""
+        with self._snapshot() as conn:
+            return judging.acts(conn, [failure]).get(failure, ())
+
+    def history(self, domain: str) -> History:
+        """All that the judge knows of a domain; without windows where nothing reports on it."""
+        with self._snapshot() as conn:
+            return judging.histories(conn, [domain])[0]
+
+    def domains(self, *, with_failures: bool = False) -> list[str]:
+        """Every domain that a window speaks of, or only those in which something ever failed."""
+        with self._snapshot() as conn:
+            return figures.domains(conn, "sightings" if with_failures else "windows")
+
+    def established(self, reporters: frozenset[str]) -> frozenset[str]:
+        """See `ports.Txn.established`."""
+        with self._snapshot() as conn:
+            return judging.established(conn, reporters)
+
+    def sources(self, now: Time) -> list[SourceRow]:
+        """How each source is doing, by name."""
+        with self._snapshot() as conn:
+            return figures.sources(conn, now)
+
+    def jobs(self) -> list[JobRow]:
+        """When each job ran last, by name."""
+        with self._snapshot() as conn:
+            rows = conn.execute("SELECT name, last_at, error FROM job_runs ORDER BY name")
+            return [JobRow(*row) for row in rows]
+
+    def totals(self, now: Time) -> Totals:
+        """The figures of `status`."""
+        with self._snapshot() as conn:
+            return figures.totals(conn, now)
+
+    def fact(self, name: str) -> str | None:
+        """A single thing that the daemon noted (`SqliteState.save_fact`)."""
+        with self._snapshot() as conn:
+            row = conn.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+        """One state of the database for all queries of an answer, whoever writes meanwhile."""
+        with translated(self.path):
+            self._conn.execute("BEGIN")
+            try:
+                yield self._conn
+            finally:
+                if self._conn.in_transaction:
+                    self._conn.execute("COMMIT")
+
+
+def open_queries(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Reader:
+    """
+    Open the database for reading; it is neither made nor changed.
+
+    Raises:
+        NoSuch: It is missing, or this user may not read it.
+        TlsrptError: It is damaged, of another program, or of another version of this one.
+        Temporary: It is locked, or the disk is in trouble.
+
+    """
+    return Reader(open_reader(path, busy_seconds=busy_seconds), path)
+
+
+def _reports(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> list[ReportRow]:
+    domains: dict[int, dict[str, None]] = {row[0]: {} for row in rows}
+    named = select_in(
+        conn,
+        "SELECT report_id, policy_domain FROM policies WHERE report_id IN ({keys})"
+        " ORDER BY report_id, position",
+        domains,
+    )
+    for report, domain in named:
+        domains[report][domain] = None
+    return [ReportRow(*(*row[:-1], tuple(domains[row[0]]), _decode_texts(row[-1]))) for row in rows]
+
+
+def _letters(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> list[LetterRow]:
+    failures: dict[int, list[int]] = {row[0]: [] for row in rows}
+    named = select_in(
+        conn,
+        "SELECT letter_id, failure_id FROM letter_failures WHERE letter_id IN ({keys})"
+        " ORDER BY letter_id, failure_id",
+        failures,
+    )
+    for letter, failure in named:
+        failures[letter].append(failure)
+    return [LetterRow(*(*row, tuple(failures[row[0]]))) for row in rows]

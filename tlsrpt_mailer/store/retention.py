@@ -1,0 +1,308 @@
+"""
+How long things are kept, and copies for safe keeping.
+
+Everything goes in small transactions, so that a mail that arrives meanwhile
+waits for one of them and not for all.
+"""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from tlsrpt_mailer.errors import CannotWrite
+from tlsrpt_mailer.report.times import DAY, Span, Time
+from tlsrpt_mailer.store.connection import Writer, open_reader
+from tlsrpt_mailer.store.ledger import FORGOTTEN_BYTES
+from tlsrpt_mailer.store.trouble import translated
+
+INCIDENT_KEEP: Span = 400 * DAY
+ROLLUP_KEEP: Span = 5 * 365 * DAY
+NOTE_KEEP: Span = 30 * DAY
+CHUNK = 500
+
+_ENDED_DOMAINS = """
+SELECT 1 FROM failures AS f WHERE f.domain = w.domain AND f.kind = 'report'
+AND (f.is_open = 1 OR max(coalesce(f.resolved_at, 0), f.last_seen) >= :before)
+"""
+
+# Sessions are never added across policy types: each has its own row.
+_ROLL_UP_SESSIONS = f"""
+INSERT INTO rollups (day, domain, reporter, policy_type, result_type, mx, successful, failed)
+SELECT (w.start_at + w.end_at) / 2 / {DAY} * {DAY}, w.domain, w.reporter,
+  json_extract(s.value, '$.policy_type'), '', '',
+  json_extract(s.value, '$.successful'), json_extract(s.value, '$.failed')
+FROM windows AS w, json_each(w.sessions) AS s WHERE w.report_id = ?
+"""
+_ROLL_UP_SIGHTINGS = f"""
+INSERT INTO rollups (day, domain, reporter, policy_type, result_type, mx, successful, failed)
+SELECT (w.start_at + w.end_at) / 2 / {DAY} * {DAY}, w.domain, w.reporter,
+  s.policy_type, s.result_type, s.mx, 0, s.sessions
+FROM windows AS w JOIN sightings AS s ON s.window_id = w.id WHERE w.report_id = ?
+"""
+# Past 64 bits SQLite goes on with floating point, which a STRICT column refuses.
+_ADD = """
+ON CONFLICT DO UPDATE SET
+  successful = min(successful, 9223372036854775807 - excluded.successful) + excluded.successful,
+  failed = min(failed, 9223372036854775807 - excluded.failed) + excluded.failed
+"""
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """How long things are kept."""
+
+    reports: Span = 400 * DAY
+    raw: Span = 90 * DAY
+    ignored: Span = 14 * DAY
+    untrusted_bytes: int = 500 * 1024 * 1024
+    """Held, quarantined and ignored mails together."""
+
+
+class Pruned(msgspec.Struct, frozen=True):
+    """How many rows went."""
+
+    reports: int = 0
+    """Rolled up, then deleted with their policies and details."""
+    mails: int = 0
+    raw: int = 0
+    """Quarantined and held mails past `Keep.raw`."""
+    ignored: int = 0
+    evicted: int = 0
+    """Quarantined and held mails that went early, for want of room."""
+    letters: int = 0
+    windows: int = 0
+    failures: int = 0
+    rollups: int = 0
+
+
+def prune(writer: Writer, now: Time, keep: Keep, beat: Callable[[], None] = lambda: None) -> Pruned:
+    """
+    Drop what is older than it is to be kept; reports leave their sums in the roll-ups.
+
+    *beat* is called between transactions, for the watchdog.
+
+    Raises:
+        Temporary: The database is locked, or the disk is full.
+
+    """
+
+    def run(step: Callable[[sqlite3.Connection], int]) -> int:
+        """Do *step* in transactions of its own until it finds nothing more."""
+        total = 0
+        while True:
+            beat()
+            with writer.transaction() as conn:
+                done = step(conn)
+            total += done
+            if not done:
+                return total
+
+    return Pruned(
+        reports=run(lambda conn: _prune_reports(conn, now - keep.reports, now)),
+        raw=run(lambda conn: _prune_kept(conn, ("quarantine", "held"), now - keep.raw)),
+        ignored=run(lambda conn: _prune_kept(conn, ("ignored",), now - keep.ignored)),
+        evicted=run(lambda conn: _evict(conn, keep.untrusted_bytes)),
+        mails=run(lambda conn: _prune_mails(conn, now - keep.reports)),
+        letters=run(lambda conn: _prune_letters(conn, now, keep)),
+        windows=run(lambda conn: _prune_windows(conn, now - INCIDENT_KEEP)),
+        failures=run(lambda conn: _prune_failures(conn, now - INCIDENT_KEEP)),
+        rollups=run(lambda conn: _prune_rest(conn, now)),
+    )
+
+
+def _prune_reports(conn: sqlite3.Connection, before: Time, now: Time) -> int:
+    old = conn.execute(
+        "SELECT id FROM reports WHERE taken_at < ? ORDER BY taken_at LIMIT ?", (before, CHUNK)
+    ).fetchall()
+    conn.executemany(_ROLL_UP_SESSIONS + " AND true" + _ADD, old)
+    conn.executemany(_ROLL_UP_SIGHTINGS + " AND true" + _ADD, old)
+    conn.executemany(
+        f"INSERT OR IGNORE INTO forgotten (digest, at) SELECT substr(digest, 1, {FORGOTTEN_BYTES}),"
+        " ? FROM reports WHERE id = ? AND status <> 'held'",
+        [(now, number) for (number,) in old],
+    )
+    conn.executemany("DELETE FROM reports WHERE id = ?", old)
+    return len(old)
+
+
+def _prune_kept(conn: sqlite3.Connection, kinds: tuple[str, ...], before: Time) -> int:
+    marks = ",".join("?" * len(kinds))
+    return conn.execute(
+        f"DELETE FROM kept WHERE mail_id IN (SELECT mail_id FROM kept WHERE kind IN ({marks})"
+        " AND kept_at < ? LIMIT ?)",
+        (*kinds, before, CHUNK),
+    ).rowcount
+
+
+def _evict(conn: sqlite3.Connection, limit: int) -> int:
+    """The oldest go first; ignored mail counts, but stays its time: it was acknowledged."""
+    (total,) = conn.execute("SELECT coalesce(sum(size), 0) FROM kept").fetchone()
+    over = total - limit
+    going: list[tuple[int]] = []
+    oldest = conn.execute(
+        "SELECT mail_id, size FROM kept WHERE kind IN ('quarantine', 'held')"
+        " ORDER BY kept_at, mail_id LIMIT ?",
+        (CHUNK,),
+    )
+    for mail, size in oldest:
+        if over <= 0:
+            break
+        over -= size
+        going.append((mail,))
+    conn.executemany("DELETE FROM kept WHERE mail_id = ?", going)
+    return len(going)
+
+
+def _prune_mails(conn: sqlite3.Connection, before: Time) -> int:
+    # The mail itself is remembered as long as anything of it is here, so that
+    # it is recognised when it comes again. Numbers follow the time of storing.
+    (last,) = conn.execute(
+        "SELECT coalesce((SELECT id FROM mails WHERE stored_at >= ? ORDER BY id LIMIT 1),"
+        " (SELECT max(id) + 1 FROM mails), 0)",
+        (before,),
+    ).fetchone()
+    return conn.execute(
+        "DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE id < ? AND stored_at < ?"
+        " AND NOT EXISTS (SELECT 1 FROM reports WHERE mail_id = mails.id)"
+        " AND NOT EXISTS (SELECT 1 FROM kept WHERE mail_id = mails.id) ORDER BY id LIMIT ?)",
+        (last, before, CHUNK),
+    ).rowcount
+
+
+def _prune_letters(conn: sqlite3.Connection, now: Time, keep: Keep) -> int:
+    # Mail that was handed on has another owner now.
+    return conn.execute(
+        "DELETE FROM letters WHERE id IN (SELECT id FROM letters"
+        " WHERE state IN ('sent', 'failed') AND (done_at < ?1"
+        " OR event = 'forward' AND state = 'sent' AND done_at < ?2) LIMIT ?3)",
+        (now - keep.reports, now - keep.ignored, CHUNK),
+    ).rowcount
+
+
+def _prune_windows(conn: sqlite3.Connection, before: Time) -> int:
+    """Windows of domains of which no failure is open or ended lately, once their reports went."""
+    gone = 0
+    for domain in _domains(conn):
+        gone += conn.execute(
+            "DELETE FROM windows WHERE id IN (SELECT id FROM windows AS w"
+            " WHERE w.domain = :domain AND w.start_at < :before AND w.end_at < :before"
+            " AND NOT EXISTS (SELECT 1 FROM reports WHERE reports.id = w.report_id)"
+            f" AND NOT EXISTS ({_ENDED_DOMAINS}) LIMIT :limit)",
+            {"domain": domain, "before": before, "limit": CHUNK - gone},
+        ).rowcount
+        if gone >= CHUNK:
+            break
+    return gone
+
+
+def _domains(conn: sqlite3.Connection) -> Iterator[str]:
+    """Every domain that a window speaks of, by jumping from one to the next in the index."""
+    domain = ""
+    first = conn.execute("SELECT min(domain) FROM windows").fetchone()[0]
+    while first is not None:
+        domain = first
+        yield domain
+        first = conn.execute(
+            "SELECT min(domain) FROM windows WHERE domain > ?", (domain,)
+        ).fetchone()[0]
+
+
+def _prune_failures(conn: sqlite3.Connection, before: Time) -> int:
+    """Ended ones that no window speaks of any more; should they come again, they are new."""
+    old = conn.execute(
+        "SELECT id FROM failures WHERE last_seen < ?1 AND is_open = 0 AND kind = 'report'"
+        " AND coalesce(resolved_at, 0) < ?1 AND NOT EXISTS (SELECT 1 FROM sightings"
+        " WHERE sightings.domain = failures.domain) LIMIT ?2",
+        (before, CHUNK),
+    ).fetchall()
+    conn.executemany("DELETE FROM told WHERE failure_id = ?", old)
+    conn.executemany("DELETE FROM acts WHERE failure_id = ?", old)
+    conn.executemany("DELETE FROM failures WHERE id = ?", old)
+    conn.execute(
+        "DELETE FROM causes WHERE NOT EXISTS"
+        " (SELECT 1 FROM failures WHERE failures.cause_id = causes.id)"
+    )
+    return len(old)
+
+
+def _prune_rest(conn: sqlite3.Connection, now: Time) -> int:
+    conn.execute("DELETE FROM taking WHERE begun_at < ?", (now - NOTE_KEEP,))
+    conn.execute("DELETE FROM forgotten WHERE at < ?", (now - ROLLUP_KEEP,))
+    # The key begins with the day.
+    oldest = conn.execute("SELECT min(day) FROM rollups").fetchone()[0]
+    if oldest is None or oldest >= now - ROLLUP_KEEP:
+        return 0
+    return conn.execute("DELETE FROM rollups WHERE day = ?", (oldest,)).rowcount
+
+
+def backup(database: Path, target: Path) -> int:
+    """
+    Copy the database as it is at this moment, while others write to it; returns its size.
+
+    The copy has mode 0600 and is whole: it needs no -wal beside it.
+
+    Raises:
+        CannotWrite: *target* exists, or cannot be written.
+        NoSuch: There is no database, or it may not be read.
+        Temporary: The database is in trouble.
+
+    """
+    conn = open_reader(database)
+    try:
+        _make_target(target)
+        try:
+            conn.execute("VACUUM INTO ?", (str(target),))
+            _sync(target)
+        except sqlite3.Error as error:
+            target.unlink(missing_ok=True)
+            raise CannotWrite(f"cannot write {target}: {error}") from error
+        except OSError as error:
+            target.unlink(missing_ok=True)
+            raise CannotWrite(f"cannot write {target}: {error.strerror}") from error
+    finally:
+        conn.close()
+    return target.stat().st_size
+
+
+def _make_target(target: Path) -> None:
+    try:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        raise CannotWrite(f"{target} exists already; name a new file") from None
+    except OSError as error:
+        raise CannotWrite(
+            f"cannot write {target}: {error.strerror}. The copy is written by the user who owns"
+            " the database, so name a file in a folder of theirs."
+        ) from error
+
+
+def _sync(target: Path) -> None:
+    """On the disk, file and name: a backup that a power cut empties is none."""
+    for path in (target, target.absolute().parent):
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def check(database: Path) -> list[str]:
+    """
+    What is wrong in the file itself, as SQLite sees it; nothing when it is sound.
+
+    Raises:
+        NoSuch: There is no database, or it may not be read.
+        TlsrptError: It cannot even be opened.
+
+    """
+    conn = open_reader(database)
+    with contextlib.closing(conn), translated(database):
+        found = [str(row[0]) for row in conn.execute("PRAGMA quick_check(20)")]
+        broken = [
+            f"{table}: row {number} points to a missing row of {parent}"
+            for table, number, parent, _ in conn.execute("PRAGMA foreign_key_check")
+        ]
+    return [line for line in found if line != "ok"] + broken[:20]
