@@ -36,12 +36,16 @@ class Batcher:
     """Where connections put mails, and the source's own thread takes them from."""
 
     def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[Waiting] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._kept: Waiting | None = None
 
     def put(self, waiting: Waiting) -> None:
         """From any thread."""
         self._queue.put(waiting)
+
+    def wake(self) -> None:
+        """End the wait of `deliver_next`, from any thread."""
+        self._queue.put(None)
 
     def deliver_next(self, deliver: Deliver, patience: float) -> int:
         """

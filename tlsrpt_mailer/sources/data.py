@@ -32,7 +32,7 @@ class Collector:
     ) -> None:
         self._limit = limit
         # Stuffed dots count for nothing in the end, but they are held until then.
-        self._hold = limit + limit // 16 + len(END)
+        self._hold = limit + limit // 3 + len(END)
         self._reserve = reserve
         self._give_back = give_back
         self._reserved = 0

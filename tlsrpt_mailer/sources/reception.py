@@ -33,7 +33,7 @@ ANSWER_WITHIN: Span = 5 * MINUTE
 HELD_MAILS = 2
 """How many mails of the greatest size may be in memory at once, all connections together."""
 
-GOODBYE = 0.6
+GOODBYE = 0.9
 """How long connections have to end after a stop, in seconds."""
 
 
@@ -80,6 +80,9 @@ class Reception:
         try:
             self._loop.set_exception_handler(_log_trouble)
             self._loop.run_until_complete(self._serve(sockets))
+        except Exception:
+            # The source's thread finds the loop ended, and begins anew.
+            log.exception("listener.failed")
         finally:
             self._loop.close()
 
@@ -96,6 +99,11 @@ class Reception:
         self._call(self._hear)
         return self._loop.time() - self._heard < MINUTE / 2
 
+    @property
+    def waiting(self) -> int:
+        """How many mails wait for their receipt."""
+        return sum(connection.is_waiting for connection in list(self._connections))
+
     def _call(self, function: Callable[..., None], *args: object) -> None:
         # A loop that is closed has nothing left to do.
         with contextlib.suppress(RuntimeError):
@@ -111,11 +119,11 @@ class Reception:
         await self._leaving.wait()
         for server in servers:
             server.close()
-        for connection in list(self._connections):
-            if not connection.is_waiting:
-                connection.dismiss("4.3.2 Shutting down, come again later")
         until = self._loop.time() + GOODBYE
         while self._connections and self._loop.time() < until:
+            for connection in list(self._connections):
+                if not connection.is_waiting:
+                    connection.dismiss("4.3.2 Shutting down, come again later")
             await asyncio.sleep(0.01)
         self._abort()
         await asyncio.sleep(0)

@@ -46,9 +46,9 @@ class Recipients:
 
         Not if it is among our addresses by name: then reports go there.
         """
-        local, domain = split_address(address)
-        if not domain:
+        if "@" not in address:
             return address.lower() == POSTMASTER
+        local, domain = split_address(address)
         if (POSTMASTER, domain) in self._addresses:
             return False
         ours = self._domains | {own for _, own in self._addresses}

@@ -118,8 +118,10 @@ class ListenerSource:
             else Certificate(settings.tls_cert, settings.tls_key)
         )
         self._bound: Bound | None = None
+        self._batcher = Batcher()
         self._closed = threading.Event()
-        self._reception: Reception | None = None
+        self.reception: Reception | None = None
+        """The connections, while it runs."""
 
     @property
     def name(self) -> str:
@@ -128,9 +130,18 @@ class ListenerSource:
 
     @property
     def ports(self) -> list[int]:
-        """The TCP ports that are bound."""
+        """The TCP ports on which it listens now."""
+        names = [sock.getsockname() for sock in self._listening()]
+        return [name[1] for name in names if isinstance(name, tuple)]
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether connections are taken."""
+        return bool(self._listening())
+
+    def _listening(self) -> list[socket.socket]:
         sockets = () if self._bound is None else self._bound.sockets
-        return [sock.getsockname()[1] for sock in sockets if sock.family != socket.AF_UNIX]
+        return [sock for sock in sockets if sock.fileno() >= 0]
 
     def open(self) -> None:
         """Bind, and read the certificate. Raises ConfigError or CannotWrite."""
@@ -138,66 +149,67 @@ class ListenerSource:
         logging.getLogger("mail.log").setLevel(logging.CRITICAL)
         if self._certificate is not None:
             self._certificate.load()
-        settings = self._settings
-        access = Access(settings.owner, settings.group, int(settings.mode, 8))
-        self._bound = bind(parse_listen(settings.listen), access)
+        self._bind()
 
     def run(self, deliver: Deliver, health: Health, stop: threading.Event) -> None:
         """Serve until *stop*; the batch that is being delivered then is still answered."""
-        if self._bound is None:
-            raise RuntimeError("open() comes first")
-        batcher = Batcher()
-        reception = self._reception = self._reception_for(batcher, health)
-        thread = threading.Thread(
-            target=reception.serve, args=(self._bound.sockets,), name=f"{self.name} loop"
+        bound = self._bound or self._bind()
+        batcher = self._batcher
+        reception = self.reception = self._reception_for(batcher, health)
+        if self._closed.is_set():
+            return
+        loop = threading.Thread(
+            target=reception.serve, args=(bound.sockets,), name=f"{self.name} loop", daemon=True
         )
-        thread.start()
+        loop.start()
         addresses = ", ".join(self._settings.recipients)
         health.fine(f"{self._settings.listen} listens; recipients: {addresses}")
         log.info("listener.started", source=self.name)
         try:
-            self._work(batcher, reception, deliver, health, stop, thread)
+            while not stop.is_set() and not self._closed.is_set():
+                if not loop.is_alive():
+                    raise RuntimeError(f"{self.name}: the loop has ended")
+                if reception.is_alive():
+                    health.beat(DELIVERY)
+                batcher.deliver_next(deliver, TICK)
         finally:
-            reception.finish()
-            until = monotonic() + GOODBYE
-            while thread.is_alive() and monotonic() < until:
-                batcher.refuse_rest("shutting down")
-                thread.join(TICK / 4)
-            reception.abort()
-            thread.join(TICK)
-            self._close_sockets()
+            self._finish(reception, batcher, loop)
 
     def drain(self, deliver: Deliver, health: Health) -> None:
         """Nothing waits in a listener: senders keep their mail and come again."""
         del deliver, health
 
     def close(self) -> None:
-        """Shut all sockets and connections, at once."""
+        """Take no more connections; those there are get the answers that are under way."""
         self._closed.set()
-        if self._reception is not None:
-            self._reception.abort()
-        self._close_sockets()
+        self._batcher.wake()
+        if self.reception is not None:
+            self.reception.finish()
+        else:
+            self._close_sockets()
+
+    def _bind(self) -> Bound:
+        settings = self._settings
+        access = Access(settings.owner, settings.group, int(settings.mode, 8))
+        self._bound = bind(parse_listen(settings.listen), access)
+        return self._bound
 
     def _close_sockets(self) -> None:
         bound, self._bound = self._bound, None
         if bound is not None:
             bound.close()
 
-    def _work(
-        self,
-        batcher: Batcher,
-        reception: Reception,
-        deliver: Deliver,
-        health: Health,
-        stop: threading.Event,
-        thread: threading.Thread,
-    ) -> None:
-        while not stop.is_set() and not self._closed.is_set():
-            if not thread.is_alive():
-                raise RuntimeError(f"{self.name}: the loop has ended")
-            if reception.is_alive():
-                health.beat(DELIVERY)
-            batcher.deliver_next(deliver, TICK)
+    def _finish(self, reception: Reception, batcher: Batcher, loop: threading.Thread) -> None:
+        """Turn away what still waits, and end the loop."""
+        reception.finish()
+        until = monotonic() + GOODBYE
+        while loop.is_alive() and monotonic() < until:
+            batcher.refuse_rest("shutting down")
+            loop.join(TICK / 4)
+        reception.abort()
+        loop.join(TICK)
+        self.reception = None
+        self._close_sockets()
 
     def _reception_for(self, batcher: Batcher, health: Health) -> Reception:
         settings = self._settings
