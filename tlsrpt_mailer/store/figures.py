@@ -33,7 +33,7 @@ def sources(conn: sqlite3.Connection, now: Time) -> list[SourceRow]:
         day[source][outcome] = count
     rows = conn.execute(
         "SELECT name, state, since, detail, error, tries, next_try, warning, backlog,"
-        " (SELECT max(taken_at) FROM mails WHERE source = sources.name AND reports > 0)"
+        " (SELECT at FROM last_reports WHERE source = sources.name)"
         " FROM sources ORDER BY name"
     )
     return [SourceRow(*(*row, day.get(row[0], {}))) for row in rows]

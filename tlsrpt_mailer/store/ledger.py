@@ -113,8 +113,21 @@ def put(conn: sqlite3.Connection, entries: Sequence[Entry], now: Time) -> None:
     add_letters(
         conn, [_forward(entry, entry.forward_to) for entry in entries if entry.forward_to], now
     )
-    hashes = [entry.sha256 for entry in entries]
-    _delete_notes(conn, hashes)
+    _note_sources(conn, entries)
+    _delete_notes(conn, [entry.sha256 for entry in entries])
+
+
+def _note_sources(conn: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+    last: dict[str, Time] = {}
+    for entry in entries:
+        if entry.found:
+            source = text(entry.mail.source)
+            last[source] = max(entry.mail.taken_at, last.get(source, entry.mail.taken_at))
+    conn.executemany(
+        "INSERT INTO last_reports (source, at) VALUES (?, ?)"
+        " ON CONFLICT (source) DO UPDATE SET at = max(at, excluded.at)",
+        list(last.items()),
+    )
 
 
 def _delete_notes(conn: sqlite3.Connection, hashes: Sequence[bytes]) -> None:

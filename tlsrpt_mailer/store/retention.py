@@ -8,7 +8,7 @@ waits for one of them and not for all.
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -24,7 +24,7 @@ ROLLUP_KEEP: Span = 5 * 365 * DAY
 NOTE_KEEP: Span = 30 * DAY
 CHUNK = 500
 
-_ENDED_DOMAINS = """
+_LIVELY = """
 SELECT 1 FROM failures AS f WHERE f.domain = w.domain AND f.kind = 'report'
 AND (f.is_open = 1 OR max(coalesce(f.resolved_at, 0), f.last_seen) >= :before)
 """
@@ -107,7 +107,7 @@ def prune(writer: Writer, now: Time, keep: Keep, beat: Callable[[], None] = lamb
         evicted=run(lambda conn: _evict(conn, keep.untrusted_bytes)),
         mails=run(lambda conn: _prune_mails(conn, now - keep.reports)),
         letters=run(lambda conn: _prune_letters(conn, now, keep)),
-        windows=run(lambda conn: _prune_windows(conn, now - INCIDENT_KEEP)),
+        windows=run(_Windows(now - INCIDENT_KEEP)),
         failures=run(lambda conn: _prune_failures(conn, now - INCIDENT_KEEP)),
         rollups=run(lambda conn: _prune_rest(conn, now)),
     )
@@ -182,32 +182,27 @@ def _prune_letters(conn: sqlite3.Connection, now: Time, keep: Keep) -> int:
     ).rowcount
 
 
-def _prune_windows(conn: sqlite3.Connection, before: Time) -> int:
+class _Windows:
     """Windows of domains of which no failure is open or ended lately, once their reports went."""
-    gone = 0
-    for domain in _domains(conn):
-        gone += conn.execute(
-            "DELETE FROM windows WHERE id IN (SELECT id FROM windows AS w"
-            " WHERE w.domain = :domain AND w.start_at < :before AND w.end_at < :before"
-            " AND NOT EXISTS (SELECT 1 FROM reports WHERE reports.id = w.report_id)"
-            f" AND NOT EXISTS ({_ENDED_DOMAINS}) LIMIT :limit)",
-            {"domain": domain, "before": before, "limit": CHUNK - gone},
-        ).rowcount
-        if gone >= CHUNK:
-            break
-    return gone
 
+    def __init__(self, before: Time) -> None:
+        self._before = before
+        self._domain: str | None = ""
 
-def _domains(conn: sqlite3.Connection) -> Iterator[str]:
-    """Every domain that a window speaks of, by jumping from one to the next in the index."""
-    domain = ""
-    first = conn.execute("SELECT min(domain) FROM windows").fetchone()[0]
-    while first is not None:
-        domain = first
-        yield domain
-        first = conn.execute(
-            "SELECT min(domain) FROM windows WHERE domain > ?", (domain,)
-        ).fetchone()[0]
+    def __call__(self, conn: sqlite3.Connection) -> int:
+        gone = 0
+        while self._domain is not None and not gone:
+            gone = conn.execute(
+                "DELETE FROM windows WHERE id IN (SELECT id FROM windows AS w"
+                " WHERE w.domain = :domain AND w.start_at < :before AND w.end_at < :before"
+                " AND NOT EXISTS (SELECT 1 FROM reports WHERE reports.id = w.report_id)"
+                f" AND NOT EXISTS ({_LIVELY}))",
+                {"domain": self._domain, "before": self._before},
+            ).rowcount
+            self._domain = conn.execute(
+                "SELECT min(domain) FROM windows WHERE domain > ?", (self._domain,)
+            ).fetchone()[0]
+        return gone
 
 
 def _prune_failures(conn: sqlite3.Connection, before: Time) -> int:

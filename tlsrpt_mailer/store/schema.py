@@ -31,7 +31,6 @@ CREATE TABLE mails (
   stored_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX mails_taken ON mails (taken_at);
-CREATE INDEX mails_source ON mails (source, taken_at) WHERE reports > 0;
 CREATE INDEX mails_outcome ON mails (outcome, stored_at);
 
 CREATE TABLE reports (
@@ -263,6 +262,12 @@ CREATE TABLE sources (
   next_try INTEGER,
   warning TEXT,
   backlog INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+-- When the last mail with a report was taken from a source.
+CREATE TABLE last_reports (
+  source TEXT PRIMARY KEY,
+  at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE job_runs (
