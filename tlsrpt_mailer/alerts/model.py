@@ -1,0 +1,202 @@
+"""
+The words of an alert: what the flows hand in, what comes out.
+
+Strings that began in a report (domains, MX names, reasons, reporters' names)
+may hold anything; `alerts.words` makes them safe where they are printed. Times
+are seconds (`report.times.Time`), ranges are half-open.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
+
+Severity: TypeAlias = Literal["critical", "warning", "notice", "low"]
+Event: TypeAlias = Literal["new", "regressed", "resolved", "left"]
+"""What one failure's `Told` row says. ``left`` is told open, then named once more in a mail
+that said that others of its cause are over."""
+Kind: TypeAlias = Literal["new", "joined", "regressed", "resolved", "summary", "flood"]
+
+SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "notice", "low")
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """One window of one reporter about the failure's domain."""
+
+    reporter: str
+    """The name that people know: ``Google``."""
+    start: Time
+    end: Time
+    received: Time
+    sessions: int
+    failed: int
+    """Of this failure; 0 is a clean window."""
+    ips: tuple[tuple[str, int], ...] = ()
+    """(receiving IP, failed sessions), most first."""
+    sending_ips: tuple[tuple[str, int], ...] = ()
+    reasons: tuple[tuple[str, str], ...] = ()
+    """(failure-reason-code as it came, its class)."""
+    mode: str | None = None
+    policy_string: tuple[str, ...] = ()
+    mx_host: tuple[str, ...] = ()
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """One failure, as its verdict has it now."""
+
+    failure: int
+    cause: int
+    domain: str
+    policy_type: str
+    result_type: str
+    mx: str | None = None
+    mode: str | None = None
+    severity: Severity
+    state: str
+    """A state of FAILURES: resolved and closed have ended, all others are open."""
+    incident: int = 1
+    first_seen: Time
+    """Start of the incident's first failing window."""
+    clean_before: Time | None = None
+    """End of the last clean window before it."""
+    first_failing_end: Time
+    last_seen: Time
+    """End of the newest failing window."""
+    last_start: Time
+    first_received: Time
+    resolved_at: Time | None = None
+    noticed_at: Time | None = None
+    """When the report came that ended it; None: as `resolved_at`."""
+    failed: int = 0
+    """Failed sessions in the failing windows of the incident, all reporters."""
+    sessions: int = 0
+    reasons: tuple[str, ...] = ()
+    """Reason classes of the incident."""
+    evidence: tuple[Evidence, ...] = ()
+    """Newest first; only needed to render."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it goes on, as far as reports tell."""
+        return self.state not in {"resolved", "closed"}
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What the recipient was last told of a failure."""
+
+    failure: int
+    incident: int
+    event: str
+    at: Time
+    resolved_at: Time | None = None
+    mails: int = 1
+    message_id: str | None = None
+    """Of the first mail of the thread."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the recipient believes that it goes on."""
+        return self.event != "resolved"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What decides when mails are due: ``[alerts]`` and the moment."""
+
+    now: Time
+    group_wait: Span = 5 * MINUTE
+    group_interval: Span = 12 * HOUR
+    resolve_wait: Span = 24 * HOUR
+    max_per_hour: int = 20
+    max_age: Span = 7 * DAY
+    min_severity: Severity = "warning"
+    close_groups: bool = False
+    """For a run that ends (`once`): nothing waits for `group_wait`. The two limits on how
+    often people hear of one cause hold all the same."""
+
+
+class Past(msgspec.Struct, frozen=True, kw_only=True):
+    """What was composed for this recipient before."""
+
+    mails: int = 0
+    """In this clock hour."""
+    flooded: bool = False
+    """Whether one of those was a flood summary."""
+    last_mail: Mapping[int, Time] = msgspec.field(default_factory=dict)
+    """Cause to its last mail; what is missing here is taken from the `Told` rows."""
+
+
+class Transition(msgspec.Struct, frozen=True):
+    """One thing to tell: what happened to one failure, in the recipient's eyes."""
+
+    item: Item
+    event: Event
+    n: int
+    """The how-manieth mail to this recipient about this failure; 1 for the first."""
+    before: Told | None = None
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """One mail that is due to one recipient."""
+
+    recipient: str
+    kind: Kind
+    transitions: tuple[Transition, ...]
+    """What it tells, worst first; never empty."""
+    others: tuple[Transition, ...] = ()
+    """Failures of the same cause that the recipient was told of and that are still open (event
+    ``left``): named when domains join, and left over in a partly resolved mail."""
+    elsewhere: tuple[Item, ...] = ()
+    """Open failures of other causes on the same domains."""
+    references: tuple[str, ...] = ()
+    """Message-IDs of the thread."""
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The failures that the mail tells, worst first."""
+        return tuple(transition.item for transition in self.transitions)
+
+    @property
+    def other_items(self) -> tuple[Item, ...]:
+        """The failures of `others`."""
+        return tuple(transition.item for transition in self.others)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it tells that a part of a cause is over."""
+        return self.kind == "resolved" and bool(self.others)
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """Where and for whom a mail is written: all from the configuration."""
+
+    now: Time
+    host: str
+    """Our own host name: for Message-IDs and the footer."""
+    version: str
+    recipient: str
+    sender: str
+    """An address, or ``Name <address>``."""
+    also_told: tuple[str, ...] = ()
+    """The other recipients of the same news."""
+    list_id: str | None = None
+    """None: ``tlsrpt-mailer.HOST``."""
+    subject: Literal["state", "thread"] = "state"
+    tls_required_no: bool = False
+    """The caller decides: always, never, or because the recipient's own domain is in trouble."""
+    auto_submitted: bool = True
+    max_per_hour: int = 20
+    group_interval: Span = 12 * HOUR
+
+
+class Rendered(msgspec.Struct, frozen=True):
+    """One mail, ready to be frozen."""
+
+    message_id: str
+    """With angle brackets."""
+    subject: str
+    text: str
+    html: str
+    raw: bytes
+    """The whole mail with CRLF."""

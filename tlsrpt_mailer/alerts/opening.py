@@ -1,0 +1,245 @@
+"""The first lines of a mail, and its subject: enough to decide whether to get up."""
+
+from collections import Counter
+
+from tlsrpt_mailer.alerts import effects, words
+from tlsrpt_mailer.alerts.catalogue import entry
+from tlsrpt_mailer.alerts.commands import Names
+from tlsrpt_mailer.alerts.model import SEVERITIES, Context, Group, Item
+
+SUBJECT_CHARS = 160
+
+
+def label(group: Group) -> str:
+    """The first word of the subject."""
+    if group.kind == "resolved":
+        return "PARTLY RESOLVED" if group.is_partial else "RESOLVED"
+    if group.kind == "regressed":
+        return "REGRESSED"
+    return severity(group.items)
+
+
+def severity(items: tuple[Item, ...]) -> str:
+    """The worst of *items*, in capitals."""
+    return SEVERITIES[min(SEVERITIES.index(item.severity) for item in items)].upper()
+
+
+def number(group: Group) -> int:
+    """
+    The failure's number that the mail goes by.
+
+    The lowest one that this recipient knows of: the number of the cause may be that of a
+    failure of somebody else's.
+    """
+    return min(item.failure for item in (*group.items, *group.other_items))
+
+
+def domains(items: tuple[Item, ...]) -> list[str]:
+    """The domains of *items*, worst first, each once."""
+    return list(dict.fromkeys(item.domain for item in items))
+
+
+def whose(group: Group) -> str:
+    """``example.com``, ``12 domains``, ``+9 domains``, ``9 of 12 domains``."""
+    found = domains(group.items)
+    if group.is_partial:
+        every = domains(group.items + group.other_items)
+        return f"{words.number(len(found))} of {words.plural(len(every), 'domain')}"
+    count = words.plural(len(found), "domain")
+    if group.kind == "joined":
+        return f"+{count}"
+    return words.name(found[0]) if len(found) == 1 else count
+
+
+def subject(group: Group, context: Context) -> str:
+    """State, domain, what and where, number; cut from the right, but never in the domain."""
+    if group.kind == "summary":
+        count = words.plural(len(group.items), "failure")
+        return f"tlsrpt-mailer has read old reports: {count} open [tlsrpt]"
+    if group.kind == "flood":
+        causes = words.plural(len({item.cause for item in group.items}), "cause")
+        found = words.plural(len(domains(group.items)), "domain")
+        return f"{len(group.items)} more alerts held back this hour: {causes}, {found} [tlsrpt]"
+    tag = f" [tlsrpt {number(group)}]"
+    worst = group.items[0]
+    if context.subject == "thread":
+        # Gmail threads by the subject, so nothing in it may change with the state.
+        start = f"{words.name(worst.domain)}: " if worst.mx is None else "TLS: "
+    else:
+        start = f"{label(group)} {whose(group)}: "
+    return _cut(start, effects.phrase(worst), tag)
+
+
+def _cut(start: str, rest: str, tag: str) -> str:
+    room = max(12, SUBJECT_CHARS - len(start) - len(tag))
+    return start + (rest if len(rest) <= room else rest[: room - 3].rstrip() + "...") + tag
+
+
+# -------------------------------------------------------------------- first lines
+
+
+def head(group: Group, context: Context) -> tuple[str, ...]:
+    """The lines above everything else."""
+    lines = {
+        "new": _new,
+        "joined": _joined,
+        "regressed": _regressed,
+        "resolved": _resolved,
+    }[group.kind](group, context)
+    return tuple(lines)
+
+
+def _new(group: Group, context: Context) -> list[str]:
+    worst = group.items[0]
+    one = len(domains(group.items)) == 1
+    first = first_line(worst) if one else _many(group)
+    second = second_line(worst) if one else f"One cause: {effects.phrase(worst)}."
+    return [first, second, count_line(group.items, context), *_way_out(group)]
+
+
+def _way_out(group: Group) -> list[str]:
+    worst = group.items[0]
+    if len(domains(group.items)) > 1 or effects.held(worst) != "refused":
+        return []
+    # Only other MX of the same domain tell whether there is another way in.
+    failing = [item.mx for item in (*group.items, *group.elsewhere) if item.mx]
+    return [effects.way_out(worst, failing)]
+
+
+def first_line(item: Item) -> str:
+    """Whether mail is held up."""
+    domain = words.name(item.domain)
+    there = f" to {words.name(item.mx)}" if item.mx else " at an MX they do not name"
+    who = "Senders that do DANE" if item.policy_type == "tlsa" else "Senders"
+    return {
+        "refused": f"{who} refuse to deliver mail for {domain}{there}.",
+        "waits": f"One sender that insists on DANE holds back its mail for {domain}.",
+        "unclear": f"Mail for {domain} may be refused: no report says if the policy is enforced.",
+        "arrives": f"Mail for {domain} still arrives: {_why_it_arrives(item)}.",
+        "unprotected": f"No mail is held up. But {domain} has lost the protection of MTA-STS.",
+    }[effects.held(item)]
+
+
+def _why_it_arrives(item: Item) -> str:
+    if effects.policy(item) == "testing":
+        return 'the MTA-STS policy is in mode "testing"'
+    if item.policy_type == "sts":
+        return 'the MTA-STS policy is in mode "none"'
+    return "no policy forbids it"
+
+
+def second_line(item: Item) -> str:
+    """What broke."""
+    holds = effects.held(item)
+    if holds in {"arrives", "unclear"}:
+        return _capital(f"{effects.phrase(item)}.")
+    text = Names(words.name(item.domain), words.name(item.mx), "").fill(effects.because(item))
+    if holds == "refused" and item.policy_type == "sts":
+        return f'{text}, and the MTA-STS policy says "enforce".'
+    return f"{text}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _many(group: Group) -> str:
+    """Whether mail is held up for how many of the domains."""
+    worst = group.items[0]
+    kinds = Counter({domain: effects.held(item) for domain, item in _worst_of_each(group)}.values())
+    at = f" at {words.name(worst.mx)}" if worst.mx else ""
+    total = sum(kinds.values())
+    held = kinds["refused"] + kinds["waits"]
+    more = f"; {words.number(total - held)} more are touched" if held < total else ""
+    if held:
+        return f"Senders refuse mail for {words.plural(held, 'domain')}{at}{more}."
+    count = words.plural(total, "domain")
+    if kinds["unprotected"]:
+        return f"No mail is held up. But {count} have lost the protection of MTA-STS."
+    if kinds["unclear"]:
+        return f"Mail for {count} may be refused{at}: no report says if the policy is enforced."
+    return f"Mail for {count} still arrives{at}: no policy in force forbids it."
+
+
+def _worst_of_each(group: Group) -> list[tuple[str, Item]]:
+    return [(item.domain, item) for item in reversed(group.items)]
+
+
+def count_line(items: tuple[Item, ...], context: Context) -> str:
+    """How much: one reporter's newest day, and who else sees it."""
+    found = effects.figure(items)
+    what = entry(items[0].result_type).counted
+    if found is None:
+        worst = items[0]
+        since = words.day(worst.first_seen, context.now)
+        return f"Since {since}: {_counted(what, worst.failed, worst.sessions, 1)}."
+    who = f"{words.safe(found.reporter, 30)}, {words.window(found.start, found.end, context.now)}"
+    text = f"{who}: {_counted(what, found.failed, found.sessions, found.domains)}."
+    if not found.others:
+        return text
+    others = words.listed([words.safe(one, 30) for one in found.others], 2)
+    return f"{text} {others} {'sees' if len(found.others) == 1 else 'see'} it too."
+
+
+def _counted(what: str, failed: int, sessions: int, domains: int) -> str:
+    ratio = words.share(failed, sessions)
+    to = f" to {words.plural(domains, 'domain')}" if domains > 1 else ""
+    if what != "sessions failed":
+        return f"{what} {words.of(failed, sessions)} sessions{to} ({ratio})"
+    return f"{words.of(failed, sessions)} sessions{to} failed ({ratio})"
+
+
+def _joined(group: Group, context: Context) -> list[str]:
+    found = domains(group.items)
+    every = domains(group.items + group.other_items)
+    told = min(row.before.at for row in group.others if row.before)
+    verb = "reports" if len(found) == 1 else "report"
+    refused = domains(tuple(item for item in group.items if effects.held(item) == "refused"))
+    names = words.listed([words.name(domain) for domain in refused])
+    first = f"{words.plural(len(found), 'more domain')} {verb} the failure you were told of"
+    refusing = f"New among them with mail refused: {names}."
+    return [
+        f"{first} on {words.day(told, context.now)}; {words.number(len(every))} in all.",
+        f"Same cause, same mend: {effects.phrase(group.items[0])}.",
+        refusing if refused else "For none of the new ones mail is known to be refused.",
+        count_line(group.items, context),
+    ]
+
+
+def _regressed(group: Group, context: Context) -> list[str]:
+    lines = _new(group, context)
+    first = (
+        lines[0].replace("Senders", "senders", 1) if lines[0].startswith("Senders") else lines[0]
+    )
+    return [f"It is back: {first}", *lines[1:3], _before(group, context), *lines[3:]]
+
+
+def _before(group: Group, context: Context) -> str:
+    back = next(row.before for row in group.transitions if row.event == "regressed")
+    if back is None or back.resolved_at is None:
+        return "It was over in between, for too short a time to tell you."
+    over, told = words.day(back.resolved_at, context.now), words.day(back.at, context.now)
+    return f"It was over since {over}, as you were told on {told}."
+
+
+def _resolved(group: Group, context: Context) -> list[str]:
+    found = domains(group.items)
+    what = effects.phrase(group.items[0])
+    last = words.day(max(item.last_seen for item in group.items) - 1, context.now)
+    if not group.is_partial:
+        whose = (
+            words.name(found[0]) if len(found) == 1 else f"all {words.number(len(found))} domains"
+        )
+        return [
+            f"It is over for {whose}: nobody reports it any more.",
+            _capital(f"{what}: last seen on {last}."),
+            "Nothing to do.",
+        ]
+    left = domains(group.other_items)
+    every = words.plural(len(domains(group.items + group.other_items)), "domain")
+    still = f"{words.number(len(left))} still {'fails' if len(left) == 1 else 'fail'}"
+    return [
+        f"Over for {words.number(len(found))} of {every}; {still}.",
+        _capital(f"{what}."),
+        f"Still failing: {words.listed([words.name(domain) for domain in left])}.",
+    ]
