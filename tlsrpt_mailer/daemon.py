@@ -258,9 +258,7 @@ class _Daemon:
 
     def _post(self) -> None:
         """Hand over what is due; a slow relay holds up nothing else."""
-        self._app.send_due(
-            self._app.clock(), self._stop, lambda: self._beats.beat("post", 5 * 60)
-        )
+        self._app.send_due(self._app.clock(), self._stop, lambda: self._beats.beat("post", 5 * 60))
         self._beats.forget("post")
 
     def _say(self, states: list[SourceState]) -> None:

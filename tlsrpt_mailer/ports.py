@@ -220,7 +220,9 @@ class History(msgspec.Struct, frozen=True):
 class Txn(Protocol):
     """One write transaction (BEGIN IMMEDIATE); what is read in it may be written after."""
 
-    def known(self, mails: Collection[bytes], digests: Collection[bytes], keys: Collection[bytes]) -> Known:
+    def known(
+        self, mails: Collection[bytes], digests: Collection[bytes], keys: Collection[bytes]
+    ) -> Known:
         """What is already there, of these hashes, digests and revision keys."""
 
     def ignored_bytes(self) -> int:

@@ -319,9 +319,7 @@ def _must_go_forward(store: SqliteStore, now: Time) -> None:
         )
 
 
-def judge_now(
-    config: Config, reads: Reads, now: Time
-) -> list[Verdict]:
+def judge_now(config: Config, reads: Reads, now: Time) -> list[Verdict]:
     """What the judge says at *now*, written nowhere: for commands that only show."""
     return judge_histories(reads, standing(config), now)
 

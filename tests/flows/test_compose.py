@@ -32,9 +32,7 @@ def tell(world: World, people: Audience | None = None) -> list[Letter]:
 def take_day(world: World, day: int, *, failing: bool, domain: str = "example.com") -> None:
     """A report about *day* October, the morning after."""
     world.now = NOW + (day - 13) * DAY
-    world.take(
-        mail(report(domain, f"2026-10-{day}", details=(detail(),) if failing else ()))
-    )
+    world.take(mail(report(domain, f"2026-10-{day}", details=(detail(),) if failing else ())))
 
 
 def test_a_new_failure_is_told_once(world: World) -> None:

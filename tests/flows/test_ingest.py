@@ -87,7 +87,8 @@ def test_a_revision_that_says_less_takes_the_failure_back(world: World) -> None:
 def test_one_report_id_for_two_domains_is_two_reports(world: World) -> None:
     """Halon uses one id for a whole run: a report-id alone identifies nothing."""
     receipts = world.take(
-        mail(report("a.example", report_id="one-run")), mail(report("b.example", report_id="one-run"))
+        mail(report("a.example", report_id="one-run")),
+        mail(report("b.example", report_id="one-run")),
     )
 
     assert ["stored", "stored"] == [receipt.outcome for receipt in receipts]
@@ -161,9 +162,7 @@ def test_mail_for_the_postmaster_is_handed_on_even_if_it_is_a_report(world: Worl
     (receipt,) = world.take(mail(report()), forward_to="root@example.com")
 
     assert "stored" == receipt.outcome
-    assert ["root@example.com"] == [
-        one.letter.recipient for one in world.store.outbox.due(NOW)
-    ]
+    assert ["root@example.com"] == [one.letter.recipient for one in world.store.outbox.due(NOW)]
 
 
 def test_letters_past_the_limit_wait_at_the_sender(tmp_path: Path) -> None:

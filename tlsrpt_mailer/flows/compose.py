@@ -85,7 +85,9 @@ def _for_recipient(
         for cause in {record.cause for record in records}
         if (at := txn.last_composed(cause, recipient)) is not None
     }
-    groups = plan(recipient, items, told, settings, Past(mails=mails, flooded=flooded, last_mail=last))
+    groups = plan(
+        recipient, items, told, settings, Past(mails=mails, flooded=flooded, last_mail=last)
+    )
     numbered = {record.id: record for record in records}
     return [
         _letter(_with_evidence(txn, group, numbered, audience), records, audience, settings)
@@ -138,9 +140,7 @@ def _tls_required_no(recipient: str, records: Sequence[FailureRecord], knob: str
     if knob != "auto":
         return knob == "always"
     domain = recipient.rpartition("@")[2].lower()
-    return any(
-        record.verdict.is_open and _touches(domain, record.verdict) for record in records
-    )
+    return any(record.verdict.is_open and _touches(domain, record.verdict) for record in records)
 
 
 def _touches(domain: str, verdict: Verdict) -> bool:

@@ -33,6 +33,7 @@ TRIES = 3
 IGNORED_BYTES = 1024 * 1024 * 1024
 """How much mail that is no report is kept for people to look at; past it, senders wait."""
 
+
 class Settings(msgspec.Struct, frozen=True):
     """What ingesting needs to know beside the mails."""
 
