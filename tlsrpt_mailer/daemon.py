@@ -170,7 +170,7 @@ class _Daemon:
                 self._do_reload()
 
     def stop(self) -> None:
-        """Shut sockets, give the threads a moment, then leave: what is not committed comes again."""
+        """Shut sockets, give the threads a moment, leave: what is not committed comes again."""
         notify("STOPPING=1")
         deadline = time.monotonic() + STOP_SECONDS
         for runner in self._runners:

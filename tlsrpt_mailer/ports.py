@@ -146,7 +146,7 @@ class NewReport(msgspec.Struct, frozen=True):
     supersedes: int | None
     """The number of the older revision that this one takes the place of."""
     windows: tuple[Window, ...]
-    """What it says of each domain; () when it drives nothing. `Window.report` is filled in by the store."""
+    """What it says of each domain; () when it drives nothing. The store fills in `report`."""
     sessions: int
     """All sessions, for the choice between revisions."""
     reason_classes: tuple[tuple[str | None, ...], ...]
@@ -184,7 +184,7 @@ class Known(msgspec.Struct, frozen=True):
     """What the store already has of a batch."""
 
     mails: dict[bytes, Receipt]
-    """By SHA-256 of the raw mail: those stored or quarantined before, with the receipt for a repeat."""
+    """By SHA-256 of the raw mail: those stored or quarantined before; the receipt is for a repeat."""
     digests: frozenset[bytes]
     """Canonical JSON among counted (or superseded) reports."""
     revisions: dict[bytes, StoredRevision]
@@ -320,8 +320,8 @@ class ComposeTxn(Protocol):
         """For those failures and every recipient: the last that was told."""
 
     def evidence(self, failure: int, limit: int = 12) -> list[Evidence]:
-        """The newest windows about the failure's domain, failing and clean, of reporters that saw it
-        in the present incident; newest first."""
+        """The newest windows about its domain, failing and clean, newest first: those of
+        reporters that saw it in the present incident."""
 
     def composed_since(self, recipient: str, since: Time) -> tuple[int, bool]:
         """How many alert mails were composed for *recipient* since then, and whether one of

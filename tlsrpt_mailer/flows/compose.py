@@ -146,7 +146,7 @@ def _tls_required_no(recipient: str, records: Sequence[FailureRecord], knob: str
 def _touches(domain: str, verdict: Verdict) -> bool:
     identity = verdict.identity
     mx = identity.mx or ""
-    return identity.domain == domain or mx == domain or mx.endswith("." + domain)
+    return domain in (identity.domain, mx) or mx.endswith("." + domain)
 
 
 def _told(row: Kept) -> Told:

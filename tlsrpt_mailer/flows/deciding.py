@@ -40,7 +40,7 @@ def decide(
     read: Sequence[ReadMail], known: Known, ignored: Callable[[], int], limit: int
 ) -> list[Decision]:
     """
-    What to write for each mail, and the receipt that goes back; no entry for a mail we have no room for.
+    What to write for each mail, and the receipt that goes back; no entry where there is no room.
 
     Args:
         ignored: Says how many bytes of ignored mail are kept; asked only when one is to be kept.

@@ -122,7 +122,8 @@ class Ingest:
             reports = tuple(self._prepare(found, content, mail) for found in content.reports)
         except (OSError, MemoryError):
             raise
-        except Exception as error:  # noqa: BLE001 - the edge: one mail's bytes stop no other mail
+        except Exception as error:
+            # The edge: one mail's bytes stop no other mail.
             count = self._store.faults.failed(sha, f"{type(error).__name__}: {error}")
             log.error("mail.troubles", source=mail.source, times=count, exc_info=error)
             if count < TRIES:
@@ -219,7 +220,8 @@ class Ingest:
 def _log_mail(one: ReadMail, receipt: Receipt) -> None:
     first = one.reports[0] if one.reports else None
     log.info(
-        f"mail.{receipt.outcome}",
+        "mail.taken",
+        outcome=receipt.outcome,
         source=one.mail.source,
         reports=len(one.reports),
         reporter=first.reporter if first else None,
