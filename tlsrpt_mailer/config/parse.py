@@ -25,11 +25,11 @@ def parse(text: str, kinds: Kinds, *, name: str) -> Config:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise _refusal([f"{name}: {error}"], name) from None
+        raise refusal([f"{name}: {error}"], name) from None
     reading = _Reading(kinds)
     config = reading.config(document)
     if reading.problems or config is None:
-        raise _refusal([f"{name}: {problem}" for problem in reading.problems], name)
+        raise refusal([f"{name}: {problem}" for problem in reading.problems], name)
     return config
 
 
@@ -38,7 +38,8 @@ def defaults(kinds: Kinds) -> Config:
     return parse("", kinds, name="the defaults")
 
 
-def _refusal(problems: list[str], name: str) -> ConfigError:
+def refusal(problems: list[str], name: str) -> ConfigError:
+    """The error that lists *problems*, and says last how many they are."""
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     return ConfigError(*problems, f"{name}: {count}, nothing started")
 

@@ -44,6 +44,11 @@ class Secret:
             case arguments:
                 return f"the command {arguments[0]}"
 
+    @property
+    def is_command(self) -> bool:
+        """Whether a program prints it."""
+        return isinstance(self._place, tuple)
+
     def __call__(self, timeout: Span = COMMAND_TIMEOUT) -> str:
         """
         The secret, without the line end behind it.

@@ -1,0 +1,132 @@
+"""
+The program as a process: whatever happens becomes an exit code and a sentence.
+
+The codes stand in docs/reference/exit-codes.md. Nothing but a bug shows a
+traceback.
+"""
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+import structlog
+
+from tlsrpt_mailer import log
+from tlsrpt_mailer.errors import (
+    BadReport,
+    CannotWrite,
+    ConfigError,
+    NoSuch,
+    Refused,
+    Temporary,
+    TlsrptError,
+    Unreachable,
+)
+
+PROGRAM = "tlsrpt-mailer"
+REPORT_HERE = "https://github.com/tlsrpt-mailer/tlsrpt-mailer/issues"
+
+DONE, NO, USAGE, NOT_A_REPORT, UNREACHABLE, BUG, CANNOT_WRITE, LATER, CONFIG = (
+    0,
+    1,
+    64,
+    65,
+    69,
+    70,
+    73,
+    75,
+    78,
+)
+INTERRUPTED = 130
+NOBODY_READS = 141  # what a shell shows for a process that SIGPIPE ended
+
+CODES: tuple[tuple[type[TlsrptError], int], ...] = (
+    (ConfigError, CONFIG),
+    (BadReport, NOT_A_REPORT),
+    (Temporary, LATER),
+    (Unreachable, UNREACHABLE),
+    (Refused, UNREACHABLE),
+    (CannotWrite, CANNOT_WRITE),
+    (NoSuch, NO),
+    (TlsrptError, NO),
+)
+
+
+def main() -> None:
+    """Run the command that the process was called with, and leave."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; returns the exit code and raises nothing."""
+    code = _run(arguments)
+    # Postfix's pipe(8) bounces a mail on every code but 0 and 75.
+    return LATER if code and is_pipe(arguments) else code
+
+
+def is_pipe(arguments: Sequence[str]) -> bool:
+    """Whether this is ``import -``, wherever options stand, wrong ones included."""
+    return "import" in arguments and "-" in arguments[list(arguments).index("import") :]
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        log.configure("warning", "console")
+        # Imported here, so that a broken installation is answered with a code as well.
+        from tlsrpt_mailer.cli.main import main as commands  # noqa: PLC0415
+
+        result = commands.main(
+            list(arguments), PROGRAM, standalone_mode=False, obj=tuple(arguments)
+        )
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return USAGE if isinstance(error, click.UsageError) else NO
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001  the last edge: everything is said, not thrown
+        return _answer(error)
+    return result if isinstance(result, int) else DONE
+
+
+def _answer(error: Exception) -> int:
+    """Say what happened; returns the exit code for it."""
+    if isinstance(error, TlsrptError):
+        return _say(str(error), next(code for kind, code in CODES if isinstance(error, kind)))
+    if isinstance(error, MemoryError):
+        return _say("out of memory; try again", LATER)
+    if isinstance(error, OSError):
+        return _system_error(error)
+    return _bug(error)
+
+
+def _say(text: str, code: int) -> int:
+    """Say on standard error what is wrong, in plain lines."""
+    first, *rest = text.splitlines() or [""]
+    click.echo("\n".join([f"{PROGRAM}: {log.safe(first)}", *map(log.safe, rest)]), err=True)
+    return code
+
+
+def _system_error(error: OSError) -> int:
+    if isinstance(error, BrokenPipeError):
+        # Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOBODY_READS
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}:
+        return _say(f"{error.filename or 'output'}: {error.strerror}", LATER)
+    return _bug(error)
+
+
+def _bug(error: Exception) -> int:
+    structlog.get_logger().critical("program.failed", exc_info=error)
+    text = (
+        f"a bug in this program: {type(error).__name__}: {error}\n"
+        f"Please report it with the lines above: {REPORT_HERE}"
+    )
+    return _say(text, BUG)
+
+
+if __name__ == "__main__":
+    main()

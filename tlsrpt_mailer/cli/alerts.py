@@ -1,0 +1,171 @@
+"""`alerts`: what was mailed, to whom, and what the relay said."""
+
+import sys
+from email import message_from_bytes, policy
+
+import click
+import msgspec
+
+from tlsrpt_mailer import config as configuration
+from tlsrpt_mailer import log, wiring
+from tlsrpt_mailer.alerts import words
+from tlsrpt_mailer.alerts.render import render_test
+from tlsrpt_mailer.cli import forms, opening, options, out
+from tlsrpt_mailer.cli.groups import Listing
+from tlsrpt_mailer.cli.out import Column
+from tlsrpt_mailer.errors import ConfigError, NoSuch, Refused, Temporary, Unreachable
+from tlsrpt_mailer.ports import Letter
+
+HEADS = (
+    Column("#", right=True),
+    Column("written"),
+    Column("to"),
+    Column("state"),
+    Column("subject"),
+)
+
+
+@click.group(cls=Listing)
+def alerts() -> None:
+    """List the mails that went out, or show, resend or test one.
+
+    Newest first, one line a mail. Exit codes: 0 done, 1 there is no database
+    or no such alert, 69 the relay does not take it.
+
+    \b
+    Examples:
+      tlsrpt-mailer alerts
+      tlsrpt-mailer alerts show 12
+      tlsrpt-mailer alerts test
+    """
+
+
+@alerts.command("list")
+@click.option(
+    "--state", type=click.Choice(["waiting", "sent", "failed"]), help="Only those in this state."
+)
+@out.listing_options
+def list_(state: str | None, limit: int | None, all_: bool, json_: bool) -> None:
+    """List the mails that went out or wait to, newest first.
+
+    Prints one line a mail, or a JSON list. Exit codes: 0 listed, 1 there is no
+    database.
+
+    \b
+    Example:
+      tlsrpt-mailer alerts --state failed
+    """
+    page, now = out.page(limit, all_, json_), options.now()
+    with opening.reading() as reader:
+        rows = out.paged(
+            lambda limit, offset: reader.letters(state=state, limit=limit, offset=offset).rows,
+            page,
+        )
+        if json_:
+            out.json_list(map(forms.letter, rows))
+            return
+        total = reader.letters(state=state, limit=0).total
+        if not total:
+            click.echo("No alert was written yet." if state is None else f"No alert is {state}.")
+            return
+        out.columns(
+            HEADS,
+            (
+                (
+                    str(row.id),
+                    words.moment(row.created_at, now),
+                    log.safe(row.recipient, 40),
+                    row.state,
+                    log.safe(row.subject, 100),
+                )
+                for row in rows
+            ),
+        )
+        out.footer(total if page.limit is None else min(page.limit, total), total, "mail")
+
+
+@alerts.command()
+@click.argument("id", type=int, metavar="ID")
+@click.option("--raw", is_flag=True, help="Print the bytes that are sent.")
+@click.option("--json", "json_", is_flag=True, help="Print one JSON object.")
+def show(id: int, raw: bool, json_: bool) -> None:
+    """Print a mail as its receiver reads it, and how its delivery went.
+
+    ID is its number in the listing. Exit codes: 0 shown, 1 there is none.
+
+    \b
+    Examples:
+      tlsrpt-mailer alerts show 12
+      tlsrpt-mailer alerts show 12 --raw > 12.eml
+    """
+    with opening.reading() as reader:
+        row, data = reader.letter(id)
+    if raw:
+        sys.stdout.buffer.write(data)
+        return
+    text = _text(data)
+    if json_:
+        out.as_json({**forms.letter(row), "text": text})
+        return
+    now = options.now()
+    click.echo(f"To: {log.safe(row.recipient)}\nSubject: {log.safe(row.subject)}\n")
+    click.echo("\n".join(log.safe(line) for line in text.splitlines()))
+    done = f", {words.when(row.done_at, now)}" if row.done_at else ""
+    click.echo(f"\n{row.state}{done}, {words.plural(row.attempts, 'try', 'tries')}")
+    if row.answer:
+        click.echo(f"answer: {log.safe(row.answer)}")
+    if row.next_try:
+        click.echo(f"next try: {words.moment(row.next_try, now)}")
+
+
+def _text(data: bytes) -> str:
+    body = message_from_bytes(data, policy=policy.default).get_body(("plain",))
+    return str(body.get_content()) if body is not None else ""
+
+
+@alerts.command()
+@click.argument("id", type=int, metavar="ID")
+def resend(id: int) -> None:
+    """Send a mail once more, with the same bytes and the same Message-ID.
+
+    ID is its number in the listing. The daemon sends it within seconds, `once`
+    at its next run. Exit codes: 0 it waits for delivery, 1 there is none.
+
+    \b
+    Example:
+      tlsrpt-mailer alerts resend 12
+    """
+    with opening.writing() as app:
+        if not app.store.outbox.resend(id, app.clock()):
+            raise NoSuch(f"no alert {id}")
+    click.echo(f"{id} waits for delivery: tlsrpt-mailer alerts show {id}")
+
+
+@alerts.command()
+@click.option("--to", metavar="ADDRESS", help="Send it here in place of alerts.to.")
+def test(to: str | None) -> None:
+    """Send a test alert to everybody in alerts.to, at once.
+
+    Needs no database. Prints what the relay answered. Exit codes: 0 the relay
+    took all of them, 69 it did not, 78 there is nobody to send to.
+
+    \b
+    Examples:
+      tlsrpt-mailer alerts test
+      tlsrpt-mailer alerts test --to postmaster@example.com
+    """
+    config = opening.load()
+    recipients = (to,) if to else config.alerts.to
+    if not recipients:
+        raise ConfigError("alerts.to is empty: alerts go to the log and the terminal; say --to")
+    context = wiring.context(config, configuration.host_name())
+    refused = []
+    for recipient in recipients:
+        mail = render_test(msgspec.structs.replace(context, recipient=recipient, now=options.now()))
+        letter = Letter(mail.message_id, recipient, mail.subject, "test", mail.raw)
+        try:
+            click.echo(f"{recipient}: {log.safe(wiring.mail_channel(config).send(letter))}")
+        except (Temporary, Refused) as error:
+            refused.append(f"{recipient}: {error}")
+    if refused:
+        raise Unreachable("\n".join(refused))

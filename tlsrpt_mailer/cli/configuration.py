@@ -1,0 +1,87 @@
+"""`config`: whether the configuration is right, and what is in force."""
+
+import click
+
+from tlsrpt_mailer import config as configuration
+from tlsrpt_mailer import wiring
+from tlsrpt_mailer.cli import opening
+from tlsrpt_mailer.config import Config
+from tlsrpt_mailer.config.decode import SECRET_WORDS
+from tlsrpt_mailer.config.locate import NONE_FOUND
+from tlsrpt_mailer.config.parse import refusal
+from tlsrpt_mailer.config.render import render
+from tlsrpt_mailer.errors import ConfigError
+
+
+@click.group()
+def config() -> None:
+    """Check or show the configuration."""
+
+
+@config.command()
+def check() -> None:
+    """Say whether the configuration is right, or all that is wrong in it.
+
+    Looks at the file and at the files that it names; asks no server. Prints
+    one line a part.
+
+    Exit codes: 0 right, 1 it may not be read, 78 wrong.
+
+    \b
+    Examples:
+      tlsrpt-mailer config check
+      tlsrpt-mailer -c new.toml config check && systemctl reload tlsrpt-mailer
+    """
+    found = opening.load()
+    problems = _secret_problems(found)
+    if problems:
+        name = found.file.name if found.file else "the defaults"
+        raise refusal([f"{name}: {problem}" for problem in problems], name)
+    click.echo(f"{found.file}: right" if found.file else f"{NONE_FOUND}; the defaults hold")
+    for line in _parts(found):
+        click.echo(f"  {line}")
+
+
+def _secret_problems(found: Config) -> list[str]:
+    """Files and variables that hold a secret and are not there; commands are not run."""
+    holders = [(f"source[{n}]", one.settings) for n, one in enumerate(found.source)]
+    problems = []
+    for path, settings in [*holders, ("alerts.smtp", found.mail)]:
+        for word in SECRET_WORDS:
+            place = configuration.secret(settings, word, beside=found.file)
+            if place is not None and not place.is_command:
+                try:
+                    place()
+                except ConfigError as error:
+                    problems.append(f"{path}.{error}")
+    return problems
+
+
+def _parts(found: Config) -> list[str]:
+    sources = [f"source    {wiring.source_name(one)}" for one in found.source]
+    to = ", ".join(found.alerts.to) or "nobody: alerts go to the log and the terminal"
+    return [
+        f"database  {configuration.database(found)}",
+        *(sources or ["source    none: nothing comes in but by import"]),
+        f"alerts    to {to}",
+        "trust     reports are not authenticated yet (trust.dkim is off)",
+    ]
+
+
+@config.command()
+def show() -> None:
+    """Print the configuration in force, defaults included, without secrets.
+
+    Prints TOML. Of a command that prints a secret only the program's name is
+    shown.
+
+    Exit codes: 0 shown, 1 it may not be read, 78 wrong.
+
+    \b
+    Example:
+      tlsrpt-mailer config show
+    """
+    found = opening.load()
+    click.echo(f"# {found.file or NONE_FOUND}")
+    click.echo(f"# database: {configuration.database(found)}")
+    click.echo(render(found), nl=False)

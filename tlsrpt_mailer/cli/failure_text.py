@@ -1,0 +1,269 @@
+"""Failures as people read them: the page, one of them in full, its story."""
+
+from collections.abc import Iterator, Sequence
+
+from tlsrpt_mailer.alerts import catalogue, words
+from tlsrpt_mailer.cli.causes_of import CauseGroup
+from tlsrpt_mailer.failures.model import Verdict
+from tlsrpt_mailer.failures.why import Step
+from tlsrpt_mailer.ports import Evidence, FailureRecord, Told
+from tlsrpt_mailer.report.dialects import KNOWN_REPORTERS
+from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.store.rows import Totals
+
+_INDENT = " " * 25
+_NAMED = 3
+"""How many domains of a cause a page names."""
+_LOUD = {"critical": "CRITICAL"}
+
+
+def nothing_open(totals: Totals, now: Time) -> list[str]:
+    """What stands where no failure is open."""
+    if totals.last_report is None:
+        return ["Nothing is open, but no report has come in yet: tlsrpt-mailer status"]
+    worked = f"{words.number(totals.failed)} failed" if totals.failed else "none failed"
+    sessions = words.plural(totals.sessions, "session")
+    reporters = words.plural(totals.reporters, "reporter")
+    last = f"{words.moment(totals.last_report, now)}, {words.age(now - totals.last_report)}"
+    return [
+        f"Nothing is open. {sessions} of {reporters} in the last 7 days, {worked}.",
+        f"Last report: {last}.",
+    ]
+
+
+def page(causes: Sequence[CauseGroup], now: Time) -> list[str]:
+    """A page of open causes, two lines or more each."""
+    lines = [
+        f"{'Open, worst first':<64}{words.moment(now, now):>14}",
+        "",
+        _columns("#", "severity", "state", "what and where", "since", "failed"),
+    ]
+    for cause in causes:
+        lines += _cause(cause, now)
+    return lines
+
+
+def _cause(cause: CauseGroup, now: Time) -> Iterator[str]:
+    verdict = cause.worst
+    short = catalogue.entry(cause.result_type).short
+    failed = "-" if verdict.state == "stale" else words.share(cause.failed, cause.sessions)
+    what, since = words.safe(short, 34), words.day(cause.first_seen, now)
+    yield _columns(str(cause.cause), _severity(verdict), _state(verdict), what, since, failed)
+    yield from words.wrap(_where(cause, now), _INDENT)
+
+
+def _columns(number: str, severity: str, state: str, what: str, since: str, failed: str) -> str:
+    return f"{number:>3}  {severity:<8}  {state:<8}  {what:<34}  {since:>8}  {failed:>6}"
+
+
+def _severity(verdict: Verdict) -> str:
+    return _LOUD.get(verdict.severity, verdict.severity)
+
+
+def _state(verdict: Verdict) -> str:
+    if verdict.state == "acknowledged":
+        who = (verdict.acknowledged_by or "").partition("@")[0]
+        return words.safe(f"ack {who}", 8).strip()
+    return verdict.state
+
+
+def _where(cause: CauseGroup, now: Time) -> str:
+    domains = [words.name(domain) for domain in cause.domains]
+    named = words.listed(domains, _NAMED)
+    if len(domains) > 1:
+        named = f"{words.number(len(domains))} domains: {named}"
+    place = f"{words.name(cause.mx)}, {named}" if cause.mx else named
+    return "; ".join([place, *_remarks(cause, now)])
+
+
+def _remarks(cause: CauseGroup, now: Time) -> Iterator[str]:
+    """What helps to decide whether to look at it now."""
+    verdict = cause.worst
+    if verdict.state == "stale":
+        closes = (
+            f", closes {words.day(verdict.stale_at + 30 * 86_400, now)}" if verdict.stale_at else ""
+        )
+        yield f"no report since {words.day(verdict.last_seen - 1, now)}{closes}"
+        return
+    saying = [witness for witness in verdict.witnesses if witness.has_say]
+    if len(verdict.witnesses) == 1:
+        yield f"only {reporter(verdict.witnesses[0].reporter)}"
+    clean = [f"{reporter(one.reporter)} {one.clean_windows}" for one in saying if one.clean_windows]
+    if clean:
+        yield "clean windows since: " + ", ".join(clean)
+    if catalogue.entry(cause.result_type).is_about_policy:
+        yield "holds up no mail"
+
+
+def foot(causes: Sequence[CauseGroup], muted: int) -> list[str]:
+    """How many there are in all, and what to type next."""
+    domains = {domain for cause in causes for domain in cause.domains}
+    stale = sum(cause.worst.state == "stale" for cause in causes)
+    parts = [f"{words.plural(len(causes), 'cause')} on {words.plural(len(domains), 'domain')}"]
+    parts += [f"{stale} stale"] if stale else []
+    silent = f" Muted: {muted}." if muted else ""
+    return [
+        f"{', '.join(parts)}.{silent}",
+        f"tlsrpt-mailer failures show {causes[0].cause}     --all  --json",
+    ]
+
+
+def row(record: FailureRecord, now: Time) -> tuple[str, ...]:
+    """One failure in one line."""
+    verdict = record.verdict
+    identity = verdict.identity
+    return (
+        str(record.id),
+        verdict.severity,
+        verdict.state,
+        words.name(identity.domain),
+        words.safe(identity.result_type, 40),
+        words.name(identity.mx),
+        words.day(verdict.first_seen, now),
+        words.day(verdict.last_seen - 1, now),
+        words.share(verdict.failed_sessions, verdict.sessions),
+    )
+
+
+def reporter(name: str) -> str:
+    """The name that people know: ``Google``."""
+    return KNOWN_REPORTERS.get(name) or words.safe(name, 60)
+
+
+# ------------------------------------------------------------------ one failure
+
+
+def head(record: FailureRecord, owners: Sequence[str], others: int, now: Time) -> list[str]:
+    """What it is, how bad, since when."""
+    verdict = record.verdict
+    identity = verdict.identity
+    at = f" at {words.name(identity.mx)}" if identity.mx else ""
+    mode = f" ({verdict.mode})" if verdict.mode else ""
+    policy = words.safe(identity.policy_type, 40) or "none"
+    loud = verdict.severity.upper() if verdict.severity == "critical" else verdict.severity
+    told = f"; owner {words.listed(owners)}" if owners else ""
+    lines = [
+        f"{record.id}  {words.safe(identity.result_type, 60)}{at}, policy {policy}{mode}",
+        f"    {words.name(identity.domain)}{told}; {loud}, {verdict.state}",
+    ]
+    if others:
+        lines.append(f"    one of {others + 1} failures of cause {record.cause}")
+    return [*lines, "", *_facts(verdict, now)]
+
+
+def _facts(verdict: Verdict, now: Time) -> Iterator[str]:
+    until = words.end_moment(verdict.first_failing_end, now)
+    if verdict.clean_before is not None:
+        yield f"  began      between {words.end_moment(verdict.clean_before, now)} and {until}"
+    else:
+        yield f"  began      before {until}"
+    yield f"  last seen  in a report up to {words.end_moment(verdict.last_seen, now)}"
+    failed = words.of(verdict.failed_sessions, verdict.sessions)
+    share = words.share(verdict.failed_sessions, verdict.sessions)
+    yield f"  failed     {failed} sessions ({share}) in the reports that saw it"
+    if verdict.resolved_at is not None:
+        yield f"  over       since {words.end_moment(verdict.resolved_at, now)}"
+    elif verdict.is_open:
+        yield "  over       when each reporter that saw it has two clean windows"
+    if verdict.incident > 1:
+        yield f"  incident   the {verdict.incident}. of its kind"
+    if verdict.acknowledged_by is not None:
+        yield f"  answered   by {words.safe(verdict.acknowledged_by, 80)}"
+
+
+def evidence(seen: Sequence[Evidence], now: Time) -> list[str]:
+    """The newest windows of the reporters that saw it."""
+    rows = [("reporter", "about", "sessions", "failed", "", "report")]
+    rows += [
+        (
+            reporter(one.reporter),
+            words.window(one.start, one.end, now),
+            words.number(one.sessions),
+            words.number(one.failed),
+            words.share(one.failed, one.sessions) if one.failed else "",
+            str(one.report),
+        )
+        for one in seen
+    ]
+    lines = ["EVIDENCE, newest first", *_aligned(rows, right=(2, 3, 4, 5))]
+    for text, kind in dict.fromkeys(reason for one in seen for reason in one.reasons):
+        lines += words.wrap(f'they say "{words.safe(text)}": {kind}', "    ", "  ")
+    return lines
+
+
+def _aligned(rows: Sequence[Sequence[str]], right: Sequence[int]) -> list[str]:
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    return [
+        (
+            "  "
+            + "  ".join(
+                cell.rjust(width) if at in right else cell.ljust(width)
+                for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+            )
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def told(rows: Sequence[Told], now: Time) -> list[str]:
+    """Who was told what last."""
+    if not rows:
+        return ["", "TOLD", "  nobody yet"]
+    return [
+        "",
+        "TOLD",
+        *(
+            f"  {words.safe(one.recipient, 60)}: {one.event}, {words.moment(one.at, now)}"
+            for one in rows
+        ),
+    ]
+
+
+def steps(story: Sequence[Step], rows: Sequence[Told], now: Time) -> list[str]:
+    """The story, a line a report, with what was told at the end of it."""
+    lines = []
+    last_day = ""
+    for step in story:
+        day = words.day(step.at, now)
+        when = f"{day if day != last_day else '':>8} {words.clock(step.at)}"
+        last_day = day
+        lines += [f"{when}  {_what(step):<13}  {_behind(step, now)}".rstrip(), *_why(step)]
+    for one in rows:
+        moment = f"{words.day(one.at, now):>8} {words.clock(one.at)}"
+        lines.append(f"{moment}  {one.event:<13}  TOLD {words.safe(one.recipient, 60)}")
+    return lines
+
+
+def _what(step: Step) -> str:
+    return f"clean {step.clean} of {step.needed}" if step.kind == "clean" else step.kind
+
+
+def _behind(step: Step, now: Time) -> str:
+    if step.act is not None:
+        note = f': "{words.safe(step.act.note, 60)}"' if step.act.note else ""
+        return words.safe(step.act.who, 60) + note
+    window = step.window
+    if window is None:
+        return words.safe(step.why)
+    about = words.window(window.start, window.end, now)
+    named = f"{window.report} {reporter(window.reporter)} {about}"
+    if step.failed is None and step.sessions is None:
+        return named
+    return (
+        f"{named:<28} {words.number(step.failed or 0):>7} of {words.number(step.sessions or 0):>7}"
+    )
+
+
+def _why(step: Step) -> list[str]:
+    if not step.why or step.window is None:
+        return []
+    return words.wrap(words.safe(step.why), " " * 32)
+
+
+def more(record: FailureRecord, seen: Sequence[Evidence]) -> list[str]:
+    """What to type next."""
+    # A result type that is no word of the registry may hold anything: it is never pasted.
+    known = catalogue.entry(record.verdict.identity.result_type)
+    lines = [f"tlsrpt-mailer explain {known.type}"] if known.is_known else []
+    lines += [f"tlsrpt-mailer reports show {seen[0].report}"] if seen else []
+    return lines

@@ -1,0 +1,168 @@
+"""`failures`: what is broken, by cause, worst first."""
+
+import click
+
+from tlsrpt_mailer.alerts import words
+from tlsrpt_mailer.cli import failure_text, forms, judged, opening, options, out
+from tlsrpt_mailer.cli.causes_of import groups
+from tlsrpt_mailer.cli.groups import Listing
+from tlsrpt_mailer.cli.out import Column, Page
+from tlsrpt_mailer.config import Config
+from tlsrpt_mailer.failures import why as story
+from tlsrpt_mailer.failures.model import SEVERITIES, Severity
+from tlsrpt_mailer.ports import FailureRecord
+from tlsrpt_mailer.report.times import Time, iso
+from tlsrpt_mailer.store.queries import Reader
+
+HEADS = (
+    Column("#", right=True),
+    Column("severity"),
+    Column("state"),
+    Column("domain"),
+    Column("result type"),
+    Column("mx"),
+    Column("first seen"),
+    Column("last seen"),
+    Column("failed", right=True),
+)
+
+
+@click.group(cls=Listing)
+def failures() -> None:
+    """List what is broken, worst first, or show one failure.
+
+    Without a command the open failures are listed, those of one cause
+    together. `status` speaks of the program, this of the domains. Exit codes:
+    0 listed, 1 there is no database or no such failure, or --fail-on found one.
+
+    \b
+    Examples:
+      tlsrpt-mailer failures
+      tlsrpt-mailer failures --json | jq -r .[].policy_domain
+      tlsrpt-mailer failures show 17 --why
+    """
+
+
+@failures.command("list")
+@click.option("--domain", metavar="DOMAIN", help="Only those of this policy domain.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(SEVERITIES),
+    help="Exit with 1 when one as severe as this is open.",
+)
+@out.listing_options
+def list_(
+    domain: str | None, fail_on: Severity | None, limit: int | None, all_: bool, json_: bool
+) -> None:
+    """List the open failures by cause, or with --all every failure there was.
+
+    Prints a page for people, one line a failure with --all, or a JSON list.
+    Exit codes: 0 listed, 1 there is no database, or --fail-on found one.
+
+    \b
+    Examples:
+      tlsrpt-mailer failures --all --json
+      tlsrpt-mailer failures --fail-on critical >/dev/null || echo "look at it"
+    """
+    config = opening.load()
+    with opening.reading(config) as reader:
+        found = judged.records(reader, config, open_only=not all_, domain=domain and domain.lower())
+        if json_:
+            out.json_list(forms.failure(one, config.alerts.to) for one in found[:limit])
+        elif all_:
+            _print_all(found, limit, options.now())
+        else:
+            _print_page(found, out.page(limit, all_), reader, options.now())
+    if fail_on is not None and _is_open(found, fail_on):
+        click.get_current_context().exit(1)
+
+
+def _is_open(found: list[FailureRecord], at_least: Severity) -> bool:
+    wanted = SEVERITIES[: SEVERITIES.index(at_least) + 1]
+    return any(one.verdict.is_open and one.verdict.severity in wanted for one in found)
+
+
+def _print_page(found: list[FailureRecord], page: Page, reader: Reader, now: Time) -> None:
+    shown = [one for one in found if one.verdict.state != "muted"]
+    if not shown:
+        click.echo("\n".join(failure_text.nothing_open(reader.totals(now), now)))
+        if found:
+            click.echo(f"Muted: {len(found)}; tlsrpt-mailer failures --all")
+        return
+    causes = groups(shown)
+    click.echo("\n".join(failure_text.page(causes[: page.limit], now)))
+    click.echo()
+    if page.limit is not None and len(causes) > page.limit:
+        click.echo(f"{page.limit} of {words.plural(len(causes), 'cause')}; more: --limit N")
+    click.echo("\n".join(failure_text.foot(causes, len(found) - len(shown))))
+
+
+def _print_all(found: list[FailureRecord], limit: int | None, now: Time) -> None:
+    if not found:
+        click.echo("No failure was ever seen.")
+        return
+    rows = (failure_text.row(one, now) for one in found[:limit])
+    out.columns(HEADS, rows)
+    out.footer(min(limit or len(found), len(found)), len(found), "failure")
+
+
+@failures.command()
+@click.argument("id", type=int, metavar="ID")
+@click.option("--why", is_flag=True, help="Tell it report by report.")
+@click.option("--json", "json_", is_flag=True, help="Print one JSON object.")
+def show(id: int, why: bool, json_: bool) -> None:
+    """Print all that is known of a failure: when, how much, who saw it, who was told.
+
+    ID is its number in the listing and in alert mails. With --why each report
+    is listed with what it changed. Exit codes: 0 shown, 1 there is none.
+
+    \b
+    Examples:
+      tlsrpt-mailer failures show 17
+      tlsrpt-mailer failures show 17 --why
+    """
+    config, now = opening.load(), options.now()
+    with opening.reading(config) as reader:
+        (record,) = judged.judged(reader, config, [reader.failure(id)])
+        told = reader.told(id)
+        seen = reader.evidence(id)
+        steps = _steps(reader, config, record, now) if why else []
+        others = reader.failures(open_only=False, cause=record.cause, limit=0).total - 1
+    if json_:
+        form = forms.failure(record, config.alerts.to)
+        form["evidence"] = [forms.evidence(one) for one in seen]
+        form["told"] = [forms.told(one) for one in told]
+        if why:
+            form["why"] = [_step_form(step) for step in steps]
+        out.as_json(form)
+        return
+    lines = failure_text.head(record, config.alerts.to, others, now)
+    if why:
+        lines += ["", *failure_text.steps(steps, told, now)]
+    else:
+        lines += ["", *failure_text.evidence(seen, now), *failure_text.told(told, now)]
+    lines += ["", *failure_text.more(record, seen)]
+    click.echo("\n".join(lines))
+
+
+def _steps(reader: Reader, config: Config, record: FailureRecord, now: Time) -> list[story.Step]:
+    identity = record.verdict.identity
+    windows = reader.history(identity.domain).windows
+    known = judged.known(reader, config, {window.reporter for window in windows})
+    return story.explain(windows, reader.acts(record.id), known, identity, now)
+
+
+def _step_form(step: story.Step) -> forms.Form:
+    window = step.window
+    return {
+        "at": iso(step.at),
+        "kind": step.kind,
+        "why": step.why or None,
+        "reporter": window and window.reporter,
+        "report": window and window.report,
+        "failed_sessions": step.failed,
+        "sessions": step.sessions,
+        "clean": step.clean,
+        "needed": step.needed,
+        "who": step.act and step.act.who,
+    }

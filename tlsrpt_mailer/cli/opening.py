@@ -1,0 +1,86 @@
+"""What commands open: the configuration, the database to read, the whole program to write."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tlsrpt_mailer import config, wiring
+from tlsrpt_mailer.cli import options
+from tlsrpt_mailer.config import Config
+from tlsrpt_mailer.config.locate import NONE_FOUND
+from tlsrpt_mailer.errors import NoSuch
+from tlsrpt_mailer.store.lock import become_owner
+from tlsrpt_mailer.store.queries import Reader, open_queries
+from tlsrpt_mailer.store.trouble import NoDatabase, NotAllowed
+from tlsrpt_mailer.wiring import App
+
+
+def load() -> Config:
+    """
+    Read the configuration that the running command is to use.
+
+    Raises:
+        ConfigError: It has problems, or is missing though asked for.
+        NoSuch: We may not read it.
+    """
+    return config.load(options.current().config, wiring.KINDS)
+
+
+@contextmanager
+def reading(configuration: Config | None = None) -> Iterator[Reader]:
+    """
+    The database, to read from; never made where it is missing.
+
+    Raises:
+        NoSuch: It is missing or may not be read; the text says where was looked.
+    """
+    configuration = configuration or load()
+    path = config.database(configuration)
+    with _plain_words(configuration):
+        become_owner(path)
+        reader = open_queries(path)
+    with reader:
+        yield reader
+
+
+@contextmanager
+def writing(
+    configuration: Config | None = None, *, make: bool = False, force: bool = False
+) -> Iterator[App]:
+    """
+    The program around the database, beside a daemon or without one.
+
+    Args:
+        configuration: Read anew where it is not given.
+        make: Make the database where there is none.
+        force: Let ``--now`` go back in time.
+
+    Raises:
+        NoSuch: As `reading`.
+        Temporary: The database is locked, or the disk is full.
+    """
+    configuration = configuration or load()
+    with _plain_words(configuration):
+        app = wiring.open_app(
+            configuration, holder=False, now=options.current().now, make=make, force=force
+        )
+    try:
+        yield app
+    finally:
+        app.close()
+
+
+@contextmanager
+def _plain_words(configuration: Config) -> Iterator[None]:
+    """Say what to try, in words that only the command line knows."""
+    try:
+        yield
+    except NotAllowed as error:
+        words = shlex.join(options.current().words)
+        raise NoSuch(f"you may not read {error.path}\nTry: sudo tlsrpt-mailer {words}") from None
+    except NoDatabase as error:
+        raise NoSuch(
+            f"no database at {error.path}\n"
+            f"Configuration: {configuration.file or NONE_FOUND}\n"
+            "The daemon makes the database: systemctl status tlsrpt-mailer"
+        ) from None

@@ -1,0 +1,173 @@
+"""The parts of the program that `status` looks at, each with how it is."""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from tlsrpt_mailer import log
+from tlsrpt_mailer.alerts import words
+from tlsrpt_mailer.config import Config
+from tlsrpt_mailer.report.times import DAY, HOUR, Time
+from tlsrpt_mailer.store.queries import Reader
+from tlsrpt_mailer.store.rows import JobRow, LetterRow, SourceRow, Totals
+
+MIB = 1 << 20
+LITTLE_SPACE = 200 * MIB
+SOME_SPACE = 1024 * MIB
+FRESH = DAY + HOUR
+"""How old the last round may be where `once` runs from cron."""
+WAITS_LONG = HOUR
+
+_MAILS = {
+    "stored": "with reports stored",
+    "superseded": "superseded",
+    "duplicate": "seen before",
+    "held": "held",
+    "quarantined": "unreadable",
+    "ignored": "not reports",
+}
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One part, in words."""
+
+    level: Literal["ok", "warn", "FAIL"]
+    name: str
+    what: str
+    more: tuple[str, ...] = ()
+    is_standing: bool = False
+    """A warning that will not go away by anything an operator does."""
+
+
+def lines(part: Part) -> Iterator[str]:
+    """The part as `status` prints it."""
+    label, indent = f"  {part.level:<4}  {part.name:<13} ", " " * 22
+    for number, text in enumerate([part.what, *part.more]):
+        yield from words.wrap(text, indent, indent if number else label)
+
+
+def daemon(pid: int | None, ran: Sequence[JobRow], config: Config, now: Time) -> Part:
+    """Whether anybody does the work."""
+    if pid is not None:
+        return Part("ok", "daemon", f"runs as process {pid}")
+    last = max((job.last_at for job in ran), default=None)
+    if last is not None and now - last < FRESH:
+        return Part("ok", "daemon", f"does not run; `once` ran {words.when(last, now)}")
+    if not config.source:
+        return Part("warn", "daemon", "does not run, and no source is configured")
+    since = f"nothing has run since {words.moment(last, now)}" if last else "it never ran"
+    return Part("FAIL", "daemon", f"does not run: {since}", ("systemctl start tlsrpt-mailer",))
+
+
+def sources(rows: Sequence[SourceRow], config: Config, now: Time) -> list[Part]:
+    """Each source, by what it said last."""
+    if not rows:
+        configured = len(config.source)
+        what = f"{words.plural(configured, 'source')} configured, none has run yet"
+        return [Part("warn", "source", what if configured else "none is configured")]
+    return [_source(row, now) for row in rows]
+
+
+def _source(row: SourceRow, now: Time) -> Part:
+    kind, _, place = row.name.partition(":")
+    name, place = f"source {kind}", log.safe(place, 60)
+    if row.state == "trouble":
+        return Part("FAIL", name, f"{place}: trouble since {_since(row, now)}", _trouble(row, now))
+    if row.last_report is None:
+        last = "no report yet"
+    else:
+        last = f"last report {words.when(row.last_report, now)}"
+    more = [_day(row)] if row.day else []
+    more += [f"{words.plural(row.backlog, 'mail')} to read"] if row.backlog else []
+    if row.warning:
+        return Part("warn", name, f"{place}: {log.safe(row.warning, 300)}", (last, *more))
+    return Part("ok", name, f"{place}: {last}", tuple(more))
+
+
+def _since(row: SourceRow, now: Time) -> str:
+    return f"{words.moment(row.since, now)}, {words.age(now - row.since)}"
+
+
+def _trouble(row: SourceRow, now: Time) -> tuple[str, ...]:
+    tries = words.plural(row.tries, "try", "tries")
+    again = (
+        f", next in {words.length(row.next_try - now)}"
+        if row.next_try and row.next_try > now
+        else ""
+    )
+    waits = "; the mails wait where they are"
+    said = [log.safe(line, 300) for line in (row.error or "").splitlines()[:6]]
+    return (*said, f"{tries}{again}{waits}")
+
+
+def _day(row: SourceRow) -> str:
+    said = [
+        f"{words.number(row.day[key])} {text}" for key, text in _MAILS.items() if row.day.get(key)
+    ]
+    return f"24 h: {words.plural(sum(row.day.values()), 'mail')}, {', '.join(said)}"
+
+
+def trust(totals: Totals) -> Part:
+    """Whether reports are checked before they count."""
+    held = f"; {words.plural(totals.held, 'report')} held" if totals.held else ""
+    what = f"reports are not authenticated yet (trust.dkim is off){held}"
+    return Part("warn", "trust", what, is_standing=True)
+
+
+def alerts(reader: Reader, totals: Totals, config: Config, now: Time) -> Part:
+    """Whether alerts reach somebody."""
+    sent = f"today {totals.sent_today} sent, {totals.waiting_letters} waiting"
+    if totals.last_sent is not None:
+        sent += f"; the last was taken {words.when(totals.last_sent, now)}"
+    refused = reader.letters(state="failed", limit=1).rows
+    if refused and now - (refused[0].done_at or 0) < 7 * DAY:
+        return Part("FAIL", "alerts", f"given up: {_about(refused[0])}", _answer(refused[0], sent))
+    waiting = reader.letters(state="waiting", limit=1).rows
+    if waiting and waiting[0].attempts:
+        late = now - waiting[0].created_at > WAITS_LONG
+        what = f"the relay does not take: {_about(waiting[0])}"
+        return Part("FAIL" if late else "warn", "alerts", what, _answer(waiting[0], sent))
+    if not config.alerts.to:
+        what = "alerts.to is empty: alerts go to the log and the terminal"
+        return Part("warn", "alerts", what, (sent,), is_standing=True)
+    return Part("ok", "alerts", sent)
+
+
+def _about(row: LetterRow) -> str:
+    return f"{log.safe(row.recipient, 60)}: {log.safe(row.subject, 60)}"
+
+
+def _answer(row: LetterRow, sent: str) -> tuple[str, ...]:
+    return (log.safe(row.answer or "no answer", 300), f"tlsrpt-mailer alerts show {row.id}", sent)
+
+
+def store(path: Path) -> Part:
+    """How large the database is, and whether it can grow."""
+    size = sum(
+        os.stat(file).st_size  # noqa: PTH116  of three names, two of which may not be there
+        for file in (f"{path}", f"{path}-wal")
+        if Path(file).exists()
+    )
+    free = shutil.disk_usage(path.parent).free
+    what = f"{path}, {_mib(size)}, {_mib(free)} free"
+    if free < LITTLE_SPACE:
+        return Part("FAIL", "store", what, ("free space, or mails must wait",))
+    return Part("warn" if free < SOME_SPACE else "ok", "store", what)
+
+
+def _mib(size: int) -> str:
+    return f"{size / MIB:,.1f} MiB" if size < 1024 * MIB else f"{size / MIB / 1024:,.0f} GiB"
+
+
+def jobs(ran: Sequence[JobRow], now: Time) -> Part:
+    """When each job ran last, and which of them failed."""
+    failed = [job for job in ran if job.error]
+    if failed:
+        what = "; ".join(f"{job.name}: {log.safe(job.error or '', 200)}" for job in failed)
+        return Part("FAIL", "jobs", what)
+    said = ", ".join(f"{job.name} ran {words.when(job.last_at, now)}" for job in ran)
+    return Part("ok", "jobs", said or "none has run yet")

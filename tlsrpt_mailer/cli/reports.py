@@ -1,0 +1,118 @@
+"""`reports`: what is stored."""
+
+from functools import partial
+
+import click
+
+from tlsrpt_mailer.alerts import words
+from tlsrpt_mailer.cli import forms, opening, options, out
+from tlsrpt_mailer.cli.groups import Listing
+from tlsrpt_mailer.cli.out import Column
+from tlsrpt_mailer.cli.report_text import report_lines
+from tlsrpt_mailer.report.export import as_json
+from tlsrpt_mailer.report.parse import parse
+from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.store.rows import ReportRow
+
+HEADS = (
+    Column("#", right=True),
+    Column("reporter"),
+    Column("about"),
+    Column("domains"),
+    Column("sessions", right=True),
+    Column("failed", right=True),
+    Column("status"),
+)
+
+
+@click.group(cls=Listing)
+def reports() -> None:
+    """List the stored reports, or show one.
+
+    Newest first, one line a report. Exit codes: 0 listed, 1 there is no
+    database or no such report.
+
+    \b
+    Examples:
+      tlsrpt-mailer reports
+      tlsrpt-mailer reports --domain example.com --json
+      tlsrpt-mailer reports show 1204
+    """
+
+
+@reports.command("list")
+@click.option("--domain", metavar="DOMAIN", help="Only those on this policy domain.")
+@click.option("--reporter", metavar="DOMAIN", help="Only those of this reporter (google.com).")
+@out.listing_options
+def list_(
+    domain: str | None, reporter: str | None, limit: int | None, all_: bool, json_: bool
+) -> None:
+    """List the stored reports, newest first.
+
+    Prints one line a report, or a JSON list. Exit codes: 0 listed, 1 there is
+    no database.
+
+    \b
+    Example:
+      tlsrpt-mailer reports --reporter google.com --limit 10
+    """
+    page, now = out.page(limit, all_, json_), options.now()
+    domain, reporter = domain and domain.lower(), reporter and reporter.lower()
+    with opening.reading() as reader:
+        fetch = partial(reader.reports, domain=domain, reporter=reporter)
+        rows = out.paged(lambda limit, offset: fetch(limit=limit, offset=offset).rows, page)
+        if json_:
+            out.json_list(map(forms.report, rows))
+            return
+        total = fetch(limit=0).total
+        if not total:
+            click.echo("No report is stored" + (" of that kind." if domain or reporter else "."))
+            return
+        out.columns(HEADS, (_row(row, now) for row in rows))
+        out.footer(total if page.limit is None else min(page.limit, total), total, "report")
+
+
+@reports.command()
+@click.argument("id", type=int, metavar="ID")
+@click.option("--json", "json_", is_flag=True, help="Print one JSON object.")
+def show(id: int, json_: bool) -> None:
+    """Print all that a stored report says.
+
+    ID is its number in the listing. Exit codes: 0 shown, 1 there is none.
+
+    \b
+    Example:
+      tlsrpt-mailer reports show 1204
+    """
+    with opening.reading() as reader:
+        row, document = reader.report(id)
+    domain = row.domains[0] if row.domains else None
+    report = parse(document, submitter=row.submitter, domain=domain)
+    if json_:
+        out.as_json({**forms.report(row), "report": as_json(report)})
+        return
+    click.echo("\n".join(report_lines(report)))
+    replaced = f", superseded by {row.superseded_by}" if row.superseded_by else ""
+    taken = words.moment(row.taken_at, options.now())
+    click.echo(f"\n  number {row.id}, taken {taken}, counted under {words.safe(row.reporter)}")
+    click.echo(f"  status {row.status}{replaced}")
+
+
+def _row(row: ReportRow, now: Time) -> tuple[str, ...]:
+    sessions = row.successful_sessions + row.failed_sessions
+    return (
+        str(row.id),
+        words.safe(row.reporter, 30),
+        about(row.start, row.end, now),
+        words.listed(map(words.name, row.domains), 1),
+        words.number(sessions),
+        words.number(row.failed_sessions),
+        row.status,
+    )
+
+
+def about(start: Time | None, end: Time | None, now: Time) -> str:
+    """The days a report speaks of, as far as it says."""
+    if start is None or end is None or end < start:
+        return "?"
+    return words.window(start, end + (end % 60 == 59), now)

@@ -1,0 +1,119 @@
+"""`status`: how the program itself is doing."""
+
+import click
+
+from tlsrpt_mailer import __version__
+from tlsrpt_mailer import config as configuration
+from tlsrpt_mailer.alerts import words
+from tlsrpt_mailer.cli import opening, options, out, parts
+from tlsrpt_mailer.cli.parts import Part
+from tlsrpt_mailer.errors import TlsrptError
+from tlsrpt_mailer.failures.model import SEVERITIES
+from tlsrpt_mailer.report.times import Time, iso, iso_or_none
+from tlsrpt_mailer.store.lock import holder
+from tlsrpt_mailer.store.rows import Totals
+
+NAGIOS_UNKNOWN = 3
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="One line and an exit code, as Nagios wants them.")
+@click.option("--json", "json_", is_flag=True, help="Print one JSON object.")
+def status(check: bool, json_: bool) -> None:
+    """Say how the program is doing, one line a part.
+
+    What does not work comes first, marked FAIL, with what to do. It speaks of
+    the program; of the domains speaks `failures`.
+
+    Exit codes: 0 all works, 1 a line says FAIL, or there is no database. With
+    --check: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
+
+    \b
+    Examples:
+      tlsrpt-mailer status
+      tlsrpt-mailer status --check
+    """
+    now = options.now()
+    try:
+        found, totals = _look(now)
+    except TlsrptError as error:
+        if not check:
+            raise
+        click.echo(f"TLSRPT UNKNOWN - {' '.join(str(error).split())}")
+        click.get_current_context().exit(NAGIOS_UNKNOWN)
+    if check:
+        line, code = nagios(found, totals)
+        click.echo(line)
+        click.get_current_context().exit(code)
+    failed = any(part.level == "FAIL" for part in found)
+    if json_:
+        out.as_json(status_json(found, totals, now))
+    else:
+        click.echo("\n".join(_lines(found, totals, now)))
+    click.get_current_context().exit(int(failed))
+
+
+def _look(now: Time) -> tuple[list[Part], Totals]:
+    config = opening.load()
+    path = configuration.database(config)
+    with opening.reading(config) as reader:
+        totals = reader.totals(now)
+        found = [
+            parts.daemon(holder(path), reader.jobs(), config, now),
+            *parts.sources(reader.sources(now), config, now),
+            parts.trust(totals),
+            parts.alerts(reader, totals, config, now),
+            parts.store(path),
+            parts.jobs(reader.jobs(), now),
+        ]
+    return sorted(found, key=lambda part: part.level != "FAIL"), totals
+
+
+def _lines(found: list[Part], totals: Totals, now: Time) -> list[str]:
+    title = f"tlsrpt-mailer {__version__} on {configuration.host_name()}"
+    lines = [f"{title:<60}{words.moment(now, now):>18}", ""]
+    for part in found:
+        lines += parts.lines(part)
+    counts = [f"{totals.open_failures.get(one, 0)} {one}" for one in SEVERITIES]
+    lines += [
+        "",
+        f"  domains    {words.number(totals.domains)} that reports speak of",
+        f"  failures   {', '.join(counts):<42}  tlsrpt-mailer failures",
+    ]
+    if totals.quarantined:
+        lines.append(f"  unreadable {totals.quarantined:<42}  tlsrpt-mailer quarantine")
+    return lines
+
+
+def status_json(found: list[Part], totals: Totals, now: Time) -> dict[str, object]:
+    """What ``status --json`` prints."""
+    return {
+        "version": __version__,
+        "host": configuration.host_name(),
+        "now": iso(now),
+        "ok": all(part.level != "FAIL" for part in found),
+        "parts": [
+            {"level": part.level, "part": part.name, "what": part.what, "lines": list(part.more)}
+            for part in found
+        ],
+        "domains": totals.domains,
+        "reporters": totals.reporters,
+        "last_report": iso_or_none(totals.last_report),
+        "held": totals.held,
+        "quarantined": totals.quarantined,
+        "ignored": totals.ignored,
+        "waiting_alerts": totals.waiting_letters,
+        "open_failures": {one: totals.open_failures.get(one, 0) for one in SEVERITIES},
+    }
+
+
+def nagios(found: list[Part], totals: Totals) -> tuple[str, int]:
+    """The line and the exit code of a Nagios plug-in."""
+    bad = [part for part in found if part.level == "FAIL"]
+    odd = [part for part in found if part.level == "warn" and not part.is_standing]
+    word, code = ("CRITICAL", 2) if bad else ("WARNING", 1) if odd else ("OK", 0)
+    said = "; ".join(f"{part.name}: {part.what}" for part in bad or odd)
+    counts = " ".join(f"{one}={totals.open_failures.get(one, 0)}" for one in SEVERITIES)
+    # A bar begins the figures in a plug-in's line.
+    text = (said or f"{len(found)} parts work").replace("|", "/")
+    return f"TLSRPT {word} - {text} | {counts} waiting={totals.waiting_letters}", code

@@ -1,0 +1,57 @@
+"""`prune` and `backup`."""
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from tlsrpt_mailer import config as configuration
+from tlsrpt_mailer.alerts import words
+from tlsrpt_mailer.cli import opening, out
+from tlsrpt_mailer.store import retention
+
+
+@click.command()
+@click.option("--json", "json_", is_flag=True, help="Print one JSON object.")
+@click.option("--force", is_flag=True, help="Let --now go back in time.")
+def prune(json_: bool, force: bool) -> None:
+    """Drop what is older than [storage] keeps, as the daemon does daily.
+
+    Reports go into the daily sums before they are dropped. Prints how much
+    went. Exit codes: 0 done, 1 there is no database, 75 it cannot be written
+    now.
+
+    \b
+    Example:
+      tlsrpt-mailer prune
+    """
+    with opening.writing(force=force) as app:
+        pruned = msgspec.structs.asdict(app.prune(app.clock()))
+    if json_:
+        out.as_json(pruned)
+        return
+    gone = [
+        f"{words.number(count)} {name.replace('_', ' ')}" for name, count in pruned.items() if count
+    ]
+    click.echo("Dropped: " + (", ".join(gone) or "nothing, all of it is younger"))
+
+
+@click.command()
+@click.argument("file", metavar="FILE")
+def backup(file: str) -> None:
+    """Copy the database to FILE while the daemon runs.
+
+    FILE must not exist yet; it gets mode 0600 and is a whole database. Prints
+    its size. Exit codes: 0 copied, 1 there is no database, 73 FILE exists or
+    cannot be written.
+
+    \b
+    Example:
+      tlsrpt-mailer backup /var/backups/tlsrpt-$(date +%F).db
+    """
+    found = opening.load()
+    with opening.reading(found):
+        # Only to say in plain words where there is none.
+        pass
+    size = retention.backup(configuration.database(found), Path(file).absolute())
+    click.echo(f"{file}: {words.number(size)} bytes")
