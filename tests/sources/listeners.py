@@ -44,13 +44,13 @@ class Health:
         self.beats = 0
         self.said: list[tuple[str, str | None]] = []
 
-    def beat(self, within: Span = 60) -> None:  # noqa: ARG002
+    def beat(self, within: Span = 60) -> None:
         self.beats += 1
 
     def fine(self, detail: str = "") -> None:
         self.said.append(("fine", detail))
 
-    def trouble(self, error: str, next_try: Span | None = None) -> None:  # noqa: ARG002
+    def trouble(self, error: str, next_try: Span | None = None) -> None:
         self.said.append(("trouble", error))
 
     def warn(self, warning: str | None) -> None:
@@ -69,6 +69,9 @@ class Running:
         self.health = Health()
         self._stop = threading.Event()
         self.error: BaseException | None = None
+        self.start()
+
+    def start(self) -> None:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 

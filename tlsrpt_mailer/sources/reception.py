@@ -100,6 +100,11 @@ class Reception:
         return self._loop.time() - self._heard < MINUTE / 2
 
     @property
+    def connections(self) -> int:
+        """How many there are."""
+        return len(self._connections)
+
+    @property
     def waiting(self) -> int:
         """How many mails wait for their receipt."""
         return sum(connection.is_waiting for connection in list(self._connections))

@@ -46,9 +46,9 @@ class Recipients:
 
         Not if it is among our addresses by name: then reports go there.
         """
-        if "@" not in address:
-            return address.lower() == POSTMASTER
         local, domain = split_address(address)
+        if not domain:
+            return local == POSTMASTER
         if (POSTMASTER, domain) in self._addresses:
             return False
         ours = self._domains | {own for _, own in self._addresses}
@@ -57,7 +57,7 @@ class Recipients:
 
 def split_address(address: str) -> tuple[str, str]:
     """Local part (unquoted) and domain (A-labels) in lower case; "" where there is none."""
-    local, _, domain = address.rpartition("@")
+    local, _, domain = address.rpartition("@") if "@" in address else (address, "", "")
     if local.startswith('"') and local.endswith('"') and len(local) > 1:
         local = local[1:-1].replace("\\", "")
     domain = domain.rstrip(".").lower()
