@@ -34,6 +34,9 @@ IGNORED_BYTES = 1024 * 1024 * 1024
 """How much mail that is no report is kept for people to look at; past it, senders wait."""
 
 
+_AGAIN = Receipt("failed", "an internal error: it is read again later")
+
+
 class Settings(msgspec.Struct, frozen=True):
     """What ingesting needs to know beside the mails."""
 
@@ -72,8 +75,10 @@ class Ingest:
             return self._take(mails, hashes)
         receipts: list[Receipt] = []
         for mail, sha in zip(mails, hashes, strict=True):
-            receipts += self._take([mail], [sha], unread=suspects.get(sha, 0) >= TRIES)
-            suspects.pop(sha, None)
+            taken = self._take([mail], [sha], unread=suspects.get(sha, 0) >= TRIES)
+            if taken[0].outcome != "failed":
+                suspects.pop(sha, None)
+            receipts += taken
         return receipts
 
     def _take(
@@ -88,7 +93,7 @@ class Ingest:
                 for mail, sha in zip(mails, hashes, strict=True)
             ]
             receipts = self._commit([one for one in read if one is not None])
-        except (Temporary, OSError, MemoryError, sqlite3.Error) as error:
+        except (Temporary, OSError) as error:
             self._store.faults.done(hashes)
             return self._failed(mails, error)
         except Exception as error:  # noqa: BLE001 - the edge: one mail's bytes stop no other mail
@@ -104,16 +109,27 @@ class Ingest:
             for mail, sha in zip(mails, hashes, strict=True):
                 receipts += self._take([mail], [sha])
             return receipts
+        if isinstance(error, MemoryError | sqlite3.Error):
+            self._store.faults.done(hashes)
+            return self._failed(mails, error)
         return [self._blame(mails[0], hashes[0], error)]
 
     def _blame(self, mail: RawMail, sha: bytes, error: Exception) -> Receipt:
-        """The core raised on this mail: count it, and quarantine it the third time."""
+        """The core raised on this mail alone: defer it, and quarantine it the third time."""
+        unread = self._count(mail, sha, error)
+        if unread is None:
+            return _AGAIN
+        return self._commit([unread])[0]
+
+    def _count(self, mail: RawMail, sha: bytes, error: Exception) -> ReadMail | None:
+        """Count that the core raised; what to put aside when it was once too often."""
         count = self._store.faults.failed(sha, f"{type(error).__name__}: {error}")
         log.error("mail.troubles", source=mail.source, times=count, exc_info=error)
         if count < TRIES:
-            return Receipt("failed", f"internal error, try {count} of {TRIES}")
+            self._store.faults.done([sha])
+            return None
         reason = f"an internal error, {TRIES} times: {type(error).__name__}"
-        return self._commit([ReadMail(mail, sha, None, reason=reason)])[0]
+        return ReadMail(mail, sha, None, reason=reason)
 
     def _read(self, mail: RawMail, sha: bytes) -> ReadMail | None:
         """Everything that needs no database; None where the core raised for the first times."""
@@ -124,12 +140,7 @@ class Ingest:
             raise
         except Exception as error:
             # The edge: one mail's bytes stop no other mail.
-            count = self._store.faults.failed(sha, f"{type(error).__name__}: {error}")
-            log.error("mail.troubles", source=mail.source, times=count, exc_info=error)
-            if count < TRIES:
-                return None
-            reason = f"an internal error, {TRIES} times: {type(error).__name__}"
-            return ReadMail(mail, sha, None, reason=reason)
+            return self._count(mail, sha, error)
         return ReadMail(mail, sha, content, reports)
 
     def _prepare(self, found: FoundReport, content: MailContent, mail: RawMail) -> NewReport:
@@ -212,7 +223,7 @@ class Ingest:
         """Receipts of all mails, with a `failed` one for those that could not be read this time."""
         rest = iter(receipts)
         return [
-            Receipt("failed", "internal error while reading it") if one is None else next(rest)
+            _AGAIN if one is None else next(rest)
             for one, _ in zip(read, mails, strict=True)
         ]
 
