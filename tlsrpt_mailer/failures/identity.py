@@ -11,13 +11,13 @@ import msgspec
 
 from tlsrpt_mailer.failures.model import Cause, Identity, Sighting, Window
 from tlsrpt_mailer.failures.windows import (
+    KNOWN_TYPES,
     MOST_NAMES,
     OTHER,
-    POLICY_TYPES,
-    RESULT_TYPES,
     UNSPECIFIED,
     folded,
 )
+from tlsrpt_mailer.report.result_types import POLICY_TYPES
 
 Key: TypeAlias = tuple[str, str, str | None]
 """(policy type, result type, MX): an identity within one domain."""
@@ -55,7 +55,7 @@ def folding(windows: Iterable[Window]) -> Folding:
         for row in window.sightings:
             if row.mx is not None:
                 hosts[row.mx] = min(start, hosts.get(row.mx, start))
-            if row.result_type not in RESULT_TYPES:
+            if row.result_type not in KNOWN_TYPES:
                 result_types[row.result_type] = min(start, result_types.get(row.result_type, start))
             if row.policy_type not in POLICY_TYPES:
                 policy_types[row.policy_type] = min(start, policy_types.get(row.policy_type, start))

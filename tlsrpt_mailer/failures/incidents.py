@@ -1,5 +1,5 @@
 """
-Witnesses, acquittals, and where one incident ends and the next begins.
+Where one incident of a failure ends and the next begins.
 
 The rules are explained in docs/explanation/what-counts-as-new.md.
 """
@@ -10,35 +10,19 @@ from collections.abc import Iterator
 import msgspec
 
 from tlsrpt_mailer.failures.timeline import Hit, Line, Track
+from tlsrpt_mailer.failures.witnesses import (
+    NEVER,
+    Part,
+    Voice,
+    having_say,
+    newest,
+    next_failing_end,
+    rank_of,
+    say_lost_at,
+)
 from tlsrpt_mailer.report.times import DAY, Span, Time
 
-CLEAN = 2
-"""Clean windows that acquit, given enough sessions."""
-CLEAN_AT_MOST = 14
-"""Clean windows that acquit, however few sessions they hold."""
-EXPECTED_FAILURES = 3
-"""How many failures the clean sessions would have shown, had nothing changed: to see none
-where three are expected is luck in one case of twenty."""
-RARE_WAIT: Span = 7 * DAY
 CLOSE_AFTER: Span = 30 * DAY
-NEVER: Time = 2**62
-
-
-class Voice(msgspec.Struct, frozen=True):
-    """What one reporter has said of an incident by a certain moment."""
-
-    line: Line
-    failing: int
-    """How many failing windows; at least one."""
-    failed: int
-    sessions: int
-    last: Hit
-    rank: int
-    """Known reporters first, then those with a short window: the best are the witnesses."""
-    acquits_at: Time | None
-    """When it acquits, be it after the moment; None where it fails again before that."""
-    acquitted_at: Time | None
-    """The same, where the moment has come."""
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -61,66 +45,6 @@ class Standing(msgspec.Struct, frozen=True):
         return self.resolved_at is not None or self.closed_at is not None
 
 
-class _Part:
-    """One reporter's failing windows in one incident."""
-
-    __slots__ = ("_acquittals", "ends", "hits", "short_end", "sums")
-
-    def __init__(self) -> None:
-        self.hits: list[Hit] = []
-        """In order of place, so of their ends."""
-        self.ends: list[Time] = []
-        self.sums: list[tuple[int, int]] = []
-        """Failed sessions and sessions, up to and with each hit."""
-        self.short_end: Time | None = None
-        """The first end of a window that is not long."""
-        self._acquittals: dict[int, Time | None] = {}
-
-    def add(self, hit: Hit) -> bool:
-        """Take one more in; True where it is the last, as it nearly always is."""
-        at = len(self.hits)
-        while at and self.hits[at - 1].place > hit.place:
-            at -= 1
-        self.hits.insert(at, hit)
-        self.ends.insert(at, hit.end)
-        del self.sums[at:]
-        failed, sessions = self.sums[-1] if self.sums else (0, 0)
-        for later in self.hits[at:]:
-            failed += later.failed
-            sessions += later.sessions
-            self.sums.append((failed, sessions))
-        if not hit.is_long and (self.short_end is None or hit.end < self.short_end):
-            self.short_end = hit.end
-        if at + 1 == len(self.hits):
-            return True
-        self._acquittals.clear()
-        return False
-
-    def acquittal(self, count: int, track: Track) -> Time | None:
-        """When the reporter acquits, had it only its first *count* failing windows so far."""
-        if count not in self._acquittals:
-            self._acquittals[count] = _acquittal(self.hits[count - 1], *self.sums[count - 1], track)
-        return self._acquittals[count]
-
-    def voice(self, line: Line, moment: Time, track: Track, *, ended_only: bool) -> Voice | None:
-        """What it said by *moment*; None while no window of it has ended."""
-        count = bisect_right(self.ends, moment) if ended_only else len(self.hits)
-        if not count:
-            return None
-        acquits_at = self.acquittal(count, track)
-        short = self.short_end is not None and (not ended_only or self.short_end <= moment)
-        return Voice(
-            line=line,
-            failing=count,
-            failed=self.sums[count - 1][0],
-            sessions=self.sums[count - 1][1],
-            last=self.hits[count - 1],
-            rank=_rank(line, short=short),
-            acquits_at=acquits_at,
-            acquitted_at=acquits_at if acquits_at is not None and acquits_at <= moment else None,
-        )
-
-
 class Incident:
     """The failing windows of a failure from its beginning until it is over."""
 
@@ -139,7 +63,7 @@ class Incident:
         self.number = number
         self.hits: list[Hit] = []
         """In order of start."""
-        self._parts: dict[str, tuple[Line, _Part]] = {}
+        self._parts: dict[str, tuple[Line, Part]] = {}
         self._first_end: Time = NEVER
         self._rank = -1
         """The best of all windows, ended or not."""
@@ -155,11 +79,11 @@ class Incident:
         self.hits.append(hit)
         line = hit.line
         if line.reporter not in self._parts:
-            self._parts[line.reporter] = line, _Part()
+            self._parts[line.reporter] = line, Part()
         part = self._parts[line.reporter][1]
         in_order = part.add(hit)
         self._first_end = min(self._first_end, hit.end)
-        rank = _rank(line, short=not hit.is_long)
+        rank = rank_of(line, short=not hit.is_long)
         if rank > self._rank or not in_order:
             self._rank = max(rank, self._rank)
             self._not_before = self._closes_from = 0
@@ -236,74 +160,15 @@ def incidents(track: Track) -> list[Incident]:
     return found
 
 
-def counting(hits: list[Hit]) -> list[Hit]:
-    """Those of known reporters, or all where none is known."""
-    return [hit for hit in hits if hit.line.known] or hits
-
-
-def having_say(voices: tuple[Voice, ...]) -> tuple[Voice, ...]:
-    """The witnesses: known reporters, or all where none is; with short windows, where one has."""
-    best = max((voice.rank for voice in voices), default=0)
-    return tuple(voice for voice in voices if voice.rank == best)
-
-
-def _rank(line: Line, *, short: bool) -> int:
-    return 2 * line.known + short
-
-
 def _unblocked_at(say: tuple[Voice, ...], moment: Time, track: Track) -> Time:
     """The earliest that every witness can have acquitted or lost its say."""
     first = min(voice.acquitted_at or NEVER for voice in say)
     latest = moment
     for voice in say:
         if voice.acquitted_at is None:
-            acquits_at = voice.acquits_at or _next_failing_end(voice.last, track)
-            latest = max(latest, min(acquits_at, _lost_at(voice, first, NEVER) or NEVER))
+            acquits_at = voice.acquits_at or next_failing_end(voice.last, track)
+            latest = max(latest, min(acquits_at, say_lost_at(voice, first, NEVER) or NEVER))
     return latest
-
-
-def clean_places(last: Hit, track: Track) -> Iterator[int]:
-    """The reporter's clean windows after this failing one and before its next."""
-    line, touched = last.line, track.touched[last.line]
-    for place in range(last.place + 1, len(line.windows)):
-        if touched.get(place):
-            return
-        if line.good[place] and place not in touched:
-            yield place
-
-
-def clean_needed(voice: Voice, track: Track) -> int:
-    """How many clean windows acquit, as far as the sessions in those seen so far tell."""
-    clean = 0
-    for count, place in enumerate(clean_places(voice.last, track), start=1):
-        clean += voice.line.good[place]
-        if _suffices(count, clean, voice.failed, voice.sessions):
-            return count
-        if count == CLEAN:
-            return CLEAN_AT_MOST
-    return CLEAN
-
-
-def _suffices(count: int, clean: int, failed: int, sessions: int) -> bool:
-    enough = clean * failed >= EXPECTED_FAILURES * sessions
-    return count >= CLEAN_AT_MOST or (count >= CLEAN and enough)
-
-
-def _acquittal(last: Hit, failed: int, sessions: int, track: Track) -> Time | None:
-    clean = 0
-    for count, place in enumerate(clean_places(last, track), start=1):
-        clean += last.line.good[place]
-        if _suffices(count, clean, failed, sessions):
-            return last.line.ends[place]
-    return None
-
-
-def _next_failing_end(hit: Hit, track: Track) -> Time:
-    line, touched = hit.line, track.touched[hit.line]
-    for place in range(hit.place + 1, len(line.windows)):
-        if touched.get(place):
-            return line.ends[place]
-    return NEVER
 
 
 def _resolved(say: tuple[Voice, ...], moment: Time) -> tuple[Time, Time] | None:
@@ -318,35 +183,26 @@ def _resolved(say: tuple[Voice, ...], moment: Time) -> tuple[Time, Time] | None:
         return None
     first = min(acquittals)
     over = first
-    for voice in say:
-        lost_at = _lost_at(voice, first, moment)
-        settled = [at for at in (voice.acquitted_at, lost_at) if at is not None]
-        if not settled:
+    # Those who owe an acquittal come first: mostly one of them decides.
+    for voice in sorted(say, key=_has_acquitted):
+        settled_at = voice.acquitted_at or say_lost_at(voice, first, moment)
+        if settled_at is None:
             return None
-        over = max(over, min(settled))
+        if settled_at > over:
+            lost_at = say_lost_at(voice, first, moment)
+            over = max(over, settled_at if lost_at is None else min(settled_at, lost_at))
     return max(at for at in acquittals if at <= over), over
 
 
-def _lost_at(voice: Voice, first: Time, moment: Time) -> Time | None:
-    """When the reporter lost its say, given that another one acquitted at *first*."""
-    line = voice.line
-    rare_at = first + RARE_WAIT
-    if rare_at <= moment and line.is_monthly(_newest(voice, rare_at)):
-        return rare_at
-    silent_at = max(first, line.until[line.last_from(_newest(voice, first))])
-    return silent_at if silent_at <= moment else None
-
-
-def _newest(voice: Voice, moment: Time) -> int:
-    """The place of its newest window that ended by *moment*, from its last failing one on."""
-    return max(voice.last.place, bisect_right(voice.line.ends, moment) - 1)
+def _has_acquitted(voice: Voice) -> bool:
+    return voice.acquitted_at is not None
 
 
 def _silence(say: tuple[Voice, ...], moment: Time) -> tuple[Time | None, Time | None]:
     """When the last witness stopped reporting, and the end of the month after it."""
     since = max(voice.last.end for voice in say)
     reporting = sorted(
-        span for voice in say for span in _reporting(voice.line, _newest(voice, since), moment)
+        span for voice in say for span in _reporting(voice.line, newest(voice, since), moment)
     )
     cover = since
     for begin, end in reporting:

@@ -12,18 +12,12 @@ import msgspec
 
 from tlsrpt_mailer.failures.acts import Said, said
 from tlsrpt_mailer.failures.identity import Key, cause_of, key_of
-from tlsrpt_mailer.failures.incidents import (
-    Incident,
-    Standing,
-    Voice,
-    clean_places,
-    counting,
-    incidents,
-)
+from tlsrpt_mailer.failures.incidents import Incident, Standing, incidents
 from tlsrpt_mailer.failures.model import Cause, HumanAct, Identity, State, Verdict, Window, Witness
 from tlsrpt_mailer.failures.severity import mode_of, severity
 from tlsrpt_mailer.failures.steps import steps_of
 from tlsrpt_mailer.failures.timeline import Hit, Timeline, Track
+from tlsrpt_mailer.failures.witnesses import Voice, clean_places, counting
 from tlsrpt_mailer.report.times import Time
 
 

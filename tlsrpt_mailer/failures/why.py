@@ -10,17 +10,12 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from tlsrpt_mailer.failures.identity import key_of, rows_of
-from tlsrpt_mailer.failures.incidents import (
-    CLEAN,
-    Standing,
-    Voice,
-    clean_needed,
-    clean_places,
-)
+from tlsrpt_mailer.failures.incidents import Standing
 from tlsrpt_mailer.failures.judge import judge_one
 from tlsrpt_mailer.failures.model import HumanAct, Identity, Sighting, Verdict, Window
 from tlsrpt_mailer.failures.timeline import Timeline, Track
 from tlsrpt_mailer.failures.windows import successes
+from tlsrpt_mailer.failures.witnesses import CLEAN, Voice, clean_needed, clean_places
 from tlsrpt_mailer.report.times import Time
 
 StepKind: TypeAlias = Literal[

@@ -11,6 +11,7 @@ from tlsrpt_mailer.failures.model import Sessions, Sighting, Window
 from tlsrpt_mailer.report.dialects import reason_class
 from tlsrpt_mailer.report.hosts import normalise_host
 from tlsrpt_mailer.report.model import FailureDetail, Policy, Report
+from tlsrpt_mailer.report.result_types import POLICY_TYPES, RESULT_TYPES
 from tlsrpt_mailer.report.times import DAY, HOUR, Span, Time
 
 LONGEST: Span = 32 * DAY
@@ -27,20 +28,9 @@ UNSPECIFIED = "unspecified"
 MOST = 2**63 - 1
 """The greatest number that the database holds."""
 
-POLICY_TYPES = frozenset({"sts", "tlsa", "no-policy-found"})
-STS_POLICY = frozenset({"sts-policy-fetch-error", "sts-policy-invalid", "sts-webpki-invalid"})
-RESULT_TYPES = STS_POLICY | {
-    "starttls-not-supported",
-    "certificate-host-mismatch",
-    "certificate-expired",
-    "certificate-not-trusted",
-    "validation-failure",
-    "tlsa-invalid",
-    "dnssec-invalid",
-    "dane-required",
-    UNSPECIFIED,
-}
-"""Those of RFC 8460, section 4.3, and our own word for none."""
+STS_POLICY = frozenset(kind.name for kind in RESULT_TYPES.values() if kind.family == "MTA-STS")
+"""Types that speak of the policy, not of an MX."""
+KNOWN_TYPES = frozenset(RESULT_TYPES) | {UNSPECIFIED}
 STRICTEST = ("enforce", "testing", "none")
 
 
@@ -227,7 +217,7 @@ def _mx(result_type: str, policy: Policy, detail: FailureDetail) -> str | None:
 
 def _fold(rows: dict[tuple[str, str, str | None], _Sum]) -> tuple[Sighting, ...]:
     hosts = folded(sorted({mx for _, _, mx in rows if mx is not None}))
-    types = folded(sorted({kind for _, kind, _ in rows} - RESULT_TYPES))
+    types = folded(sorted({kind for _, kind, _ in rows} - KNOWN_TYPES))
     sums: dict[tuple[str, str, str | None], _Sum] = {}
     for (name, kind, mx), row in rows.items():
         key = (name, OTHER if kind in types else kind, OTHER if mx in hosts else mx)

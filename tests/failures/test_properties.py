@@ -1,0 +1,189 @@
+"""What holds for every set of windows."""
+
+import random
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.failures.builders import EXPIRED, KNOWN, SMALL, on, row, verdicts, window
+from tlsrpt_mailer.failures.incidents import Incident, incidents
+from tlsrpt_mailer.failures.model import ENDED, HumanAct, Verdict, Window
+from tlsrpt_mailer.failures.timeline import Timeline, Track
+from tlsrpt_mailer.report.times import DAY, Time
+
+REPORTERS = [*sorted(KNOWN), SMALL, "tiny.example"]
+LAST = 120
+
+
+@st.composite
+def any_window(draw: st.DrawFn) -> Window:
+    """A window somewhere in four months, of one of five reporters, of any length and kind."""
+    day = draw(st.integers(0, LAST) | st.floats(0, LAST, width=16))
+    days = draw(st.sampled_from([1, 1, 1, 1, 0.04, 0.5, 2, 7, 30]))
+    rows = draw(
+        st.sampled_from(
+            [
+                (),
+                (),
+                (row(1),),
+                (row(90),),
+                (row(5, reasons=["expired"]),),
+                (row(5, mx="mx2.example.com"),),
+                (row(4, "validation-failure", None),),
+                (row(4, "validation-failure", None), row(7)),
+            ]
+        )
+    )
+    return window(
+        day,
+        draw(st.sampled_from(REPORTERS)),
+        *rows,
+        days=days,
+        good=draw(st.sampled_from([0, 1, 10, 10, 1000])),
+        mode=draw(st.sampled_from(["enforce", "testing", None])),
+        received=on(day + days) + draw(st.integers(0, 9 * DAY)),
+        date=on(draw(st.integers(0, 3))) if draw(st.booleans()) else None,
+    )
+
+
+@st.composite
+def habits(draw: st.DrawFn) -> list[Window]:
+    """Daily histories of a few reporters, with long failures and long silences."""
+    windows = []
+    for reporter in draw(st.lists(st.sampled_from(REPORTERS), min_size=1, max_size=4, unique=True)):
+        day = draw(st.integers(0, 10))
+        for mark, length in draw(
+            st.lists(st.tuples(st.sampled_from("#.o "), st.integers(1, 40)), max_size=6)
+        ):
+            for _ in range(min(length, 12) if mark != " " else length):
+                if mark != " ":
+                    rows = (row(draw(st.sampled_from([1, 50]))),) if mark == "#" else ()
+                    windows.append(window(day, reporter, *rows, good=0 if mark == "o" else 60))
+                day += 1
+    return windows
+
+
+some_windows = st.lists(any_window(), max_size=25) | habits()
+moments = st.integers(0, LAST * 2).map(on)
+acts = st.lists(
+    st.builds(
+        HumanAct,
+        st.sampled_from(["ack", "fixed", "mute", "assign", "reopen"]),
+        moments,
+        st.sampled_from(["ana@example.com", "kim@example.com"]),
+        st.none() | moments,
+        st.none(),
+        st.integers(1, 3),
+    ),
+    max_size=4,
+)
+
+
+def plain_incidents(track: Track) -> list[list[Time]]:
+    """The rule to the letter: at each failing window, judge all that had ended by its start."""
+    found = [Incident(1)]
+    for hit in track.hits:
+        current = found[-1]
+        if current.hits and current.standing(hit.start, track, ended_only=True).is_over:
+            found.append(Incident(len(found) + 1))
+        found[-1].add(hit, track)
+    return [[hit.start for hit in incident.hits] for incident in found]
+
+
+@given(some_windows)
+@settings(deadline=None, max_examples=300)
+def test_shortcuts_lead_to_the_same_incidents(windows: list[Window]):
+    """The judge skips most of the work for a long failure, and never a verdict."""
+    for track in Timeline(windows, KNOWN).tracks.values():
+        quick = [[hit.start for hit in incident.hits] for incident in incidents(track)]
+
+        assert plain_incidents(track) == quick
+
+
+@given(some_windows, acts, moments, st.randoms(use_true_random=False))
+@settings(deadline=None, max_examples=200)
+def test_any_order_any_repetition_same_verdicts(
+    windows: list[Window], said: list[HumanAct], now: Time, chance: random.Random
+):
+    """Reports that come late, twice or upside down lead to the same state."""
+    again = [*windows, *chance.sample(windows, len(windows) // 2)]
+    chance.shuffle(again)
+
+    assert verdicts(windows, now, {EXPIRED: said}) == verdicts(again, now, {EXPIRED: said[::-1]})
+
+
+@given(some_windows, st.lists(any_window(), max_size=10), moments)
+@settings(deadline=None, max_examples=100)
+def test_other_domains_change_nothing(windows: list[Window], others: list[Window], now: Time):
+    """What is reported of one domain says nothing of another."""
+    elsewhere = [window(0, domain="example.net", sessions=other.sessions) for other in others]
+    failing = [
+        window(other.start % 9, other.reporter, row(), domain="example.org") for other in others
+    ]
+
+    mixed = verdicts([*elsewhere, *windows, *failing], now)
+
+    ours = {
+        identity: found for identity, found in mixed.items() if identity.domain != "example.org"
+    }
+    assert verdicts(windows, now) == ours
+
+
+def settled(verdict: Verdict) -> tuple[object, ...]:
+    """What time alone never changes once it is there."""
+    return verdict.identity, verdict.incident, verdict.first_seen, verdict.last_seen
+
+
+@given(some_windows)
+@settings(deadline=None, max_examples=100)
+def test_time_alone_only_moves_states_along(windows: list[Window]):
+    """Without new windows a failure goes from open to stale to closed, or is resolved for good."""
+    ended: dict[object, object] = {}
+    begun: dict[object, object] = {}
+    for day in range(LAST + 35, LAST + 120, 9):
+        for identity, verdict in verdicts(windows, on(day)).items():
+            assert begun.setdefault(identity, settled(verdict)) == settled(verdict)
+            if verdict.state in ENDED:
+                before = ended.setdefault(identity, (verdict.state, verdict.resolved_at))
+                assert before == (verdict.state, verdict.resolved_at)
+            else:
+                assert identity not in ended
+    for verdict in verdicts(windows, on(LAST + 120)).values():
+        assert verdict.state in ENDED
+
+
+@given(some_windows, moments)
+@settings(deadline=None, max_examples=100)
+def test_what_a_verdict_says_of_itself_agrees(windows: list[Window], now: Time):
+    """The parts of a verdict fit each other, so that every text made from them does."""
+    for verdict in verdicts(windows, now).values():
+        assert (verdict.state == "resolved") is (verdict.resolved_at is not None)
+        assert (verdict.state == "closed") is (verdict.closed_at is not None)
+        assert verdict.resolved_at is None or verdict.stale_at is None
+        assert verdict.first_seen < verdict.first_failing_end <= verdict.last_seen
+        assert verdict.clean_before is None or verdict.clean_before < verdict.first_failing_end
+        assert 0 < verdict.share <= verdict.peak_share <= 1
+        assert any(witness.has_say for witness in verdict.witnesses)
+        reporters = [witness.reporter for witness in verdict.witnesses]
+        assert reporters == sorted(set(reporters))
+
+
+@given(habits())
+@settings(deadline=None, max_examples=50)
+def test_what_is_resolved_stays_so_until_a_window_fails(windows: list[Window]):
+    """Clean reports that come after the end never open a failure again."""
+    ended: Verdict | None = None
+    taken: list[Window] = []
+    arriving = sorted(windows, key=lambda each: (each.received, each.reporter))
+    for each in arriving:
+        taken.append(each)
+        verdict = verdicts(taken, each.received).get(EXPIRED)
+        if each.sightings:
+            ended = None
+        if ended is not None:
+            assert verdict is not None
+            assert verdict.state == "resolved"
+            assert verdict.incident == ended.incident
+        if verdict is not None and verdict.state == "resolved":
+            ended = verdict
