@@ -63,24 +63,19 @@ def unpack(packed: bytes) -> bytes:
 
 
 def select_in(
-    conn: sqlite3.Connection, sql: str, keys: Collection[Any], *before: Any
+    conn: sqlite3.Connection, sql: str, keys: Collection[Any]
 ) -> Iterator[tuple[Any, ...]]:
     """
     Run *sql*, in which ``{keys}`` stands for a list of values, once for each 256 of them.
 
     Lists are filled up with NULL, which equals nothing, to one of three sizes: so
     there are three statements to keep prepared, not one for each length.
-
-    Args:
-        before: Parameters that stand before the list.
-
     """
     rest = iter(dict.fromkeys(keys))
     while chunk := list(islice(rest, _SIZES[-1])):
         size = next(size for size in _SIZES if size >= len(chunk))
         chunk += [None] * (size - len(chunk))
-        marks = ",".join("?" * size)
-        yield from conn.execute(sql.replace("{keys}", marks), (*before, *chunk))
+        yield from conn.execute(sql.replace("{keys}", ",".join("?" * size)), chunk)
 
 
 def next_id(conn: sqlite3.Connection, table: str) -> int:

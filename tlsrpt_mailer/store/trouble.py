@@ -32,11 +32,11 @@ class NotAllowed(NoSuch):
         self.path = path
 
 
-class Damaged(TlsrptError):  # noqa: N818 - named by what is so, as errors.py does
+class Damaged(TlsrptError):
     """The file is there but is no database of this program; it was not changed."""
 
 
-class OtherVersion(TlsrptError):  # noqa: N818 - likewise
+class OtherVersion(TlsrptError):
     """The tables were made by another version of this program."""
 
 
