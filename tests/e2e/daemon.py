@@ -22,6 +22,7 @@ from tests.e2e.waiting import PATIENCE, until
 
 SENDER = "noreply-smtp-tls-reporting@google.com"
 RECIPIENT = "tlsrpt@example.com"
+AT_ONCE = 'group_wait = "0s"'
 STOP_SECONDS = 2.0
 """How long a stop may take, whatever goes on."""
 
@@ -75,11 +76,11 @@ class Site:
     Args:
         sources: The ``[[source]]`` blocks, as TOML.
         relay: The port of the relay; None: nobody is told, alerts go to the log.
-        alerts: More keys of ``[alerts]``, as TOML.
+        alerts: The other keys of ``[alerts]``, as TOML.
     """
 
     def __init__(
-        self, folder: Path, sources: str = "", relay: int | None = None, alerts: str = ""
+        self, folder: Path, sources: str = "", relay: int | None = None, alerts: str = AT_ONCE
     ) -> None:
         self.folder = folder
         self.config = folder / "config.toml"
@@ -89,7 +90,7 @@ class Site:
         self.state.mkdir(exist_ok=True)
         self.configure(sources, relay, alerts)
 
-    def configure(self, sources: str, relay: int | None = None, alerts: str = "") -> None:
+    def configure(self, sources: str, relay: int | None = None, alerts: str = AT_ONCE) -> None:
         """Write the configuration."""
         told = (
             ""
@@ -98,8 +99,7 @@ class Site:
         )
         post = "" if relay is None else f'[alerts.smtp]\nhost = "127.0.0.1"\nport = {relay}\n'
         self.config.write_text(
-            f'[storage]\npath = "{self.database}"\n{sources}\n'
-            f'[alerts]\ngroup_wait = "0s"\n{told}{alerts}\n{post}'
+            f'[storage]\npath = "{self.database}"\n{sources}\n[alerts]\n{told}{alerts}\n{post}'
         )
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -117,6 +117,16 @@ class Site:
             check=False,
             timeout=PATIENCE,
             **options,
+        )
+
+    def start(self, *words: str) -> "subprocess.Popen[str]":
+        """Start a command; the test waits for it."""
+        return subprocess.Popen(
+            self.words(*words),
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     def json(self, *words: str) -> Any:
@@ -237,6 +247,14 @@ def running(site: Site, prefix: Sequence[str] = (), **environment: str) -> Itera
 def lmtp_source(port: int) -> str:
     """A ``[[source]]`` that listens there."""
     return f'[[source]]\nkind = "lmtp"\nlisten = "127.0.0.1:{port}"\nrecipients = ["{RECIPIENT}"]\n'
+
+
+def imap_source(port: int, user: str, more: str = "") -> str:
+    """A ``[[source]]`` that reads a mailbox on this host, with the password in $PASSWORD."""
+    return (
+        f'[[source]]\nkind = "imap"\nhost = "127.0.0.1"\nport = {port}\nsecurity = "none"\n'
+        f'username = "{user}"\npassword_env = "PASSWORD"\npoll = "10s"\n{more}'
+    )
 
 
 def deliver(port: int, mails: Sequence[bytes]) -> None:

@@ -11,12 +11,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.e2e.waiting import until
 
+LIBRARIES = sysconfig.get_path("purelib")
 PROGRAM = Path("/opt/tlsrpt-mailer")
 PACKAGE = Path(__file__).resolve().parents[2] / "tlsrpt_mailer"
 UNITS = Path(__file__).resolve().parents[2] / "systemd"
@@ -24,14 +26,15 @@ UNITS = Path(__file__).resolve().parents[2] / "systemd"
 # Runs as the first process of the new namespaces, and becomes systemd.
 BOOT = """
 set -eu
-base=$1 python=$2
+base=$1 python=$2 libraries=$3
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$base"
 mkdir "$base/upper" "$base/work" "$base/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$base/upper,workdir=$base/work" "$base/root"
 root=$base/root
-mkdir -p "$root/opt/python"
+mkdir -p "$root/opt/python" "$root/opt/libraries"
 mount --bind "$python" "$root/opt/python"
+mount --bind "$libraries" "$root/opt/libraries"
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
@@ -55,9 +58,10 @@ exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin \\
   /lib/systemd/systemd --unit=machine.target
 """
 
-START = """#!/opt/python/bin/python
+# Python itself may lie under /root, which ProtectHome= hides: so it is mounted elsewhere.
+START = f"""#!/opt/python/bin/python{sys.version_info.major}.{sys.version_info.minor}
 import sys
-sys.path.insert(0, "/opt/tlsrpt-mailer/lib")
+sys.path[:0] = ["/opt/tlsrpt-mailer/lib", "/opt/libraries"]
 from tlsrpt_mailer.__main__ import main
 sys.exit(main())
 """
@@ -143,7 +147,7 @@ def machine(folder: Path) -> Iterator[Machine]:
     spaces = ["--pid", "--fork", "--mount", "--uts", "--ipc", "--cgroup", "--net"]
     with (folder / "boot.log").open("wb") as log:
         process = subprocess.Popen(
-            ["unshare", *spaces, "sh", str(script), str(base), sys.prefix],
+            ["unshare", *spaces, "sh", str(script), str(base), sys.base_prefix, LIBRARIES],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -13,6 +13,7 @@ from tlsrpt_mailer.alerts.render import render_test
 from tlsrpt_mailer.cli import forms, opening, options, out
 from tlsrpt_mailer.cli.groups import Listing
 from tlsrpt_mailer.cli.out import Column
+from tlsrpt_mailer.cli.stopped import stopped
 from tlsrpt_mailer.errors import ConfigError, NoSuch, Refused, Temporary, Unreachable
 from tlsrpt_mailer.ports import Letter
 
@@ -169,3 +170,6 @@ def test(to: str | None) -> None:
             refused.append(f"{recipient}: {error}")
     if refused:
         raise Unreachable("\n".join(refused))
+
+
+alerts.add_command(stopped)

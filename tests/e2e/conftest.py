@@ -1,0 +1,29 @@
+"""A relay, and a free port, for each test."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.daemon import free_port
+from tests.e2e.sink import Sink, relay
+from tests.servers.dovecot import Dovecot
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    with relay() as it:
+        yield it
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def dovecot() -> Iterator[Dovecot]:
+    """A mail server; each test takes a user of its own."""
+    server = Dovecot()
+    server.start()
+    yield server
+    server.remove()

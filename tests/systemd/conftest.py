@@ -1,0 +1,21 @@
+"""A machine for all tests of a module; a free port."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.daemon import free_port
+from tests.systemd.machine import Machine, machine
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """A machine on which the program is installed, and not started yet."""
+    with machine(tmp_path_factory.mktemp("machine")) as it:
+        it.install()
+        yield it
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()

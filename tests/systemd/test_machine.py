@@ -1,0 +1,330 @@
+"""The units under a real systemd: the daemon in its sandbox, as it runs on a mail host."""
+
+import os
+import smtplib
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from tests import mails
+from tests.e2e.daemon import RECIPIENT, SENDER, STOP_SECONDS
+from tests.e2e.stories import clean, failing
+from tests.e2e.waiting import until
+from tests.systemd.machine import Machine
+
+pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("machine")]
+
+UNIT = "tlsrpt-mailer.service"
+CONFIG = "/etc/tlsrpt-mailer/config.toml"
+DATABASE = "/var/lib/tlsrpt-mailer/tlsrpt.db"
+SOCKET = "/var/spool/postfix/private/tlsrpt-mailer"
+
+GOOD = f"""
+[[source]]
+kind = "lmtp"
+listen = "systemd:lmtp"
+recipients = ["{RECIPIENT}"]
+
+[[source]]
+kind = "imap"
+host = "127.0.0.1"
+security = "none"
+username = "{RECIPIENT}"
+password_file = "imap-password"
+
+[alerts]
+group_wait = "0s"
+"""
+
+
+class UnixLmtp(smtplib.LMTP):
+    """LMTP over a socket in the file system of the machine."""
+
+    def __init__(self, machine: Machine) -> None:
+        super().__init__()
+        self._machine = machine
+
+    def __enter__(self) -> "UnixLmtp":
+        # By way of a descriptor: the path through /proc may be longer than a socket's may be.
+        folder = os.open(self._machine.root / SOCKET.lstrip("/").rpartition("/")[0], os.O_PATH)
+        self.connect(f"/proc/self/fd/{folder}/{SOCKET.rpartition('/')[2]}")
+        os.close(folder)
+        return self
+
+
+def _deliver(host: Machine, *reports: bytes) -> None:
+    with UnixLmtp(host) as client:
+        for raw in reports:
+            client.sendmail(SENDER, RECIPIENT, raw)
+
+
+def _reports(host: Machine) -> int:
+    done = host.run("/opt/tlsrpt-mailer/bin/tlsrpt-mailer", "reports", "--json")
+    return done.stdout.count('"report_id"')
+
+
+@pytest.fixture
+def service(host: Machine) -> Iterator[Machine]:
+    """The daemon, started with its LMTP socket and a credential, and stopped in the end."""
+    host.write(CONFIG, GOOD)
+    host.write("/etc/tlsrpt-mailer/imap-password", "secret\n")
+    (host.root / "etc/tlsrpt-mailer/imap-password").chmod(0o600)
+    host.write(
+        f"/etc/systemd/system/{UNIT}.d/credentials.conf",
+        "[Service]\nLoadCredential=imap-password:/etc/tlsrpt-mailer/imap-password\n",
+    )
+    host.run("systemctl", "daemon-reload")
+    host.run("systemctl", "start", "tlsrpt-mailer-lmtp.socket")
+    host.run("systemctl", "start", UNIT)
+    yield host
+    host.run("systemctl", "stop", "tlsrpt-mailer-lmtp.socket", UNIT)
+    host.run("systemctl", "reset-failed", check=False)
+
+
+def test_it_works_in_its_sandbox(service: Machine) -> None:
+    """
+    Under every restriction of the unit the daemon takes a report through the socket that
+    systemd made for Postfix, stores it, and tells of the failure.
+    """
+    assert service.property(UNIT, "ActiveState") == "active"
+    _deliver(service, clean(2), failing())
+
+    until(lambda: "certificate expired on mx1.example.com" in service.journal(UNIT), "the alert")
+    assert "Operation not permitted" not in service.journal(UNIT)
+    assert "Traceback" not in service.journal(UNIT)
+
+
+def test_the_socket_is_postfix_s_alone(service: Machine) -> None:
+    """Only Postfix may connect to the LMTP socket under its queue directory."""
+    status = (service.root / SOCKET.lstrip("/")).stat()
+
+    owner = service.run("id", "-u", "postfix").stdout.strip()
+    assert (str(status.st_uid), status.st_mode & 0o777) == (owner, 0o600)
+
+
+def test_only_the_daemon_s_user_reads_its_state(service: Machine) -> None:
+    """Database and state folder belong to the daemon's user, and nobody else may look."""
+    user = int(service.run("id", "-u", "tlsrpt-mailer").stdout)
+    database = service.root / DATABASE.lstrip("/")
+
+    assert (database.stat().st_uid, database.stat().st_mode & 0o077) == (user, 0)
+    assert (database.parent.stat().st_uid, database.parent.stat().st_mode & 0o077) == (user, 0)
+
+
+def test_a_secret_comes_by_credential(service: Machine) -> None:
+    """
+    A password that only root may read reaches the daemon by LoadCredential=, and is in no
+    line of the journal: it gets as far as the IMAP server, which is not there.
+    """
+    until(lambda: "source.trouble" in service.journal(UNIT), "trouble with the IMAP server")
+
+    assert "refused" in service.journal(UNIT)
+    assert "imap-password" not in service.journal(UNIT)
+    assert "secret" not in service.journal(UNIT)
+
+
+def test_systemctl_status_names_the_trouble(service: Machine) -> None:
+    """`systemctl status` shows in one line which source does not work, and why."""
+    text = until(lambda: service.property(UNIT, "StatusText"), "a status")
+
+    until(lambda: "imap:" in service.property(UNIT, "StatusText"), f"the IMAP source in {text}")
+
+
+def test_root_s_commands_leave_the_files_to_the_daemon(service: Machine) -> None:
+    """
+    What root does beside the daemon, which runs as another user, changes no file's owner:
+    the daemon goes on, and a restart works.
+    """
+    program = "/opt/tlsrpt-mailer/bin/tlsrpt-mailer"
+    service.write("/tmp/report.eml", clean(3, "other.example").decode())
+    before = _reports(service)
+
+    service.run(program, "import", "/tmp/report.eml")
+    service.run(program, "failures")
+    service.run(program, "prune")
+
+    state = service.root / "var/lib/tlsrpt-mailer"
+    user = int(service.run("id", "-u", "tlsrpt-mailer").stdout)
+    assert {path.name: path.stat().st_uid for path in state.iterdir()} == {
+        path.name: user for path in state.iterdir()
+    }
+    service.run("systemctl", "restart", UNIT)
+    _deliver(service, clean(4, "other.example"))
+    assert _reports(service) == before + 2
+
+
+def test_root_s_first_command_does_not_lock_the_daemon_out(host: Machine) -> None:
+    """
+    Root imports before the daemon has ever run: the first start works all the same.
+    """
+    host.run("rm", "-rf", "/var/lib/tlsrpt-mailer")
+    host.write(
+        CONFIG,
+        '[[source]]\nkind = "lmtp"\nlisten = "127.0.0.1:8825"\nrecipients = ["a@b.example"]\n',
+    )
+    host.run("/opt/tlsrpt-mailer/bin/tlsrpt-mailer", "once", check=False)
+
+    host.run("systemctl", "start", UNIT)
+
+    assert host.property(UNIT, "ActiveState") == "active"
+    host.run("systemctl", "stop", UNIT)
+
+
+def test_a_reload_with_a_wrong_configuration_fails(service: Machine) -> None:
+    """
+    `systemctl reload` says that it failed when the configuration is wrong; the daemon goes
+    on with the old one, and takes the right one later.
+    """
+    pid = service.property(UNIT, "MainPID")
+    service.write(CONFIG, GOOD.replace("recipients", "recipient"))
+
+    wrong = service.run("systemctl", "reload", UNIT, check=False)
+
+    assert wrong.returncode != 0
+    assert "source[0].recipient" in service.journal(UNIT)
+    assert service.property(UNIT, "ActiveState") == "active"
+    service.write(CONFIG, GOOD)
+    service.run("systemctl", "reload", UNIT)
+    assert service.property(UNIT, "MainPID") == pid
+    _deliver(service, clean(5, "reload.example"))
+
+
+def test_a_wrong_configuration_is_told_and_not_tried_again(service: Machine) -> None:
+    """
+    A start with a configuration that cannot be used fails with 78 at once; systemd does not
+    try again, and starts the unit that tells the operator.
+    """
+    service.run("systemctl", "stop", "tlsrpt-mailer-lmtp.socket", UNIT)
+    service.write(CONFIG, GOOD + "\n[nonsense]\n")
+
+    failed = service.run("systemctl", "start", UNIT, check=False)
+
+    assert failed.returncode != 0
+    assert service.property(UNIT, "ExecMainStatus") == "78"
+    assert service.property(UNIT, "NRestarts") == "0"
+    until(
+        lambda: service.property("tlsrpt-mailer-stopped.service", "ExecMainStartTimestamp"),
+        "the unit that tells the operator",
+    )
+    service.write(CONFIG, GOOD)
+
+
+def test_a_killed_daemon_comes_back(service: Machine) -> None:
+    """
+    After `kill -9` systemd starts the daemon again, and what it had acknowledged is there;
+    mail that comes in between waits in the socket.
+    """
+    _deliver(service, clean(6, "killed.example"))
+    before = _reports(service)
+    pid = service.property(UNIT, "MainPID")
+
+    service.run("systemctl", "kill", "-s", "KILL", UNIT)
+    _deliver(service, clean(7, "killed.example"))
+
+    assert _reports(service) == before + 1
+    assert service.property(UNIT, "MainPID") != pid
+
+
+def test_a_hung_daemon_is_started_again(service: Machine) -> None:
+    """A daemon that stands still no longer feeds the watchdog, and is started again."""
+    service.write(
+        f"/etc/systemd/system/{UNIT}.d/watchdog.conf",
+        "[Service]\nWatchdogSec=5s\nTimeoutAbortSec=1s\nRestartSec=100ms\n",
+    )
+    service.run("systemctl", "daemon-reload")
+    service.run("systemctl", "restart", UNIT)
+    pid = service.property(UNIT, "MainPID")
+
+    service.run("systemctl", "kill", "-s", "STOP", UNIT)
+
+    until(
+        lambda: (
+            service.property(UNIT, "MainPID") not in {"0", pid}
+            and service.property(UNIT, "ActiveState") == "active"
+        ),
+        "another process",
+    )
+    assert "watchdog" in service.journal(UNIT).lower()
+    service.run("rm", f"/etc/systemd/system/{UNIT}.d/watchdog.conf")
+    service.run("systemctl", "daemon-reload")
+
+
+def test_a_stop_is_quick_and_clean(service: Machine) -> None:
+    """`systemctl stop` with a connection open takes two seconds at most and is no failure."""
+    with UnixLmtp(service) as client:
+        client.lhlo()
+        begun = monotonic()
+        service.run("systemctl", "stop", "tlsrpt-mailer-lmtp.socket", UNIT)
+        seconds = monotonic() - begun
+        client.close()
+
+    assert seconds <= STOP_SECONDS
+    assert service.property(UNIT, "Result") == "success"
+    assert service.property(UNIT, "ExecMainStatus") == "0"
+
+
+def test_the_smtp_socket_has_port_25(host: Machine) -> None:
+    """The daemon takes mail on port 25 by its socket unit, with no right of its own to it."""
+    smtp = f'[[source]]\nkind = "smtp"\nlisten = "systemd:smtp"\nrecipients = ["{RECIPIENT}"]\n'
+    host.write(CONFIG, smtp)
+    host.run("rm", "-rf", f"/etc/systemd/system/{UNIT}.d")
+    host.run("systemctl", "daemon-reload")
+    host.run("systemctl", "start", "tlsrpt-mailer-smtp.socket", UNIT)
+
+    said = host.run(
+        "/opt/python/bin/python3",
+        "-c",
+        "import smtplib; c = smtplib.SMTP('127.0.0.1', 25); c.ehlo(); c.mail('');"
+        f"print(c.rcpt('{RECIPIENT}')[0], c.rcpt('a@other.example')[0])",
+    )
+
+    assert said.stdout.split() == ["250", "550"]
+    host.run("systemctl", "stop", "tlsrpt-mailer-smtp.socket", UNIT)
+
+
+def test_a_maildir_with_the_drop_in_of_the_guide(host: Machine) -> None:
+    """
+    A Maildir of another user, in /home, is read and its mails are moved, with the drop-in
+    that docs/how-to/maildir.md shows.
+    """
+    guide = Path(__file__).resolve().parents[2] / "docs/how-to/maildir.md"
+    drop_in = guide.read_text().partition("```ini\n")[2].partition("```")[0]
+    box = "/home/reports/Maildir"
+    host.run("groupadd", "--system", "reports")
+    host.run("useradd", "--system", "-g", "reports", "-m", "-d", "/home/reports", "reports")
+    for name in ("new", "cur", "tmp"):
+        host.run("install", "-d", "-o", "reports", "-g", "reports", "-m", "2770", f"{box}/{name}")
+    host.run("chmod", "0750", "/home/reports", box)
+    host.write(f"/etc/systemd/system/{UNIT}.d/maildir.conf", drop_in)
+    host.write(CONFIG, f'[[source]]\nkind = "maildir"\npath = "{box}"\npoll = "1s"\n')
+    host.write(f"{box}/new/1.a.host", mails.mail(mails.report()).decode())
+    host.run("chown", "reports:reports", f"{box}/new/1.a.host")
+    host.run("systemctl", "daemon-reload")
+
+    host.run("systemctl", "start", UNIT)
+
+    until(lambda: not list((host.root / box.lstrip("/") / "new").iterdir()), "the mail moved")
+    host.run("systemctl", "stop", UNIT)
+    host.run("rm", "-rf", f"/etc/systemd/system/{UNIT}.d")
+
+
+def test_it_needs_no_network_to_start(host: Machine) -> None:
+    """The daemon is ready with nothing but loopback: what is out of reach is only trouble."""
+    host.write(
+        CONFIG,
+        GOOD.replace('"systemd:lmtp"', '"127.0.0.1:8825"')
+        .replace('"127.0.0.1"', '"imap.example.com"')
+        .replace('security = "none"', ""),
+    )
+    host.write(
+        f"/etc/systemd/system/{UNIT}.d/credentials.conf",
+        "[Service]\nLoadCredential=imap-password:/etc/tlsrpt-mailer/imap-password\n",
+    )
+    host.run("systemctl", "daemon-reload")
+
+    host.run("systemctl", "start", UNIT)
+
+    assert host.property(UNIT, "ActiveState") == "active"
+    host.run("systemctl", "stop", UNIT)
