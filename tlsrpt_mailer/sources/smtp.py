@@ -17,6 +17,7 @@ from typing import Annotated
 import msgspec
 import structlog
 
+from tlsrpt_mailer.config.units import Size
 from tlsrpt_mailer.ports import Deliver, Health, RawMail, Receipt
 from tlsrpt_mailer.report.times import MINUTE, Span, Time
 from tlsrpt_mailer.sources.batching import Batcher, Waiting
@@ -58,7 +59,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Its group; connecting needs the right to write to it."""
     mode: Annotated[str, msgspec.Meta(pattern="^0?[0-7]{3}$")] = "0660"
     """Its mode, in octal."""
-    max_size: Annotated[int, msgspec.Meta(ge=64 * 1024, le=256 * 1024 * 1024)] = 16 * 1024 * 1024
+    max_size: Annotated[Size, msgspec.Meta(ge=64 * 1024, le=256 * 1024 * 1024)] = 16 * 1024 * 1024
     """The largest mail taken, in bytes."""
     max_connections: Count = 100
     max_connections_per_peer: Count = 10
