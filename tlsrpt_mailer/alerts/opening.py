@@ -110,7 +110,7 @@ def first_line(item: Item) -> str:
     """Whether mail is held up."""
     domain = words.name(item.domain)
     there = f" to {words.name(item.mx)}" if item.mx else " at an MX they do not name"
-    who = "Senders that do DANE" if item.policy_type == "tlsa" else "Senders"
+    who = "DANE senders" if item.policy_type == "tlsa" else "Senders"
     return {
         "refused": f"{who} refuse to deliver mail for {domain}{there}.",
         "waits": f"One sender that insists on DANE holds back its mail for {domain}.",

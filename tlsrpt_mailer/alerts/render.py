@@ -142,13 +142,13 @@ def _fact(row: Transition) -> str:
 class _Folding(EmailPolicy):
     """SMTP's policy, but a Subject is folded between its words from the first line on."""
 
-    def fold(self, name: str, value: str) -> str:
-        """As `EmailPolicy.fold`, which leaves the first line of a long Subject empty."""
+    def fold_binary(self, name: str, value: str) -> bytes:
+        """As `EmailPolicy.fold_binary`, which leaves the first line of a long Subject empty."""
         if name.lower() != "subject":
-            folded: str = super().fold(name, value)
+            folded: bytes = super().fold_binary(name, value)
             return folded
         lines = words.wrap(f"{name}: {value}", " ", "", break_long_words=False)
-        return self.linesep.join(lines) + self.linesep
+        return "".join(line + self.linesep for line in lines).encode("ascii")
 
 
 _POLICY = _Folding(linesep="\r\n")
