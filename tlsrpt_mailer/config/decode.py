@@ -6,6 +6,7 @@ nor a remedy; its description of the types (`msgspec.inspect`) is used here.
 """
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -174,7 +175,7 @@ def value(kind: inspect.Type, given: object, path: str, problem: Problem, unit: 
         case inspect.IntType():
             found = _integer(kind, given, path, problem, unit)
         case inspect.StrType():
-            found = _text(given, path, problem)
+            found = _text(kind, given, path, problem)
         case inspect.VarTupleType() | inspect.ListType():
             found = _list(kind.item_type, given, path, problem)
         case inspect.StructType():
@@ -191,9 +192,12 @@ def _checked(good: bool, given: object, path: str, problem: Problem, wanted: str
     return BAD
 
 
-def _text(given: object, path: str, problem: Problem) -> object:
+def _text(kind: inspect.StrType, given: object, path: str, problem: Problem) -> object:
     if isinstance(given, str) and not given.isprintable():
         problem(path, "holds a line end or another control character")
+        return BAD
+    if isinstance(given, str) and kind.pattern and not re.search(kind.pattern, given):
+        problem(path, f"must fit {kind.pattern}, not {quoted(given)}")
         return BAD
     return _checked(isinstance(given, str), given, path, problem, "a text in quotes")
 
