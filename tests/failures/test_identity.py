@@ -5,13 +5,14 @@ from tlsrpt_mailer.failures.identity import Folding, cause_of, folding, rows_of
 from tlsrpt_mailer.failures.model import Cause, Identity, Sighting, Window
 
 VALIDATION = "validation-failure"
+NOTHING = Folding()
 
 
 def generic(failed: int = 10, result: str = VALIDATION, policy: str = "sts") -> Sighting:
     return row(failed, result, None, policy, ["mx-not-in-policy"])
 
 
-def rows(*given: Sighting, fold: Folding = Folding()) -> set[Sighting]:
+def rows(*given: Sighting, fold: Folding = NOTHING) -> set[Sighting]:
     return set(rows_of(window(0, GOOGLE, *given), fold))
 
 

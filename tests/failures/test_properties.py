@@ -1,7 +1,6 @@
 """What holds for every set of windows."""
 
 import random
-from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -87,7 +87,7 @@ def severity(*windows: Window) -> str:
 
 
 def test_the_mode_last_seen_fills_in():
-    """A report that quotes no policy is read with the mode that the domain's newest report quotes."""
+    """A report that quotes no policy is read with the mode in the domain's newest report."""
     bare = failing(1, mode=None)
 
     assert severity(bare) == "warning"

@@ -1,4 +1,4 @@
-"""FAILURES as an operator sees them: witnesses, acquittals, incidents, states."""
+"""Failures as an operator sees them: witnesses, acquittals, incidents, states."""
 
 import pytest
 
@@ -262,7 +262,7 @@ def test_a_long_window_is_a_witness_only_where_there_is_no_short_one():
 
 
 def test_unknown_reporters_are_witnesses_only_among_themselves():
-    """A stranger's failing windows open a failure, but cannot keep one open that a known one ended."""
+    """A stranger's failing windows open a failure, but keep none open that a known one ended."""
     stranger = story("###", SMALL)
 
     alone = judged(stranger, on(3, 12))

@@ -11,9 +11,10 @@ from tlsrpt_mailer.report.model import FailureDetail, Policy, Report
 from tlsrpt_mailer.report.times import DAY, HOUR, Time
 
 MX1 = "mx1.example.com"
+START, END, TAKEN = on(0), on(1) - 1, on(1, 12)
 
 
-def report(*policies: Policy, start: Time | None = on(0), end: Time | None = on(1) - 1) -> Report:
+def report(*policies: Policy, start: Time | None = START, end: Time | None = END) -> Report:
     return Report("Google Inc.", "google.com", "1", start, end, None, policies)
 
 
@@ -36,7 +37,7 @@ def detail(
     return FailureDetail(result_type, failed, receiving_mx_hostname=mx, **more)
 
 
-def windows(source: Report, received: Time = on(1, 12)) -> list[Window]:
+def windows(source: Report, received: Time = TAKEN) -> list[Window]:
     return windows_of(
         source, reporter=GOOGLE, received=received, date=received - 5, digest=b"d" * 32, number=7
     )
@@ -48,7 +49,7 @@ def sightings(*policies: Policy) -> tuple[Sighting, ...]:
 
 
 def test_a_report_makes_a_window_of_each_policy_domain():
-    """Each domain gets its own window with its sessions by policy type, and all that identifies it."""
+    """Each domain gets a window with its sessions by policy type, and all that identifies it."""
     sts = policy(detail(failed=3))
     tlsa = policy(policy_type="tlsa", successful_sessions=7, mode=None)
     other = policy(policy_domain="example.net", successful_sessions=1)
@@ -123,7 +124,7 @@ def test_ranges_that_cannot_be_true_count_for_nothing(start, end, received, reas
 
 
 def test_a_window_may_end_up_to_26_hours_ahead():
-    """Senders that mail before the end of their window, or whose clock is a zone off, still count."""
+    """Senders that mail before their window ends, or whose clock is a zone off, still count."""
     source = report(policy(), start=on(1), end=on(2))
 
     assert not_counted(source, on(2) - 26 * HOUR) is None
@@ -345,7 +346,7 @@ def test_a_flood_of_overlapping_windows_is_sorted_out_quickly():
 
 
 def test_an_overlap_of_up_to_an_hour_is_none():
-    """Two ranges cut at slightly different moments are two windows, a second more and they are one."""
+    """Ranges cut at slightly different moments are two windows; a second more, and they are one."""
     first, second = window(0, date=on(1)), window(1 - 1 / 24, date=on(2))
     longer = window(1 - (HOUR + 1) / DAY, date=on(2))
 

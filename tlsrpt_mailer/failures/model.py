@@ -95,7 +95,7 @@ class Witness(msgspec.Struct, frozen=True):
     reporter: str
     known: bool
     has_say: bool
-    """Whether this reporter is a witness by FAILURES 3: known (or none is), short windows first."""
+    """Whether it is a witness: known (or none is), with a short window (or none has)."""
     failing_windows: int
     failed_sessions: int
     sessions: int

@@ -90,7 +90,7 @@ class Hit:
 
     @property
     def is_long(self) -> bool:
-        """Whether it says too little about when (FAILURES: over 36 hours)."""
+        """Whether it says too little about when to count beside shorter ones."""
         return self.end - self.start > LONG
 
 
