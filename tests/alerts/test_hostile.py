@@ -101,7 +101,7 @@ class _Tags(html.parser.HTMLParser):
 OURS = {"html", "head", "meta", "title", "style", "body", "div", "p", "h2", "ol", "li", "pre"}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(mails())
 def test_no_string_of_a_report_breaks_a_mail(rendered):
     """
@@ -128,7 +128,7 @@ def test_no_string_of_a_report_breaks_a_mail(rendered):
     assert max(map(len, rendered.raw.split(b"\r\n"))) <= 998
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(failures())
 def test_no_string_of_a_report_reaches_a_command(one):
     """Behind -connect and in a URL stands a strict host name, or a placeholder."""

@@ -374,7 +374,7 @@ def test_a_domain_counts_by_its_worst_failure():
 
     first = head(render(group(*items), context()))[0]
 
-    assert "Senders refuse mail for 1 domain at mx1.example.com; 1 more are touched." == first
+    assert "Senders refuse mail for 1 domain at mx1.example.com; 1 more is touched." == first
 
 
 def test_a_long_list_is_attached():

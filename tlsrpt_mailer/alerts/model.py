@@ -55,7 +55,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     mode: str | None = None
     severity: Severity
     state: str
-    """A state of FAILURES: resolved and closed have ended, all others are open."""
+    """The state that was judged: resolved and closed have ended, all others are open."""
     incident: int = 1
     first_seen: Time
     """Start of the incident's first failing window."""

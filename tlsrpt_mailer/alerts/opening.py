@@ -59,7 +59,8 @@ def subject(group: Group, context: Context) -> str:
     if group.kind == "flood":
         causes = words.plural(len({item.cause for item in group.items}), "cause")
         found = words.plural(len(domains(group.items)), "domain")
-        return f"{len(group.items)} more alerts held back this hour: {causes}, {found} [tlsrpt]"
+        count = words.number(len(group.items))
+        return f"{count} more alerts held back this hour: {causes}, {found} [tlsrpt]"
     tag = f" [tlsrpt {number(group)}]"
     worst = group.items[0]
     if context.subject == "thread":
@@ -150,7 +151,12 @@ def _many(group: Group) -> str:
     at = f" at {words.name(worst.mx)}" if worst.mx else ""
     total = sum(kinds.values())
     held = kinds["refused"] + kinds["waits"]
-    more = f"; {words.number(total - held)} more are touched" if held < total else ""
+    touched = total - held
+    more = (
+        f"; {words.number(touched)} more {'is' if touched == 1 else 'are'} touched"
+        if touched
+        else ""
+    )
     if held:
         return f"Senders refuse mail for {words.plural(held, 'domain')}{at}{more}."
     count = words.plural(total, "domain")
