@@ -99,6 +99,18 @@ def source(one: SourceConfig, app: "App") -> Source:
     raise ConfigError(f"source: unknown kind {one.kind}")
 
 
+def source_name(one: SourceConfig) -> str:
+    """The name that a source of these settings has, without building it."""
+    settings = one.settings
+    if isinstance(settings, ImapSettings):
+        return settings.name
+    if isinstance(settings, MaildirSettings):
+        return f"maildir:{settings.path}"
+    if isinstance(settings, ListenerSettings):
+        return f"{one.kind}:{settings.listen}"
+    raise ConfigError(f"source: unknown kind {one.kind}")
+
+
 def sources(app: "App") -> list[Source]:
     """All sources of the configuration; raises ConfigError where two have one name."""
     built = [source(one, app) for one in app.config.source]
@@ -166,14 +178,13 @@ class App:
     def prune(self, now: Time) -> retention.Pruned:
         """Keep to the retention of ``[storage]``."""
         storage = self.config.storage
-        return retention.prune(
-            self.store.writer,
-            now,
-            keep=storage.keep,
-            keep_raw=storage.keep_raw,
-            keep_ignored=storage.keep_ignored,
-            max_untrusted_mb=storage.max_untrusted_mb,
+        keep = retention.Keep(
+            reports=storage.keep,
+            raw=storage.keep_raw,
+            ignored=storage.keep_ignored,
+            untrusted_bytes=storage.max_untrusted_mb * 1024 * 1024,
         )
+        return retention.prune(self.store.writer, now, keep)
 
     def job_runs(self) -> Mapping[str, Time]:
         """When each job ran last."""
@@ -325,7 +336,8 @@ def judge_now(config: Config, reads: Reads, now: Time) -> list[Verdict]:
 
 
 def _read(raw: bytes, file_name: str | None) -> MailContent:
-    return read(raw, file_name=file_name)
+    content: MailContent = read(raw, file_name=file_name)
+    return content
 
 
 def _clock() -> Time:

@@ -74,7 +74,7 @@ class Story:
                 _row("192.0.2.10", failed - failed // 3),
                 _row("2001:db8::10", failed // 3),
             ]
-        report = {
+        report: dict[str, object] = {
             "organization-name": reporter.organization,
             "date-range": {"start-datetime": iso(day), "end-datetime": iso(day + DAY - 1)},
             "contact-info": reporter.contact,

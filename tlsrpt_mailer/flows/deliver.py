@@ -55,7 +55,8 @@ def send_due(
 
 def next_try(attempts: int, now: Time) -> Time:
     """When to try again after *attempts* tries: 1, 2, 4 … minutes, an hour at most."""
-    return now + min(HOUR, MINUTE * 2 ** min(attempts - 1, 6))
+    wait: Span = MINUTE << min(attempts - 1, 6)
+    return now + min(HOUR, wait)
 
 
 def _send(outbox: Outbox, channel: Channel, outgoing: Outgoing, now: Time) -> str:

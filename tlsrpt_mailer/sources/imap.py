@@ -80,9 +80,7 @@ class ImapSource:
     @property
     def name(self) -> str:
         """``imap:USERNAME@HOST``, with ``/FOLDER`` behind it unless that is INBOX."""
-        name = f"imap:{self._settings.username}@{self._settings.host}"
-        folder = self._settings.folder
-        return name if folder.upper() == "INBOX" else f"{name}/{folder}"
+        return self._settings.name
 
     def open(self) -> None:
         """Read the CA file. Raises ConfigError."""

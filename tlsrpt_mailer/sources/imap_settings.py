@@ -56,6 +56,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError("; ".join(problems))
 
     @property
+    def name(self) -> str:
+        """``imap:USERNAME@HOST``, with ``/FOLDER`` behind it unless that is INBOX."""
+        name = f"imap:{self.username}@{self.host}"
+        return name if self.folder.upper() == "INBOX" else f"{name}/{self.folder}"
+
+    @property
     def at_port(self) -> int:
         """The port to connect to."""
         return self.port or PORTS[self.security]
