@@ -1,0 +1,105 @@
+"""What a piece of data or a mail without a report is, by its content."""
+
+import re
+from typing import Literal, TypeAlias
+
+from tlsrpt_mailer.intake.inflate import GZIP, ZIP
+from tlsrpt_mailer.intake.mime import Headers
+from tlsrpt_mailer.intake.model import Flavour
+
+Sort: TypeAlias = Literal["gzip", "zip", "json", "dmarc", "other"]
+
+CANARY = "x-tlsrpt-mailer-canary"
+"""The header field of test mails that this program sends to itself."""
+
+REASONS: dict[Flavour, str] = {
+    "dmarc": "a DMARC report, not a TLS report",
+    "dsn": "a delivery status notification (bounce), not a TLS report",
+    "reply": "an answer to an alert, not a TLS report",
+    "canary": "a test mail of this program, not a TLS report",
+    "other": "no TLS report in it",
+}
+
+_BOM = b"\xef\xbb\xbf"
+_HEAD = 4_096
+_LINE = 1_000
+
+# submitter!domain!start!end(!id).json(.gz) (RFC 8460, 5.1). DMARC has the same
+# form with .xml, and both have been seen with .zip and .gz alone.
+_REPORT_NAME = re.compile(
+    r"[^!]*+!(?:[^!]*+!){2,3}[^!]*+\.json(?:\.gz)?", re.IGNORECASE | re.DOTALL
+)
+_FILE_NAME = re.compile(r".*\.(?:json|gz|zip)", re.IGNORECASE | re.DOTALL)
+
+_OURS = "<tlsrpt."
+_ACK = "+ack-"
+
+
+def sort_of(data: bytes) -> Sort:
+    """What *data* is, whatever its media type and name say."""
+    if data.startswith(GZIP):
+        return "gzip"
+    if data.startswith(ZIP):
+        return "zip"
+    head = data[:_HEAD].removeprefix(_BOM).lstrip()
+    if head.startswith(b"{") or (not head and data.lstrip().startswith(b"{")):
+        return "json"
+    if head.startswith(b"<") and b"<feedback" in head:
+        return "dmarc"
+    return "other"
+
+
+def is_report_name(name: str | None) -> bool:
+    """Whether a file of this name says that it is a TLS report."""
+    return name is not None and _REPORT_NAME.fullmatch(name) is not None
+
+
+def is_file_name(name: str | None) -> bool:
+    """Whether a file of this name is no mail, but a report or an archive with reports."""
+    return name is not None and _FILE_NAME.fullmatch(name) is not None
+
+
+def is_report_part(content_type: str, name: str | None) -> bool:
+    """Whether a part says that it is a TLS report: by its media type (RFC 8460, 6.4) or name."""
+    return content_type.startswith("application/tlsrpt") or is_report_name(name)
+
+
+def is_mail_name(name: str | None) -> bool:
+    """Whether a file of this name says that it is a mail."""
+    return name is not None and name.lower().endswith(".eml")
+
+
+def is_mail(data: bytes) -> bool:
+    """Whether *data* begins like a mail: a header field, or the envelope line of an mbox."""
+    line = data[:_LINE].lstrip().partition(b"\n")[0]
+    name, colon, _ = line.partition(b":")
+    return line.startswith(b"From ") or (
+        bool(colon) and name.isascii() and name.replace(b"-", b"").isalnum()
+    )
+
+
+def flavour_of(headers: Headers, content_types: frozenset[str]) -> Flavour:
+    """What a mail without a report is."""
+    if CANARY in headers:
+        return "canary"
+    content_type = headers.get("content-type", "").lower()
+    if "message/delivery-status" in content_types or "delivery-status" in content_type:
+        return "dsn"
+    if headers.get("return-path", "").strip() == "<>" or "mailer-daemon@" in _lower(
+        headers, "from"
+    ):
+        return "dsn"
+    if _ACK in _lower(headers, "to") or _ACK in _lower(headers, "delivered-to"):
+        return "reply"
+    if _OURS in _lower(headers, "in-reply-to") or _OURS in _lower(headers, "references"):
+        return "reply"
+    return "other"
+
+
+def is_bounce(headers: Headers) -> bool:
+    """Whether the mail returns another one, so that what that one claims is not its own claim."""
+    return "delivery-status" in headers.get("content-type", "").lower()
+
+
+def _lower(headers: Headers, name: str) -> str:
+    return headers.get(name, "").lower()

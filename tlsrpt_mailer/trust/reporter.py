@@ -1,0 +1,71 @@
+"""
+Who wrote a report, and which reports are revisions of one another.
+
+Until signatures are verified, the reporter is who the mail says it is
+(docs/explanation/what-counts-as-new.md).
+"""
+
+import hashlib
+from collections.abc import Callable
+
+import msgspec
+
+from tlsrpt_mailer.report.hints import contact_domain, file_fields
+from tlsrpt_mailer.report.hosts import normalise_host
+from tlsrpt_mailer.report.model import Report
+
+NOBODY = "unknown"
+"""The reporter of a report that names none."""
+
+
+def reporter_of(
+    submitter_header: str | None,
+    file_name: str | None,
+    contact_info: str | None,
+    organization_name: str | None,
+    organisational: Callable[[str], str | None],
+) -> str:
+    """
+    The organisational domain of who wrote the report, else the organisation's name.
+
+    Args:
+        submitter_header: TLS-Report-Submitter.
+        file_name: Of the attachment.
+        contact_info: Of the report.
+        organization_name: Of the report.
+        organisational: A host name to its organisational domain, None where there is none.
+
+    """
+    fields = file_fields(file_name)
+    # tlsrpt-reporter 0.5.0 writes the name of the organisation, blanks and all,
+    # where a domain belongs: such a text is passed over.
+    for text in (submitter_header, fields and fields[0], contact_domain(contact_info)):
+        if text and (host := normalise_host(text)) and (domain := organisational(host)):
+            return domain
+    return organization_name or NOBODY
+
+
+def revision_key(reporter: str, report: Report, regenerates: bool) -> bytes:
+    """
+    What two revisions of one report have in common, and no other reports. 32 bytes.
+
+    That is reporter, report-id, range and set of policy domains. A report without an id and
+    without a range is its own revision only.
+
+    Args:
+        reporter: Who wrote it.
+        report: What it says.
+        regenerates: Whether the reporter gives a report made anew another id.
+
+    """
+    identity: list[object] = [
+        reporter,
+        None if regenerates else report.report_id,
+        report.start,
+        report.end,
+        sorted({policy.policy_domain for policy in report.policies}),
+    ]
+    has_range = report.start is not None and report.end is not None
+    if not has_range and (regenerates or report.report_id is None):
+        identity.append(report)
+    return hashlib.sha256(msgspec.json.encode(identity)).digest()
