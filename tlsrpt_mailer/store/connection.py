@@ -15,12 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from tlsrpt_mailer.errors import CannotWrite, Temporary
+from tlsrpt_mailer.errors import Temporary
 from tlsrpt_mailer.store.trouble import (
     Damaged,
     NoDatabase,
     NotAllowed,
     OtherVersion,
+    denied,
     opening,
     translated,
 )
@@ -158,15 +159,10 @@ def _make_file(path: Path) -> None:
     """Make an empty file of mode 0600: SQLite gives -wal and -shm the mode of the database."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except FileExistsError:
-        if path.parent.is_dir():
-            return
-        raise CannotWrite(f"cannot make {path}: {path.parent} is no folder") from None
+        if not os.path.lexists(path):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError as error:
-        if path.exists():
-            return
-        raise CannotWrite(f"cannot make {path}: {error.strerror}") from error
+        raise denied(path, error) from error
 
 
 def _must_be_readable(path: Path, *, write: bool) -> None:

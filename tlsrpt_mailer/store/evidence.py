@@ -8,7 +8,7 @@ import msgspec
 
 from tlsrpt_mailer.failures.identity import folding, rows_of
 from tlsrpt_mailer.failures.model import Identity, Verdict, Window
-from tlsrpt_mailer.failures.windows import effective
+from tlsrpt_mailer.failures.windows import OTHER, effective
 from tlsrpt_mailer.ports import Evidence
 from tlsrpt_mailer.store.judging import windows
 
@@ -117,6 +117,7 @@ class EvidenceReader:
     ) -> list[tuple[str | None, str | None, str | None, str | None, int]]:
         """(receiving IP, sending IP, reason, class, sessions), most sessions first."""
         rows: list[tuple[str | None, str | None, str | None, str | None, int]] = []
+        mx = None if identity.mx == OTHER else identity.mx
         for policy in policies:
             # A row without a host belongs to the policy's only MX, or joined
             # the one that is named beside it.
@@ -127,7 +128,7 @@ class EvidenceReader:
                 " AND (?3 IS NULL OR coalesce(receiving_mx_hostname, ?3) = ?3)"
                 " OR ?3 IS NOT NULL AND receiving_mx_hostname IS NULL"
                 " AND result_type = 'validation-failure')",
-                (policy.id, identity.result_type, identity.mx),
+                (policy.id, identity.result_type, mx),
             ).fetchall()
         return sorted(rows, key=lambda row: (-row[4], row[0] or "", row[1] or "", row[2] or ""))
 

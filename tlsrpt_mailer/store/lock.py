@@ -6,6 +6,7 @@ the process ends, however it ends.
 """
 
 import fcntl
+import importlib
 import os
 import stat
 import time
@@ -13,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tlsrpt_mailer.errors import CannotWrite, Temporary
-from tlsrpt_mailer.store.trouble import NotAllowed
+from tlsrpt_mailer.errors import Temporary
+from tlsrpt_mailer.store.trouble import denied
 
 _TRIES = 5
 _WAIT_SECONDS = 0.02
@@ -53,12 +54,8 @@ def hold(database: Path) -> HolderLock:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except PermissionError as error:
-        if path.exists():
-            raise NotAllowed(path) from error
-        raise CannotWrite(f"cannot make {path}: {error.strerror}") from error
     except OSError as error:
-        raise CannotWrite(f"cannot make {path}: {error.strerror}") from error
+        raise denied(path, error) from error
     if not _lock(fd):
         pid = os.read(fd, 20).decode("ascii", "replace").strip() or "unknown"
         os.close(fd)
@@ -113,6 +110,9 @@ def become_owner(database: Path) -> None:
     owner = _owner(database)
     if owner.st_uid == 0:
         return
+    # Python may lie where only root may read, as in root's home: what is loaded
+    # late must be loaded before.
+    importlib.import_module("tlsrpt_mailer.store.schema")
     os.setgroups([owner.st_gid])
     os.setegid(owner.st_gid)
     os.seteuid(owner.st_uid)

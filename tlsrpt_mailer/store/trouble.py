@@ -6,12 +6,13 @@ no mail is ever blamed for it. While opening, a file that is no database, or a
 damaged one, is said plainly and left as it is.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tlsrpt_mailer.errors import NoSuch, Temporary, TlsrptError
+from tlsrpt_mailer.errors import CannotWrite, NoSuch, Temporary, TlsrptError
 
 
 class NoDatabase(NoSuch):
@@ -38,6 +39,14 @@ class Damaged(TlsrptError):
 
 class OtherVersion(TlsrptError):
     """The tables were made by another version of this program."""
+
+
+def denied(path: Path, error: OSError) -> TlsrptError:
+    """The error for a file that could not be opened or made: may we not, or can nobody?"""
+    may_look = os.access(path.parent, os.X_OK, effective_ids=True)
+    if isinstance(error, PermissionError) and (os.path.lexists(path) or not may_look):
+        return NotAllowed(path)
+    return CannotWrite(f"cannot make {path}: {error.strerror}")
 
 
 def _texts(path: Path) -> dict[int, str]:

@@ -1,0 +1,85 @@
+"""Frozen mails wait, are tried, and end; whatever happens their bytes stay the same."""
+
+import pytest
+
+from tests.store.build import NOW
+from tlsrpt_mailer.errors import NoSuch
+from tlsrpt_mailer.ports import Letter
+from tlsrpt_mailer.report.times import HOUR
+from tlsrpt_mailer.store.queries import Reader
+from tlsrpt_mailer.store.sqlite import SqliteStore
+
+RAW = b"Subject: x\r\n\r\n" + bytes(range(256))
+
+
+def write(store: SqliteStore, *names: str, now: int = NOW) -> None:
+    with store.compose() as txn:
+        txn.save_letters(
+            [Letter(f"<{name}>", "ana@example.com", name, "new", RAW) for name in names], now
+        )
+
+
+def test_mails_wait_in_order_and_come_with_their_bytes(store: SqliteStore) -> None:
+    """The oldest goes first, and goes out as it was composed."""
+    write(store, "second", now=NOW + 1)
+    write(store, "first")
+
+    due = store.outbox.due(NOW + 1)
+
+    assert ["first", "second"] == [one.letter.subject for one in due]
+    assert (RAW, 0, NOW) == (due[0].letter.raw, due[0].attempts, due[0].created)
+    assert ["first"] == [one.letter.subject for one in store.outbox.due(NOW + 1, limit=1)]
+
+
+def test_what_is_not_due_yet_waits(store: SqliteStore) -> None:
+    """A mail that failed is not offered before its next try, and counts its tries."""
+    write(store, "one")
+    store.outbox.retry(1, NOW, "451 try later", NOW + HOUR)
+
+    early, late = store.outbox.due(NOW + HOUR - 1), store.outbox.due(NOW + HOUR)
+
+    assert [] == early
+    assert [1] == [one.attempts for one in late]
+
+
+def test_a_mail_that_ended_is_not_sent_again(store: SqliteStore, reader: Reader) -> None:
+    """Taken or given up, it stays in the list with the last answer."""
+    write(store, "taken", "refused")
+    store.outbox.sent(1, NOW + 1, "250 ok")
+    store.outbox.give_up(2, NOW + 2, "550 no such user")
+
+    listed = [(row.state, row.answer, row.done_at, row.next_try) for row in reader.letters().rows]
+
+    assert [] == store.outbox.due(NOW + HOUR)
+    assert [
+        ("failed", "550 no such user", NOW + 2, None),
+        ("sent", "250 ok", NOW + 1, None),
+    ] == listed
+    assert ["refused"] == [row.subject for row in reader.letters(state="failed").rows]
+
+
+def test_a_mail_can_be_sent_once_more(store: SqliteStore, reader: Reader) -> None:
+    """`alerts resend` lets the very same bytes out again, with five new days."""
+    write(store, "one")
+    store.outbox.give_up(1, NOW, "550")
+
+    known, unknown = store.outbox.resend(1, NOW + HOUR), store.outbox.resend(7, NOW)
+
+    (due,) = store.outbox.due(NOW + HOUR)
+    assert (True, False) == (known, unknown)
+    assert (RAW, 0, NOW + HOUR) == (due.letter.raw, due.attempts, due.created)
+    assert RAW == reader.letter(1)[1]
+
+
+def test_an_endless_answer_is_cut(store: SqliteStore, reader: Reader) -> None:
+    """A relay that talks without end fills no disk."""
+    write(store, "one")
+    store.outbox.retry(1, NOW, "x" * 100_000, NOW)
+
+    assert 2000 == len(reader.letter(1)[0].answer or "")
+
+
+def test_a_mail_that_is_not_there_is_said_so(reader: Reader) -> None:
+    """A wrong number is an error, not an empty page."""
+    with pytest.raises(NoSuch, match="no alert 5"):
+        reader.letter(5)
