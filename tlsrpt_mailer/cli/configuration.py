@@ -1,5 +1,7 @@
 """`config`: whether the configuration is right, and what is in force."""
 
+from pathlib import Path
+
 import click
 
 from tlsrpt_mailer import config as configuration
@@ -33,7 +35,7 @@ def check() -> None:
       tlsrpt-mailer -c new.toml config check && systemctl reload tlsrpt-mailer
     """
     found = opening.load()
-    problems = _secret_problems(found)
+    problems = [*_secret_problems(found), *_file_problems(found), *_twice(found)]
     if problems:
         name = found.file.name if found.file else "the defaults"
         raise refusal([f"{name}: {problem}" for problem in problems], name)
@@ -55,6 +57,27 @@ def _secret_problems(found: Config) -> list[str]:
                 except ConfigError as error:
                     problems.append(f"{path}.{error}")
     return problems
+
+
+def _file_problems(found: Config) -> list[str]:
+    """Certificates and keys that are named and are not there."""
+    holders = [(f"source[{n}]", one.settings) for n, one in enumerate(found.source)]
+    return [
+        f"{path}.{key}: there is no file {place}"
+        for path, settings in [*holders, ("alerts.smtp", found.mail)]
+        for key in ("ca_file", "tls_cert", "tls_key")
+        if (place := getattr(settings, key, None)) and not Path(place).is_file()
+    ]
+
+
+def _twice(found: Config) -> list[str]:
+    """Sources that would read the same mails."""
+    names = [wiring.source_name(one) for one in found.source]
+    return [
+        f"source[{n}]: {name} stands there already"
+        for n, name in enumerate(names)
+        if name in names[:n]
+    ]
 
 
 def _parts(found: Config) -> list[str]:

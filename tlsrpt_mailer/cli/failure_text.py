@@ -1,6 +1,7 @@
 """Failures as people read them: the page, one of them in full, its story."""
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
 from tlsrpt_mailer.alerts import catalogue, words
 from tlsrpt_mailer.cli.causes_of import CauseGroup
@@ -220,17 +221,21 @@ def told(rows: Sequence[Told], now: Time) -> list[str]:
 
 
 def steps(story: Sequence[Step], rows: Sequence[Told], now: Time) -> list[str]:
-    """The story, a line a report, with what was told at the end of it."""
-    lines = []
+    """The story, a line a report, with what was told in between."""
+    begun = next((at for at, step in enumerate(story) if step.kind != "nothing"), len(story))
+    events = [
+        *((step.at, 0, _what(step), _behind(step, now), _why(step)) for step in story[begun:]),
+        *((one.at, 1, one.event, f"TOLD {words.safe(one.recipient, 60)}", []) for one in rows),
+    ]
+    lines = (
+        [f"  {words.plural(begun, 'report')} before it, in which nothing failed"] if begun else []
+    )
     last_day = ""
-    for step in story:
-        day = words.day(step.at, now)
-        when = f"{day if day != last_day else '':>8} {words.clock(step.at)}"
+    for at, _, what, behind, why in sorted(events, key=itemgetter(0, 1)):
+        day = words.day(at, now)
+        when = f"{day if day != last_day else '':>8} {words.clock(at)}"
         last_day = day
-        lines += [f"{when}  {_what(step):<13}  {_behind(step, now)}".rstrip(), *_why(step)]
-    for one in rows:
-        moment = f"{words.day(one.at, now):>8} {words.clock(one.at)}"
-        lines.append(f"{moment}  {one.event:<13}  TOLD {words.safe(one.recipient, 60)}")
+        lines += [f"{when}  {what:<13}  {behind}".rstrip(), *why]
     return lines
 
 

@@ -28,7 +28,7 @@ _WORDS = {
     "duplicate": "duplicate|s",
     "quarantined": "unreadable (tlsrpt-mailer quarantine)",
     "held": "held",
-    "ignored": "not report|s",
+    "ignored": "not TLS reports",
     "failed": "not taken",
 }
 
