@@ -336,8 +336,7 @@ def judge_now(config: Config, reads: Reads, now: Time) -> list[Verdict]:
 
 
 def _read(raw: bytes, file_name: str | None) -> MailContent:
-    content: MailContent = read(raw, file_name=file_name)
-    return content
+    return read(raw, file_name=file_name)
 
 
 def _clock() -> Time:
