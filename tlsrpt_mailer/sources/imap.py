@@ -20,9 +20,11 @@ from tlsrpt_mailer.intake.model import Limits
 from tlsrpt_mailer.ports import Deliver, Health, Positions
 from tlsrpt_mailer.report.times import MINUTE, Time
 from tlsrpt_mailer.sources.imap_batches import mails
+from tlsrpt_mailer.sources.imap_failing import Declined, tls_context
+from tlsrpt_mailer.sources.imap_fetching import Memory
 from tlsrpt_mailer.sources.imap_guard import Guard
-from tlsrpt_mailer.sources.imap_reading import PATIENCE, Look, Memory
-from tlsrpt_mailer.sources.imap_session import Declined, Secret, Session, tls_context
+from tlsrpt_mailer.sources.imap_reading import PATIENCE, Look
+from tlsrpt_mailer.sources.imap_session import Secret, Session
 from tlsrpt_mailer.sources.imap_settings import Settings
 
 __all__ = ["ImapSource", "Pace", "Settings"]

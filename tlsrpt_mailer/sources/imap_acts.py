@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from tlsrpt_mailer.sources.imap_session import Declined, Session
+from tlsrpt_mailer.sources.imap_failing import Declined
+from tlsrpt_mailer.sources.imap_session import Session
 from tlsrpt_mailer.sources.imap_settings import Settings
 
 

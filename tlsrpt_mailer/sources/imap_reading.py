@@ -10,10 +10,8 @@ the act), so a kill at any instant means at most that a mail is read twice.
 
 from collections.abc import Callable, Iterable, Sequence
 
-import msgspec
 import structlog
 
-from tlsrpt_mailer.errors import Unreachable
 from tlsrpt_mailer.ports import (
     Deliver,
     Health,
@@ -35,27 +33,25 @@ from tlsrpt_mailer.sources.imap_batches import (
     mails,
     named,
 )
-from tlsrpt_mailer.sources.imap_session import CROWDED, LONGEST, Declined, Message, Session
+from tlsrpt_mailer.sources.imap_failing import Declined
+from tlsrpt_mailer.sources.imap_fetching import Fetcher, Memory
+from tlsrpt_mailer.sources.imap_session import (
+    CROWDED,
+    LONGEST,
+    Message,
+    Selected,
+    Session,
+)
 from tlsrpt_mailer.sources.imap_settings import Settings
 
 log = structlog.get_logger()
 
 PATIENCE: Span = LONGEST + 5 * MINUTE
 """How long one batch may take, fetching, storing and acting, before the thread counts as hung."""
-BREAKS = 3
-"""A mail whose fetch ended the connection so often is not asked for again in this process."""
-
 DONE: frozenset[Outcome] = frozenset({"stored", "superseded", "duplicate", "held"})
 TOO_LARGE = "too-large"
 WITHHELD = "withheld"
 """The server lists the mail but does not hand it out."""
-
-
-class Memory(msgspec.Struct):
-    """What a source remembers from one look to the next, while the process lives."""
-
-    breaks: dict[tuple[int, int], int] = msgspec.field(default_factory=dict)
-    """By UIDVALIDITY and UID: how often a fetch of this mail ended the connection."""
 
 
 class Look:
@@ -74,9 +70,9 @@ class Look:
         self._settings = settings
         self._positions = positions
         self._clock = clock
-        self._memory = memory
         self._session = session
         self._acts = Acts(settings, session)
+        self._fetcher = Fetcher(session, memory)
         self._validity = 0
         self._at = 0
         self._said: dict[str, str] = {}
@@ -92,34 +88,56 @@ class Look:
             Declined: The server refuses what every server has to grant.
             Temporary: The positions cannot be read or written.
         """
-        health.beat(PATIENCE)
-        folder = self._settings.folder
-        selected = self._session.select(folder, readonly=self._settings.after == "keep")
+        selected = self._select(health)
         self._find_place(selected.uidvalidity)
         notes = self._notes()
         self._settle(notes)
         for batch in batches(self._offered_again(notes), mail_limit):
             self._take(batch, deliver, fresh=False)
-        for page in self._session.pages(self._at + 1, selected, min(SMALL, mail_limit)):
-            gone = self._acts.gone
-            for batch in batches(page, mail_limit):
-                if stopped():
-                    return selected.exists
-                health.beat(PATIENCE)
-                health.backlog(max(0, selected.exists - gone - batch.last.number) + len(batch.read))
-                if not self._take(batch, deliver, fresh=True):
-                    health.warn(self._warnings(selected.exists))
-                    return selected.exists
-        health.backlog(0)
+        # What comes in meanwhile is announced in the answer to any command, and never
+        # again: so the folder is selected anew until a look at it finds nothing.
+        while self._read_new(selected, deliver, health, mail_limit, stopped):
+            selected = self._select(health)
         health.warn(self._warnings(selected.exists))
         return selected.exists
+
+    def _select(self, health: Health) -> Selected:
+        health.beat(PATIENCE)
+        keep = self._settings.after == "keep"
+        return self._session.select(self._settings.folder, readonly=keep)
+
+    def _read_new(
+        self,
+        selected: Selected,
+        deliver: Deliver,
+        health: Health,
+        mail_limit: int,
+        stopped: Callable[[], bool],
+    ) -> bool:
+        """Take what is past the position; returns whether it makes sense to look again."""
+        some = False
+        before = self._acts.gone
+        for page in self._session.pages(self._at + 1, selected, min(SMALL, mail_limit)):
+            gone = self._acts.gone - before
+            for batch in batches(page, mail_limit):
+                if stopped():
+                    return False
+                health.beat(PATIENCE)
+                behind = selected.exists - gone - batch.last.number
+                health.backlog(max(0, behind) + len(batch.read))
+                if not self._take(batch, deliver, fresh=True):
+                    return False
+                some = True
+        if not some:
+            health.backlog(0)
+        return some
 
     # -------------------------------------------------------------- what is remembered
 
     def _find_place(self, uidvalidity: int) -> None:
         folder = self._settings.folder
         known = self._positions.position(self._source, folder)
-        self._validity = uidvalidity
+        self._validity = self._fetcher.uidvalidity = uidvalidity
         if known is not None and known.uidvalidity == uidvalidity:
             self._at = known.uid
             return
@@ -172,7 +190,7 @@ class Look:
             note.uid
             for note in notes
             if note.outcome == "failed"
-            or (note.outcome == WITHHELD and not self._breaks_off(note.uid))
+            or (note.outcome == WITHHELD and not self._fetcher.breaks_off(note.uid))
         ]
         if not again:
             return []
@@ -194,7 +212,7 @@ class Look:
         self._note((mail.uid, TOO_LARGE) for mail in batch.large)
         for mail in batch.large:
             log.warning("mail.too_large", source=self._source, uid=mail.uid, size=mail.size)
-        messages, withheld = self._fetch([mail.uid for mail in batch.read])
+        messages, withheld = self._fetcher.fetch([mail.uid for mail in batch.read])
         receipts = deliver([self._raw(m) for m in messages]) if messages else []
         uids: dict[Outcome, list[int]] = {}
         for message, receipt in zip(messages, receipts, strict=True):
@@ -217,49 +235,6 @@ class Look:
         now = self._clock()
         taken = now if message.internal_date is None else min(now, message.internal_date)
         return RawMail(message.raw, self._source, taken)
-
-    def _fetch(self, uids: Sequence[int]) -> tuple[list[Message], list[int]]:
-        """
-        Fetch, one by one where the lot fails.
-
-        Returns:
-            The mails, and the UIDs that the server has but does not hand out. Mails that
-            are gone meanwhile are in neither.
-        """
-        suspects = [uid for uid in uids if (self._validity, uid) in self._memory.breaks]
-        trusted = [uid for uid in uids if (self._validity, uid) not in self._memory.breaks]
-        got = self._fetch_lot(trusted)
-        missing = set(trusted) - {message.uid for message in got}
-        if missing:
-            suspects += [mail.uid for mail in self._session.sizes(missing)]
-        withheld = []
-        for uid in suspects:
-            single = [] if self._breaks_off(uid) else self._fetch_lot([uid])
-            if single:
-                self._memory.breaks.pop((self._validity, uid), None)
-                got += single
-            elif self._session.sizes([uid]):
-                withheld.append(uid)
-        return sorted(got, key=lambda message: message.uid), withheld
-
-    def _fetch_lot(self, uids: Sequence[int]) -> list[Message]:
-        if not uids:
-            return []
-        try:
-            return self._session.fetch(uids)
-        except Declined as refusal:
-            self._said[WITHHELD] = str(refusal)
-            return []
-        except Unreachable:
-            # A server may die of a mail that its index knows and its disk does not
-            # have; asked for singly, the others still come.
-            for uid in uids:
-                key = (self._validity, uid)
-                self._memory.breaks[key] = self._memory.breaks.get(key, 0) + 1
-            raise
-
-    def _breaks_off(self, uid: int) -> bool:
-        return self._memory.breaks.get((self._validity, uid), 0) >= BREAKS
 
     def _act(self, uids: dict[Outcome, list[int]]) -> set[int]:
         """Act on a batch's receipts; returns the UIDs that are noted as waiting for it."""
@@ -303,7 +278,7 @@ class Look:
         if large := by.get(TOO_LARGE):
             said.append(f"{named(large)} too large to be read; look at them and delete them")
         if withheld := by.get(WITHHELD):
-            why = self._said.get(WITHHELD, "fetching ends the connection")
+            why = self._fetcher.said or "fetching ends the connection"
             said.append(f"{named(withheld)} not handed out by the server: {why}")
         if "failed" in self._said:
             said.append(self._said["failed"])

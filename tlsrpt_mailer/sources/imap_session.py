@@ -18,18 +18,16 @@ from typing import TypeAlias
 import msgspec
 from imapclient import DELETED, SEEN, IMAPClient
 from imapclient.exceptions import (
-    IMAPClientAbortError,
     IMAPClientError,
-    LoginError,
-    ProtocolError,
 )
 
-from tlsrpt_mailer.errors import ConfigError, TlsrptError, Unreachable
+from tlsrpt_mailer.errors import TlsrptError, Unreachable
 from tlsrpt_mailer.report.times import MINUTE, Span, Time
 from tlsrpt_mailer.sources.imap_batches import Listed
+from tlsrpt_mailer.sources.imap_failing import Declined, all_unreachable, failures
 from tlsrpt_mailer.sources.imap_folders import Grammar, no_such_folder, server_name
+from tlsrpt_mailer.sources.imap_login import log_in
 from tlsrpt_mailer.sources.imap_settings import Settings
-from tlsrpt_mailer.sources.imap_texts import login_refused, told, untrusted
 
 LONGEST: Span = 15 * MINUTE
 """How long one command may take while bytes still trickle; the guard ends it then."""
@@ -41,10 +39,6 @@ CROWDED = 50_000
 line over 1,000,000 bytes."""
 
 Secret: TypeAlias = Callable[[], str]
-
-
-class Declined(TlsrptError):
-    """The server refused one command, and the connection goes on."""
 
 
 class Selected(msgspec.Struct, frozen=True):
@@ -63,19 +57,6 @@ class Message(msgspec.Struct, frozen=True):
     raw: bytes
     internal_date: Time | None
     """When the server took it; None where it does not say."""
-
-
-def tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """
-    A verifying TLS context, for the certificates in *ca_file* alone where one is named.
-
-    Raises:
-        ConfigError: The file cannot be read or holds no certificate.
-    """
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"ca_file: {ca_file}: {error.strerror or error}") from error
 
 
 class Session:
@@ -100,7 +81,7 @@ class Session:
             Unreachable: No connection, no trusted certificate, or the login was refused.
         """
         word = secret()
-        with _failing_as_unreachable(settings):
+        with all_unreachable(settings.host, settings.timeout):
             client = IMAPClient(
                 settings.host,
                 port=settings.at_port,
@@ -110,36 +91,13 @@ class Session:
             )
             session = cls(settings, client)
             try:
-                session._secure_and_log_in(settings, word, context)
+                client.normalise_times = False
+                log_in(client, settings, word, context)
             except BaseException:
                 session._broken = True
                 session.close()
                 raise
         return session
-
-    def _secure_and_log_in(self, settings: Settings, word: str, context: ssl.SSLContext) -> None:
-        client = self._client
-        client.normalise_times = False
-        if settings.security == "starttls":
-            if not client.has_capability("STARTTLS"):
-                raise Unreachable(
-                    f"{self._host} offers no STARTTLS on port {settings.at_port}. "
-                    'Try security = "tls".'
-                )
-            client.starttls(context)
-        said: list[bytes] = []
-        try:
-            if settings.auth == "xoauth2":
-                client.sasl_login("XOAUTH2", _xoauth2(settings.username, word, said))
-            elif client.has_capability("AUTH=PLAIN"):
-                client.plain_login(settings.username, word)
-            else:
-                client.login(settings.username, word)
-        except LoginError as error:
-            if isinstance(error.__context__, IMAPClientAbortError):
-                raise error.__context__ from None
-            offers = {c.decode("ascii", "replace").upper() for c in client.capabilities()}
-            raise Unreachable(login_refused(settings, told(error, *said), offers)) from None
 
     # -------------------------------------------------------------- from any thread
 
@@ -331,17 +289,26 @@ class Session:
         *seconds* are over. True when mails may have come.
 
         A hint that comes in one packet with the server's "+ idling" lies in a buffer
-        already and is seen when IDLE ends, so callers keep the first wait short.
+        already and is seen only when IDLE ends. So a NOOP asks first, and callers keep
+        the first wait short.
         """
         with self._talking():
-            self._client.idle()
+            _, responses = self._client.noop()
+        if _has_news(responses):
+            return True
+        try:
+            with self._talking():
+                self._client.idle()
+        except Declined as refusal:  # anything but "+" comes out so: imaplib is lost then
+            self._broken = True
+            raise Unreachable(f"{self._host} answers IDLE with {refusal}") from refusal
         poller = select.poll()
         poller.register(self._client.socket().fileno(), select.POLLIN)
         poller.register(wake, select.POLLIN)
         poller.poll(seconds * 1000)
         with self._talking():
             _, responses = self._client.idle_done()
-        return any(len(r) > 1 and r[1] == b"EXISTS" for r in responses)
+        return _has_news(responses)
 
     def close(self) -> None:
         """Log out if the server still answers, and close the connection."""
@@ -356,7 +323,7 @@ class Session:
     def _talking(self) -> Iterator[None]:
         self._until = time.monotonic() + LONGEST
         try:
-            with _failures(self._host, self._timeout):
+            with failures(self._host, self._timeout):
                 yield
         except Unreachable:
             self._broken = True
@@ -365,46 +332,8 @@ class Session:
             self._until = None
 
 
-@contextmanager
-def _failures(host: str, timeout: Span) -> Iterator[None]:
-    """Every way in which a conversation fails, as one of two errors."""
-    try:
-        yield
-    except (IMAPClientAbortError, ProtocolError) as error:
-        raise Unreachable(f"{host} ended the connection: {told(error)}") from error
-    except IMAPClientError as error:
-        raise Declined(told(error)) from error
-    except TimeoutError as error:
-        raise Unreachable(f"{host} did not answer within {timeout} s") from error
-    except ssl.SSLCertVerificationError as error:
-        raise Unreachable(untrusted(host, error)) from error
-    except OSError as error:
-        raise Unreachable(f"{host}: {error.strerror or error}") from error
-    except (ValueError, LookupError, TypeError, AttributeError, AssertionError, MemoryError) as e:
-        # What imaplib and imapclient raise on an answer that is not IMAP, or after
-        # another thread shut the connection.
-        raise Unreachable(f"{host} gave an answer that is not IMAP ({type(e).__name__})") from e
-
-
-@contextmanager
-def _failing_as_unreachable(settings: Settings) -> Iterator[None]:
-    try:
-        with _failures(settings.host, settings.timeout):
-            yield
-    except Declined as refusal:
-        raise Unreachable(f"{settings.host} refuses us: {refusal}") from refusal
-
-
-def _xoauth2(username: str, token: str, said: list[bytes]) -> Callable[[bytes], bytes]:
-    """Answers for AUTHENTICATE XOAUTH2; what the server objects to is added to *said*."""
-
-    def answer(challenge: bytes) -> bytes:
-        if challenge:
-            said.append(challenge)  # JSON that says why; an empty answer ends the exchange
-            return b""
-        return f"user={username}\1auth=Bearer {token}\1\1".encode()
-
-    return answer
+def _has_news(responses: Sequence[tuple[object, ...]]) -> bool:
+    return any(len(response) > 1 and response[1] == b"EXISTS" for response in responses)
 
 
 def _seconds(date: object) -> Time | None:
