@@ -13,7 +13,8 @@ import socket
 import time
 from collections.abc import Callable
 from datetime import UTC
-from threading import Event, Thread
+from threading import Event, Thread, current_thread
+from threading import enumerate as enumerate_threads
 from types import FrameType
 
 import msgspec
@@ -65,9 +66,9 @@ def run(config: Config, load: Callable[[], Config]) -> None:
     daemon.stop()
 
 
-def once(config: Config, now: Time | None = None) -> OnceResult:
+def once(config: Config, now: Time | None = None, *, force: bool = False) -> OnceResult:
     """Drain every source, judge, compose with all groups closed, and deliver once."""
-    app = wiring.open_app(config, holder=True, now=now)
+    app = wiring.open_app(config, holder=True, now=now, force=force)
     beats = Beats(time.monotonic)
     problems: list[str] = []
     try:
@@ -177,8 +178,9 @@ class _Daemon:
             runner.ask_to_stop()
         self._scheduler.shutdown(wait=False)
         left = [runner.source.name for runner in self._runners if not runner.join(deadline)]
+        left += _others(deadline)
         log.info("daemon.stopped", left_behind=left)
-        if left or not self._app.close(deadline - time.monotonic()):
+        if not self._app.close(max(0.0, deadline - time.monotonic())) or left:
             # Safe: everything that was acknowledged is committed.
             os._exit(0)
 
@@ -273,6 +275,18 @@ class _Daemon:
         if status != self._status:
             self._status = status
             notify("STATUS=" + " ".join(status.split())[:500])
+
+
+def _others(deadline: float) -> list[str]:
+    """
+    Wait for the scheduler's threads until *deadline* (monotonic); those that are still busy.
+
+    Python joins them when it ends, and one may wait for a relay for minutes.
+    """
+    busy = [one for one in enumerate_threads() if not one.daemon and one is not current_thread()]
+    for thread in busy:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return [thread.name for thread in busy if thread.is_alive()]
 
 
 def notify(message: str) -> None:

@@ -9,7 +9,7 @@ from tlsrpt_mailer.report.result_types import RESULT_TYPES
 @click.command()
 @click.argument("result_type", metavar="[RESULT_TYPE]", required=False)
 def explain(result_type: str | None) -> None:
-    """Say what a result type means, what it does to mail, and how to mend it.
+    """Say what a result type does to mail and how to mend it.
 
     RESULT_TYPE is a value of RFC 8460, section 4.3, such as
     certificate-expired, or whatever else a report says. Without one, all known

@@ -6,6 +6,10 @@ import click
 class Listing(click.Group):
     """``failures --json`` stands for ``failures list --json``."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """In the order in which they were written."""
+        return list(self.commands)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put ``list`` in front unless a command or a cry for help stands there."""
         asks_help = any(option in args for option in ctx.help_option_names)

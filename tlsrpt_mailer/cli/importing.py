@@ -36,8 +36,7 @@ _WORDS = {
 @click.command("import")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option("--json", "json_", is_flag=True, help="Print one JSON object, last.")
-@click.option("--force", is_flag=True, help="Let --now go back in time.")
-def import_(paths: tuple[str, ...], json_: bool, force: bool) -> None:
+def import_(paths: tuple[str, ...], json_: bool) -> None:
     """Store the reports in files, folders or standard input.
 
     PATH is a mail (.eml), an mbox, a Maildir, a bare report (.json, .json.gz),
@@ -59,7 +58,7 @@ def import_(paths: tuple[str, ...], json_: bool, force: bool) -> None:
     """
     counts: Counter[str] = Counter()
     problems = 0
-    with opening.writing(make=True, force=force) as app, _progress(paths) as advance:
+    with opening.writing(make=True) as app, _progress(paths) as advance:
         items = read_paths(paths, now=options.now(), limits=Limits(), stdin=sys.stdin.buffer)
         for item in _taken(items, app.deliver, counts):
             advance(item.done)

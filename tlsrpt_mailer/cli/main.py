@@ -71,19 +71,20 @@ class _Commands(click.Group):
             rows = []
             for name in commands:
                 command = self.get_command(ctx, name)
-                rows.append((name, command.get_short_help_str(60) if command else ""))
+                rows.append((name, command.get_short_help_str(66) if command else ""))
             with formatter.section(title):
                 formatter.write_dl(rows)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-c", "--config", metavar="FILE", help="The configuration; see below.")
+@click.option("-c", "--config", metavar="FILE", help="The configuration; see above.")
 @click.option(
     "--now", type=Moment(), metavar="ISO8601", help="Speak of this moment; not for `run`."
 )
+@click.option("--force", is_flag=True, help="Let --now lie before what the database has seen.")
 @click.version_option(__version__, message="%(prog)s %(version)s")
 @click.pass_context
-def main(ctx: click.Context, config: str | None, now: Time | None) -> None:
+def main(ctx: click.Context, config: str | None, now: Time | None, force: bool) -> None:
     """Read SMTP TLS reports (RFC 8460) and mail whoever can mend what broke.
 
     Reports come in from a mailbox, from the MTA, or from files; they are kept
@@ -101,4 +102,4 @@ def main(ctx: click.Context, config: str | None, now: Time | None) -> None:
       tlsrpt-mailer -c config.toml run
     """
     words = tuple(ctx.obj) if isinstance(ctx.obj, list | tuple) else ()
-    ctx.obj = Options(config, now, words)
+    ctx.obj = Options(config, now, force, words)

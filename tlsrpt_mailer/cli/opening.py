@@ -44,25 +44,23 @@ def reading(configuration: Config | None = None) -> Iterator[Reader]:
 
 
 @contextmanager
-def writing(
-    configuration: Config | None = None, *, make: bool = False, force: bool = False
-) -> Iterator[App]:
+def writing(configuration: Config | None = None, *, make: bool = False) -> Iterator[App]:
     """
     The program around the database, beside a daemon or without one.
 
     Args:
         configuration: Read anew where it is not given.
         make: Make the database where there is none.
-        force: Let ``--now`` go back in time.
 
     Raises:
         NoSuch: As `reading`.
         Temporary: The database is locked, or the disk is full.
     """
     configuration = configuration or load()
+    chosen = options.current()
     with _plain_words(configuration):
         app = wiring.open_app(
-            configuration, holder=False, now=options.current().now, make=make, force=force
+            configuration, holder=False, now=chosen.now, make=make, force=chosen.force
         )
     try:
         yield app

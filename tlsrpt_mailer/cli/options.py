@@ -14,6 +14,8 @@ class Options(msgspec.Struct, frozen=True):
 
     config: str | None = None
     now: Time | None = None
+    force: bool = False
+    """Whether *now* may lie before what the database has seen."""
     words: tuple[str, ...] = ()
     """The whole command line, for texts that repeat it behind ``sudo``."""
 

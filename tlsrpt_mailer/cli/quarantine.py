@@ -23,7 +23,7 @@ HEADS = (Column("#", right=True), Column("taken"), Column("from"), Column("why")
 
 @click.group(cls=Listing)
 def quarantine() -> None:
-    """List, show or retry mails with a report that nobody can read.
+    """List, show or retry mails whose report nobody can read.
 
     Their raw bytes are kept for storage.keep_raw. Mails that are no report and
     had to be kept (from LMTP, SMTP or a pipe) are listed with --ignored. Exit

@@ -50,7 +50,7 @@ def once(json_: bool) -> None:
     Example:
       */15 * * * * tlsrpt-mailer once >/dev/null
     """
-    result = daemon.once(_loaded(), options.current().now)
+    result = daemon.once(_loaded(), options.current().now, force=options.current().force)
     if json_:
         out.as_json(once_json(result))
     else:

@@ -13,9 +13,8 @@ from tlsrpt_mailer.store import retention
 
 @click.command()
 @click.option("--json", "json_", is_flag=True, help="Print one JSON object.")
-@click.option("--force", is_flag=True, help="Let --now go back in time.")
-def prune(json_: bool, force: bool) -> None:
-    """Drop what is older than [storage] keeps, as the daemon does daily.
+def prune(json_: bool) -> None:
+    """Drop what is older than [storage] keeps; the daemon does so daily.
 
     Reports go into the daily sums before they are dropped. Prints how much
     went. Exit codes: 0 done, 1 there is no database, 75 it cannot be written
@@ -25,7 +24,7 @@ def prune(json_: bool, force: bool) -> None:
     Example:
       tlsrpt-mailer prune
     """
-    with opening.writing(force=force) as app:
+    with opening.writing() as app:
         pruned = msgspec.structs.asdict(app.prune(app.clock()))
     if json_:
         out.as_json(pruned)
