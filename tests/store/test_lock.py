@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tlsrpt_mailer.errors import CannotWrite, NoSuch, Temporary
-from tlsrpt_mailer.store.lock import hold, holder, lock_path
+from tlsrpt_mailer.store.lock import as_root, become_owner, hold, holder, lock_path
+from tlsrpt_mailer.store.sqlite import open_store
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
@@ -95,67 +96,84 @@ def open_folder() -> Iterator[Path]:
         yield folder
 
 
-_AS_OWNER = """
-import os, sys
-from pathlib import Path
-from tlsrpt_mailer.store.lock import as_root, become_owner, hold
-from tlsrpt_mailer.store.sqlite import open_store
-path = Path(sys.argv[1])
-become_owner(path)
-lock = hold(path)
-store = open_store(path, create=True)
-store.state.save_fact("x", "y")
-inside = os.geteuid(), os.getegid(), os.getgroups()
-with as_root():
-    again = os.geteuid(), len(Path("/etc/shadow").read_bytes()) > 0
-become_owner(path)
-print([inside, again, (os.geteuid(), os.getegid(), os.getgroups())])
-sys.stdout.flush()
-os.kill(os.getpid(), 9)
-"""
+@pytest.fixture
+def root_again() -> Iterator[None]:
+    """Whatever user a test becomes, the next one is root."""
+    groups = os.getgroups()
+    yield
+    os.seteuid(0)
+    os.setegid(0)
+    os.setgroups(groups)
+
+
+def who() -> tuple[int, int, list[int]]:
+    return os.geteuid(), os.getegid(), os.getgroups()
 
 
 @pytest.mark.servers
+@pytest.mark.usefixtures("root_again")
 def test_roots_commands_leave_no_file_of_root(open_folder: Path) -> None:
     """What `sudo tlsrpt-mailer` makes belongs to the daemon's user, who could not open it else."""
-    path = open_folder / "tlsrpt.db"
-    done = subprocess.run(
-        [sys.executable, "-c", _AS_OWNER, str(path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    path = open_folder / "deeper" / "tlsrpt.db"
+    become_owner(path)
+    first = who()
+    lock = hold(path)
+    store = open_store(path, create=True)
+    store.state.save_fact("x", "y")
+    made = {file.name: file.stat().st_uid for file in path.parent.iterdir()}
+    store.close()
+    lock.release()
+    become_owner(path)
 
     expected = (NOBODY, NOBODY, [NOBODY])
-    assert str([expected, (0, True), expected]) == done.stdout.strip()
-    assert {"tlsrpt.db", "tlsrpt.db-wal", "tlsrpt.db-shm", "tlsrpt.db.lock"} == {
-        file.name for file in open_folder.iterdir()
-    }
-    assert {NOBODY} == {file.stat().st_uid for file in open_folder.iterdir()}
+    names = ("tlsrpt.db", "tlsrpt.db-wal", "tlsrpt.db-shm", "tlsrpt.db.lock")
+    assert (expected, expected) == (first, who())
+    assert dict.fromkeys(names, NOBODY) == made
 
 
 @pytest.mark.servers
+@pytest.mark.usefixtures("root_again")
+def test_root_can_still_read_what_it_was_given(open_folder: Path) -> None:
+    """`sudo tlsrpt-mailer import /root/mails` reads the files as root, and stores as the owner."""
+    secret = open_folder / "roots.eml"
+    secret.touch(0o600)
+    become_owner(open_folder / "tlsrpt.db")
+
+    with pytest.raises(PermissionError):
+        secret.read_bytes()
+    with as_root():
+        read = secret.read_bytes()
+
+    assert b"" == read
+    assert (NOBODY, NOBODY, [NOBODY]) == who()
+
+
+@pytest.mark.servers
+@pytest.mark.usefixtures("root_again")
 def test_root_stays_root_over_its_own_database(path: Path) -> None:
-    """A database of root's is opened by root; and whoever is not root changes nothing."""
-    code = (
-        "import os, sys; from pathlib import Path\n"
-        "from tlsrpt_mailer.store.lock import as_root, become_owner\n"
-        "become_owner(Path(sys.argv[1])); a = os.geteuid()\n"
-        "with as_root(): pass\n"
-        "os.setresuid(65534, 65534, 65534); become_owner(Path(sys.argv[1]))\n"
-        "with as_root(): print(a, os.geteuid())"
-    )
+    """A database of root's is opened by root."""
+    before = who()
+    become_owner(path)
 
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    with as_root():
+        inside = who()
 
-    assert f"0 {NOBODY}" == done.stdout.strip()
+    assert [before, before] == [inside, who()]
+
+
+@pytest.mark.servers
+@pytest.mark.usefixtures("root_again")
+def test_who_is_not_root_stays_who_they_are(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For everybody else nothing changes, whoever the database belongs to."""
+    os.seteuid(NOBODY)
+    monkeypatch.setattr(os, "getuid", lambda: NOBODY)
+    before = who()
+    become_owner(path)
+
+    with as_root():
+        inside = who()
+
+    assert [before, before] == [inside, who()]
 
 
 @pytest.mark.servers

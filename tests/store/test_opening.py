@@ -130,6 +130,21 @@ def test_who_may_enter_the_folder_but_not_read_is_told_so(path: Path) -> None:
         open_reader(path)
 
 
+def test_a_database_that_is_locked_while_it_is_opened_is_temporary(path: Path) -> None:
+    """A start beside a program that holds the file is to be tried again, not called damage."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+
+        with pytest.raises(Temporary, match="locked by another program"):
+            open_store(path, create=True, busy_seconds=0.01)
+
+
+def test_a_path_that_cannot_be_looked_at_is_told(tmp_path: Path) -> None:
+    """Any other trouble with the path comes in the words of the system."""
+    with pytest.raises(Temporary, match=r"cannot look at .*: File name too long"):
+        open_reader(tmp_path / ("x" * 300))
+
+
 def test_a_file_that_is_no_database_keeps_every_byte(path: Path) -> None:
     """A wrong path in the configuration destroys nothing, even for the daemon."""
     path.write_bytes(b"a letter to my mother\n" * 100)

@@ -5,10 +5,10 @@ One holder: an exclusive lock beside the database, and whose hands open it.
 the process ends, however it ends.
 """
 
+import contextlib
 import fcntl
 import importlib
 import os
-import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -138,11 +138,6 @@ def as_root() -> Iterator[None]:
 
 
 def _owner(database: Path) -> os.stat_result:
-    for path in (database, *database.absolute().parents):
-        try:
-            found = path.stat()
-        except OSError:
-            continue
-        if path == database or stat.S_ISDIR(found.st_mode):
-            return found
-    return Path("/").stat()
+    with contextlib.suppress(OSError):
+        return database.stat()
+    return next(folder for folder in database.absolute().parents if folder.is_dir()).stat()

@@ -7,7 +7,7 @@ a `NoSuch`, never an empty answer.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -301,7 +301,8 @@ class Reader:
             try:
                 yield self._conn
             finally:
-                if self._conn.in_transaction:
+                # Nothing was written, and a second error must not hide the first.
+                with suppress(sqlite3.Error):
                     self._conn.execute("COMMIT")
 
 

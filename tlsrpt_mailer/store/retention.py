@@ -251,12 +251,9 @@ def backup(database: Path, target: Path) -> int:
         try:
             conn.execute("VACUUM INTO ?", (str(target),))
             _sync(target)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             target.unlink(missing_ok=True)
             raise CannotWrite(f"cannot write {target}: {error}") from error
-        except OSError as error:
-            target.unlink(missing_ok=True)
-            raise CannotWrite(f"cannot write {target}: {error.strerror}") from error
     finally:
         conn.close()
     return target.stat().st_size
