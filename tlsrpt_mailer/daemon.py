@@ -13,7 +13,7 @@ import socket
 import time
 from collections.abc import Callable
 from datetime import UTC
-from threading import Event, Thread, current_thread
+from threading import Event, Thread
 from threading import enumerate as enumerate_threads
 from types import FrameType
 
@@ -281,9 +281,10 @@ def _others(deadline: float) -> list[str]:
     """
     Wait for the scheduler's threads until *deadline* (monotonic); those that are still busy.
 
-    Python joins them when it ends, and one may wait for a relay for minutes.
+    Python joins an executor's threads when it ends, daemonic ones as well, and
+    one of these may wait for a relay for minutes.
     """
-    busy = [one for one in enumerate_threads() if not one.daemon and one is not current_thread()]
+    busy = [one for one in enumerate_threads() if one.name.startswith("ThreadPoolExecutor")]
     for thread in busy:
         thread.join(max(0.0, deadline - time.monotonic()))
     return [thread.name for thread in busy if thread.is_alive()]

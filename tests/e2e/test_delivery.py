@@ -43,7 +43,7 @@ def test_a_relay_that_defers_gets_the_same_mail_again(
 
 
 def test_nothing_is_sent_again_once_it_was_taken(tmp_path: Path, sink: Sink, port: int) -> None:
-    """A restart, and the same report once more, bring no second mail."""
+    """A restart, the same report once more, and an older one of it bring no second mail."""
     site = Site(tmp_path, lmtp_source(port), sink.port)
     with running(site) as daemon:
         deliver(port, [failing()])
@@ -51,7 +51,7 @@ def test_nothing_is_sent_again_once_it_was_taken(tmp_path: Path, sink: Sink, por
         daemon.wait_for_log("alert.sent")
         daemon.stop()
     with running(site) as daemon:
-        deliver(port, [failing(), failing(date=datetime.now(UTC))])
+        deliver(port, [failing(), failing(2)])
         daemon.stop()
 
     again = site.command("--now", _later(hours=2), "once")

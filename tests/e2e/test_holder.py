@@ -74,7 +74,7 @@ def test_imports_beside_a_busy_daemon(tmp_path: Path, sink: Sink, port: int) -> 
         out, errors = imported.communicate(timeout=60)
 
         assert imported.returncode == 0, errors
-        counts = json.loads(out.splitlines()[-1])
+        counts = json.loads(out)
         assert counts["failed"] == 0
         assert site.count("reports WHERE status = 'counted'") == 300
         assert "locked" not in daemon.log

@@ -66,7 +66,7 @@ def test_recipients_of_a_source_change(tmp_path: Path, sink: Sink, port: int) ->
         daemon.reload()
 
         with smtplib.LMTP("127.0.0.1", port) as client:
-            client.lhlo()
+            client.ehlo()
             client.mail("a@example.net")
             assert client.rcpt("tlsrpt@example.com")[0] == 450
             assert client.rcpt("reports@example.com")[0] == 250

@@ -61,7 +61,7 @@ def test_with_open_connections(tmp_path: Path, sink: Sink, port: int) -> None:
         smtplib.LMTP("127.0.0.1", port, timeout=PATIENCE) as busy,
     ):
         assert silent.recv(3) == b"220"
-        busy.lhlo()
+        busy.ehlo()
         busy.mail(SENDER)
         busy.rcpt(RECIPIENT)
         assert busy.docmd("DATA")[0] == 354

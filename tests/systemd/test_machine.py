@@ -254,7 +254,7 @@ def test_a_hung_daemon_is_started_again(service: Machine) -> None:
 def test_a_stop_is_quick_and_clean(service: Machine) -> None:
     """`systemctl stop` with a connection open takes two seconds at most and is no failure."""
     with UnixLmtp(service) as client:
-        client.lhlo()
+        client.ehlo()
         begun = monotonic()
         service.run("systemctl", "stop", "tlsrpt-mailer-lmtp.socket", UNIT)
         seconds = monotonic() - begun
