@@ -25,6 +25,10 @@ class Temporary(TlsrptError):
     """Trouble of ours (disk, database, memory): the same call may work later. Exit code 75."""
 
 
+class Rejected(Temporary):
+    """The database refuses what it is given, not the disk: one of a batch is to blame."""
+
+
 class ConfigError(TlsrptError):
     """The configuration cannot be used. Exit code 78."""
 

@@ -184,7 +184,7 @@ class Known(msgspec.Struct, frozen=True):
     """What the store already has of a batch."""
 
     mails: dict[bytes, Receipt]
-    """By SHA-256 of the raw mail: those stored or quarantined before; the receipt is for a repeat."""
+    """By SHA-256 of the raw mail: those stored or quarantined, with the receipt for a repeat."""
     digests: frozenset[bytes]
     """Canonical JSON among counted (or superseded) reports."""
     revisions: dict[bytes, StoredRevision]

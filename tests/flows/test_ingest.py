@@ -298,3 +298,19 @@ def test_a_deferred_batch_leaves_no_note(world: World) -> None:
         other.execute("ROLLBACK")
 
     assert 0 == world.count("taking")
+
+
+def test_a_mail_that_the_database_refuses_stops_no_other(world: World) -> None:
+    """A constraint that one mail breaks defers that mail alone, and is never held against it."""
+    with sqlite3.connect(world.path) as other:
+        other.execute(
+            "CREATE TRIGGER no BEFORE INSERT ON reports WHEN new.report_id = 'bad'"
+            " BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+    good, bad = mail(report("a.example")), mail(report("b.example", report_id="bad"))
+
+    outcomes = [[one.outcome for one in world.take(bad, good)] for _ in range(4)]
+
+    assert [["failed", "stored"], *[["failed", "duplicate"]] * 3] == outcomes
+    assert 0 == world.count("faults")
+    assert 0 == world.count("taking")

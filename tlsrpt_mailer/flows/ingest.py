@@ -8,14 +8,13 @@ three times, is quarantined, and the mails behind it go on.
 """
 
 import hashlib
-import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from threading import Lock
 
 import msgspec
 import structlog
 
-from tlsrpt_mailer.errors import Temporary
+from tlsrpt_mailer.errors import Rejected, Temporary
 from tlsrpt_mailer.failures.windows import windows_of
 from tlsrpt_mailer.flows.deciding import ReadMail, decide
 from tlsrpt_mailer.flows.judging import Standing, judge_domains
@@ -93,6 +92,8 @@ class Ingest:
                 for mail, sha in zip(mails, hashes, strict=True)
             ]
             receipts = self._commit([one for one in read if one is not None])
+        except Rejected as error:
+            return self._one_by_one(mails, hashes, error)
         except (Temporary, OSError) as error:
             self._store.faults.done(hashes)
             return self._failed(mails, error)
@@ -109,7 +110,7 @@ class Ingest:
             for mail, sha in zip(mails, hashes, strict=True):
                 receipts += self._take([mail], [sha])
             return receipts
-        if isinstance(error, MemoryError | sqlite3.Error):
+        if isinstance(error, MemoryError | Rejected):
             self._store.faults.done(hashes)
             return self._failed(mails, error)
         return [self._blame(mails[0], hashes[0], error)]
@@ -138,8 +139,7 @@ class Ingest:
             reports = tuple(self._prepare(found, content, mail) for found in content.reports)
         except (OSError, MemoryError):
             raise
-        except Exception as error:
-            # The edge: one mail's bytes stop no other mail.
+        except Exception as error:  # noqa: BLE001 - the edge, as in _take
             return self._count(mail, sha, error)
         return ReadMail(mail, sha, content, reports)
 
@@ -222,10 +222,7 @@ class Ingest:
     ) -> list[Receipt]:
         """Receipts of all mails, with a `failed` one for those that could not be read this time."""
         rest = iter(receipts)
-        return [
-            _AGAIN if one is None else next(rest)
-            for one, _ in zip(read, mails, strict=True)
-        ]
+        return [_AGAIN if one is None else next(rest) for one, _ in zip(read, mails, strict=True)]
 
 
 def _log_mail(one: ReadMail, receipt: Receipt) -> None:

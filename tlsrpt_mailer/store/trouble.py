@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tlsrpt_mailer.errors import CannotWrite, NoSuch, Temporary, TlsrptError
+from tlsrpt_mailer.errors import CannotWrite, NoSuch, Rejected, Temporary, TlsrptError
 
 
 class NoDatabase(NoSuch):
@@ -92,11 +92,17 @@ def in_words(error: sqlite3.Error, path: Path) -> str:
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Raise Temporary, in words, in place of any `sqlite3.Error`."""
+    """
+    Raise Temporary, in words, in place of any `sqlite3.Error`.
+
+    Rejected (a kind of it) where neither disk nor lock is the trouble, but what
+    was to be written: a constraint, a number too large.
+    """
     try:
         yield
     except sqlite3.Error as error:
-        raise Temporary(in_words(error, path)) from error
+        kind = Temporary if code_of(error) in _texts(path) else Rejected
+        raise kind(in_words(error, path)) from error
 
 
 @contextmanager
