@@ -30,7 +30,8 @@ PIPE = "pipe"
 ZIP_DEPTH = 2
 ZIP_MEMBERS = 100_000
 
-_HEADER = re.compile(rb"[!-9;-~]+[ \t]*:")
+# RFC 5322 would allow {"x" as the name of a field as well.
+_HEADER = re.compile(rb"[A-Za-z0-9][\w.-]*[ \t]*:")
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _GZIP_MAGIC = b"\x1f\x8b"
 _HEAD = 4096

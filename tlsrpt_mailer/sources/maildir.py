@@ -135,26 +135,27 @@ class MaildirSource:
 
     def _read(self, name: str) -> _Letter | None:
         """One mail; None where it vanished, is no file, or is too large."""
-        path = self._folder / "new" / name
         try:
-            # Whoever may deliver here must not make us read another file, or wait for a pipe.
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            raw, arrived = self._content(self._folder / "new" / name)
         except FileNotFoundError:
             return None
         except OSError as error:
-            self._leave(name, error.strerror or "cannot be opened")
+            self._leave(name, error.strerror or str(error))
             return None
-        with os.fdopen(fd, "rb") as file:
-            about = os.fstat(fd)
-            if not stat.S_ISREG(about.st_mode):
-                self._leave(name, "not a file")
-                return None
-            if about.st_size > self._limit:
-                self._leave(name, f"larger than {self._limit} bytes")
-                return None
-            raw = file.read(self._limit)
         self._left.discard(name)
-        return _Letter(name, RawMail(raw, self.name, min(int(about.st_mtime), self._clock())))
+        return _Letter(name, RawMail(raw, self.name, min(arrived, self._clock())))
+
+    def _content(self, path: Path) -> tuple[bytes, Time]:
+        """The bytes and when they came; raises OSError for what is no mail."""
+        # Whoever may deliver here must not make us read another file, or wait for a pipe.
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        about = os.fstat(fd)
+        if not stat.S_ISREG(about.st_mode) or about.st_size > self._limit:
+            os.close(fd)
+            is_large = stat.S_ISREG(about.st_mode)
+            raise OSError(f"larger than {self._limit} bytes" if is_large else "not a file")
+        with os.fdopen(fd, "rb") as file:
+            return file.read(self._limit), int(about.st_mtime)
 
     def _leave(self, name: str, reason: str) -> None:
         """Say once why a mail stays where it is."""

@@ -7,17 +7,13 @@ program knows asyncio.
 """
 
 import logging
-import re
 import socket
 import threading
 from collections.abc import Callable
 from time import monotonic
-from typing import Annotated
 
-import msgspec
 import structlog
 
-from tlsrpt_mailer.config.units import Size
 from tlsrpt_mailer.ports import Deliver, Health, RawMail, Receipt
 from tlsrpt_mailer.report.times import MINUTE, Span, Time
 from tlsrpt_mailer.sources.batching import Batcher, Waiting
@@ -26,70 +22,17 @@ from tlsrpt_mailer.sources.listen import Access, Bound, bind, parse_listen
 from tlsrpt_mailer.sources.reception import GOODBYE, Admission, Kind, Reception, is_loopback
 from tlsrpt_mailer.sources.recipients import Recipients
 from tlsrpt_mailer.sources.smtp_protocol import Rules
+from tlsrpt_mailer.sources.smtp_settings import Settings
+
+__all__ = ["ListenerSource", "Settings"]
 
 log = structlog.get_logger()
-
-Count = Annotated[int, msgspec.Meta(ge=1)]
 
 TICK = 0.2
 """How often the source's thread looks whether it has to stop, in seconds."""
 
 DELIVERY: Span = 2 * MINUTE
 """How long one batch may take before the watchdog counts the source as hung."""
-
-
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The keys of a source of kind ``lmtp`` or ``smtp``."""
-
-    listen: str
-    """``"127.0.0.1:8825"``, ``"[::1]:8825"``, ``"/path/of/socket"``, ``"systemd"`` or
-    ``"systemd:NAME"`` for sockets handed over by a socket unit."""
-    recipients: tuple[str, ...]
-    """Whose mail is taken: addresses (with any ``+detail``) or ``"@example.com"`` for a domain."""
-    hostname: str = ""
-    """How we introduce ourselves; empty: this machine's name."""
-    tls_cert: str | None = None
-    """Certificate chain (PEM) for STARTTLS, which is offered then, never demanded. Read again
-    when it changes."""
-    tls_key: str | None = None
-    """Its key (PEM), without a passphrase."""
-    owner: str | None = None
-    """Who owns the unix socket."""
-    group: str | None = None
-    """Its group; connecting needs the right to write to it."""
-    mode: Annotated[str, msgspec.Meta(pattern="^0?[0-7]{3}$")] = "0660"
-    """Its mode, in octal."""
-    max_size: Annotated[Size, msgspec.Meta(ge=64 * 1024, le=256 * 1024 * 1024)] = 16 * 1024 * 1024
-    """The largest mail taken, in bytes."""
-    max_connections: Count = 100
-    max_connections_per_peer: Count = 10
-    """From one IPv4 address or IPv6 /64; not for loopback and unix sockets."""
-    timeout: Annotated[Span, msgspec.Meta(ge=1)] = 5 * MINUTE
-    """How long a peer may take for a command (RFC 5321, 4.5.3.2.7), and for a mail a second more
-    for each KiB."""
-    max_commands: Count = 100
-    """How many commands may come without a mail being taken."""
-    max_errors: Count = 20
-    """How many commands may be refused without a mail being taken."""
-    postmaster_to: str | None = None
-    """Hand mail for postmaster on to this address; without it such mail is refused."""
-    forward_ignored_to: str | None = None
-    """Hand mail that is no report on to this address, in place of keeping it."""
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for what types alone cannot say."""
-        parse_listen(self.listen)
-        recipients = Recipients(self.recipients)
-        if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("tls_cert and tls_key: one without the other")
-        for key in ("postmaster_to", "forward_ignored_to"):
-            address = getattr(self, key)
-            if address is None:
-                continue
-            if not re.fullmatch(r"[^\s@]+@[^\s@]+", address):
-                raise ValueError(f'{key}: "{address}" must be an address')
-            if recipients.match(address):
-                raise ValueError(f"{key}: {address} is among recipients, mail would go round")
 
 
 class ListenerSource:
