@@ -21,6 +21,7 @@ REASONS: dict[Flavour, str] = {
 }
 
 _BOM = b"\xef\xbb\xbf"
+_SNIFF = 64
 _HEAD = 4_096
 _LINE = 1_000
 
@@ -37,14 +38,12 @@ _ACK = "+ack-"
 
 def sort_of(data: bytes) -> Sort:
     """What *data* is, whatever its media type and name say."""
-    if data.startswith(GZIP):
-        return "gzip"
-    if data.startswith(ZIP):
-        return "zip"
-    head = data[:_HEAD].removeprefix(_BOM).lstrip()
-    if head.startswith(b"{") or (not head and data.lstrip().startswith(b"{")):
+    if data.startswith((GZIP, ZIP)):
+        return "gzip" if data.startswith(GZIP) else "zip"
+    head = data[:_SNIFF].removeprefix(_BOM).lstrip() or data.lstrip()[:_SNIFF]
+    if head.startswith(b"{"):
         return "json"
-    if head.startswith(b"<") and b"<feedback" in head:
+    if head.startswith(b"<") and b"<feedback" in data[:_HEAD]:
         return "dmarc"
     return "other"
 

@@ -18,6 +18,7 @@ ZIP = b"PK\x03\x04"
 WHAT = "what this unpacks to"
 
 _STEP = 64 * 1024
+_OUT_STEP = 256 * 1024
 _MEMBERS_MOST = 100
 _WITH_HEADER = 31
 
@@ -41,7 +42,7 @@ def gunzip(data: bytes, limit: int) -> bytes:
     """
     member = zlib.decompressobj(_WITH_HEADER)
     try:
-        unpacked = member.decompress(data[:_STEP], limit + 1)
+        unpacked = member.decompress(data[:_STEP], _STEP)
         if member.eof and len(data) <= _STEP and not member.unused_data.startswith(GZIP):
             return _checked(unpacked, limit)
         return _gunzip_pieces(data, limit)
@@ -56,9 +57,9 @@ def _checked(unpacked: bytes, limit: int) -> bytes:
 
 
 def _gunzip_pieces(data: bytes, limit: int) -> bytes:
-    """Go through *data* in steps, so that what is left over is never copied at length."""
+    """Go through *data* in steps, so that neither it nor what it unpacks to is copied at length."""
     view = memoryview(data)
-    unpacked = bytearray()
+    unpacked = BytesIO()
     at = 0
     for _ in range(_MEMBERS_MOST):
         member = zlib.decompressobj(_WITH_HEADER)
@@ -66,20 +67,20 @@ def _gunzip_pieces(data: bytes, limit: int) -> bytes:
             piece = view[at : at + _STEP]
             if not piece:
                 raise BadReport("the gzip data stops halfway")
-            unpacked += member.decompress(piece, limit + 1 - len(unpacked))
-            if len(unpacked) > limit:
+            unpacked.write(member.decompress(piece, _OUT_STEP))
+            if unpacked.tell() > limit:
                 raise TooLarge(WHAT, limit)
             at += len(piece) - len(member.unused_data) - len(member.unconsumed_tail)
         if bytes(view[at : at + 2]) != GZIP:
-            return bytes(unpacked)
+            return unpacked.getvalue()
     raise BadReport(f"more than {_MEMBERS_MOST} gzip members")
 
 
-def unzip(data: bytes, limit: int, most: int) -> Iterator[tuple[str, bytes]]:
+def unzip(data: bytes, *, limit: int, each: int, most: int) -> Iterator[tuple[str, bytes]]:
     """
-    The names and contents of the files in a zip, at most *most* and together *limit* bytes.
+    The names and contents of the files in a zip: at most *most*, together *limit* bytes.
 
-    Names are only told, never used as paths.
+    None may have more than *each* bytes. Names are only told, never used as paths.
 
     Raises:
         TooLarge: They unpack to more; what came before was handed out.
@@ -95,10 +96,10 @@ def unzip(data: bytes, limit: int, most: int) -> Iterator[tuple[str, bytes]]:
             files = [entry for entry in archive.infolist() if not entry.is_dir()]
             for entry in files[:most]:
                 with archive.open(entry) as member:
-                    unpacked = member.read(left + 1)
+                    unpacked = member.read(min(left, each) + 1)
+                if len(unpacked) > min(left, each):
+                    raise TooLarge(WHAT, min(limit, each))
                 left -= len(unpacked)
-                if left < 0:
-                    raise TooLarge(WHAT, limit)
                 yield entry.filename, unpacked
     # zipfile's own, and what it lets through from the packing methods.
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:

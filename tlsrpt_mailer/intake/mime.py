@@ -23,10 +23,12 @@ Headers = Mapping[str, str]
 HEADER_BYTES = 128 * 1024
 _HEADER_LINES = 2_000
 _PARAMETERS = 4_096
+_LOOKALIKES = 10_000
 
 MESSAGE_TYPES = frozenset({"message/rfc822", "message/global"})
 
 _PARAMETER = re.compile(r';\s*([\w*!.-]+)\s*=\s*("(?:[^"\\]|\\.)*+"|[^;\s]*+)')
+_BEHIND_BOUNDARY = re.compile(rb"(--)?[ \t]*+(?:\r?\n|\Z)")
 _ESCAPED = re.compile(r"\\(.)")
 _BASE64_LINES = re.compile(rb"(?:[ \t]*+[A-Za-z0-9+/]++={0,2}[ \t]*+(?:\r?\n|\Z)|\r?\n)*+")
 _NOT_BASE64 = bytes(
@@ -59,7 +61,7 @@ class _Entity(msgspec.Struct, frozen=True):
     depth: int
     message: Headers | None
     """None where the part is itself a message."""
-    is_nested: bool
+    is_nested: bool = False
 
 
 def walk(raw: bytes, *, parts: int, depth: int) -> Iterator[Part]:
@@ -71,7 +73,7 @@ def walk(raw: bytes, *, parts: int, depth: int) -> Iterator[Part]:
             came before was handed out.
 
     """
-    waiting = [_Entity(raw, 0, len(raw), 0, None, is_nested=False)]
+    waiting = [_Entity(raw, 0, len(raw), 0, None)]
     seen = 0
     while waiting:
         entity = waiting.pop()
@@ -154,21 +156,39 @@ def _children(
     entity: _Entity, body: int, boundary: str, message: Headers, most: int
 ) -> list[_Entity]:
     """The stretches between the lines of *boundary* (RFC 2046, 5.1.1), one more than *most*."""
-    mark = re.escape(boundary.encode("utf-8", "replace"))
-    line = re.compile(rb"(?:\A|\n)--" + mark + rb"(--)?[ \t]*+(?:\r?\n|\Z)")
-    raw, end = entity.raw, entity.end
+    mark = b"--" + boundary.encode("utf-8", "replace")
+    found = _boundary(entity.raw, mark, body, entity.end)
     children: list[_Entity] = []
-    found = line.search(raw, body - 1, end) if body else line.search(raw, body, end)
-    while found is not None and found[1] is None and len(children) <= most:
-        start = found.end()
-        # The line break before a boundary belongs to the boundary, and the one
-        # behind it may be the same: an empty part.
-        found = line.search(raw, start - 1, end)
-        stop = end if found is None else max(start, found.start())
+    while found is not None and not found.is_last and len(children) <= most:
+        start = found.end
+        found = _boundary(entity.raw, mark, start, entity.end)
+        stop = entity.end if found is None else max(start, found.start)
         children.append(
-            _Entity(raw, start, stop, entity.depth + 1, message, is_nested=entity.is_nested)
+            _Entity(entity.raw, start, stop, entity.depth + 1, message, entity.is_nested)
         )
     return children
+
+
+class _Boundary(msgspec.Struct, frozen=True):
+    start: int
+    """Of the line break before it, which belongs to it."""
+    end: int
+    is_last: bool
+
+
+def _boundary(raw: bytes, mark: bytes, start: int, end: int) -> _Boundary | None:
+    """The first line in a stretch that is a boundary and nothing else."""
+    line = b"\n" + mark
+    at = start if raw.startswith(mark, start, end) else raw.find(line, start, end) + 1
+    for _ in range(_LOOKALIKES):
+        if at == 0 and not raw.startswith(mark):
+            return None
+        behind = _BEHIND_BOUNDARY.match(raw, at + len(mark), end)
+        if behind is not None:
+            before = at - 2 if raw.startswith(b"\r\n", at - 2) else at - 1
+            return _Boundary(max(start, before), behind.end(), is_last=behind[1] is not None)
+        at = raw.find(line, at, end) + 1
+    raise BadReport(f"more than {_LOOKALIKES} lines look like a boundary and are none")
 
 
 def _embedded(entity: _Entity, body: int, headers: Headers) -> _Entity:

@@ -20,6 +20,7 @@ from tlsrpt_mailer.report.hints import Hints, file_fields
 from tlsrpt_mailer.report.parse import build
 
 _DEFAULT = Limits()
+_DEFAULT_DOCUMENT = DocumentLimits()
 _NOTHING = "it claims to be a TLS report, but there is none in it"
 _POLICIES = b'"policies"'
 _PROBLEMS_TOLD = 10
@@ -62,8 +63,8 @@ class _Reading:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._document_limits = DocumentLimits(
-            limits.json_bytes, limits.structural_bytes, limits.failure_details, limits.string_chars
+        self._document_limits = (
+            _DEFAULT_DOCUMENT if limits is _DEFAULT else _document_limits(limits)
         )
         self._unpackable = limits.unpacked_bytes
         self._parts_left = limits.parts
@@ -86,7 +87,9 @@ class _Reading:
         if is_large:
             self._problems.append(str(TooLarge("the file", self._limits.mail_bytes)))
         else:
-            self._take(raw, _Context({}, file_name, self._is_claimed, 0, 0))
+            # A zip may be anything; what in it has the name of a report claims to be one.
+            claimed = self._is_claimed or sort == "zip"
+            self._take(raw, _Context({}, file_name, claimed, 0, 0))
         return self._content({}, frozenset())
 
     def _too_large(self, raw: bytes) -> MailContent:
@@ -174,7 +177,9 @@ class _Reading:
         self._take(unpacked, context)
 
     def _take_members(self, data: bytes, context: _Context) -> None:
-        for name, member in unzip(data, self._unpackable, self._limits.parts):
+        limits = self._limits
+        members = unzip(data, limit=self._unpackable, each=limits.json_bytes, most=limits.parts)
+        for name, member in members:
             self._unpackable -= len(member)
             base = name.replace("\\", "/").rpartition("/")[2]
             own = base if file_fields(base) or not file_fields(context.file_name) else None
@@ -190,7 +195,11 @@ class _Reading:
         """The report in *data*, and those that stand behind it."""
         submitter, domain = submitter_and_domain(context.headers)
         hints = Hints(submitter, domain, context.file_name)
+        work = 0
         for _ in range(self._limits.parts):
+            work += len(data)
+            if work > 2 * self._limits.json_bytes:
+                raise TooLarge("what stands behind the report", self._limits.json_bytes)
             decoded = decode(data, self._document_limits)
             report = build(decoded, self._document_limits, hints)
             self._found.append(
@@ -229,3 +238,9 @@ class _Reading:
         if facts.submitter is not None or submitter is None:
             return facts
         return msgspec.structs.replace(facts, submitter=submitter, domain=facts.domain or domain)
+
+
+def _document_limits(limits: Limits) -> DocumentLimits:
+    return DocumentLimits(
+        limits.json_bytes, limits.structural_bytes, limits.failure_details, limits.string_chars
+    )

@@ -20,6 +20,7 @@ _MILLISECONDS_FROM = 100_000_000_000
 """Seconds reach this in the year 5138, milliseconds did in 1973."""
 
 _LONGEST = 64
+_USUAL_LENGTH = 20
 
 
 def read_date(value: object) -> tuple[Time | None, str | None]:
@@ -29,6 +30,12 @@ def read_date(value: object) -> tuple[Time | None, str | None]:
     The second is None for RFC 3339 in UTC. A date without a zone is read as UTC.
     """
     if isinstance(value, str):
+        # 2026-10-13T00:00:00Z, as nearly all of them are.
+        if len(value) == _USUAL_LENGTH and value[4] == "-" and value[-1] == "Z":
+            try:
+                return _seconds(datetime.fromisoformat(value), None)
+            except ValueError:
+                pass
         return _from_text(value.strip())
     if value is None:
         return None, "missing"

@@ -47,7 +47,7 @@ LARGE = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 _PADDING = b" \t\r\n\0"
 
-_MENDABLE = 4 * 1024 * 1024
+_MENDABLE = 1024 * 1024
 """Larger documents are not searched for damage."""
 
 _WIDE_FROM = 4 * 1024 * 1024
@@ -179,7 +179,7 @@ def _check_size(document: bytes, most: int) -> None:
         raise BadReport(
             f"the JSON has more than {most} structural characters ({STRUCTURAL.decode()})"
         )
-    if len(document) > _WIDE_FROM and not _is_narrow(document):
+    if len(document) > _WIDE_FROM and not _is_narrow(document, most):
         raise BadReport(
             f"more than {_WIDE_FROM} bytes of JSON, with long strings or many characters"
             " outside ASCII"
@@ -196,7 +196,7 @@ def _structural(document: bytes, most: int) -> int:
     return found
 
 
-def _is_narrow(document: bytes) -> bool:
+def _is_narrow(document: bytes, strings: int) -> bool:
     """
     Whether its strings take about as much memory as its bytes.
 
@@ -211,7 +211,10 @@ def _is_narrow(document: bytes) -> bool:
         wide += len(piece) - len(piece.translate(None, bytes(range(128, 256))))
     if wide > _WIDE_MOST:
         return False
-    return all(found.end() - found.start() <= _WIDE_STRING for found in _STRING.finditer(document))
+    found = list(itertools.islice(_STRING.finditer(document), strings + 2))
+    return len(found) <= strings + 1 and all(
+        one.end() - one.start() <= _WIDE_STRING for one in found
+    )
 
 
 def _feed(update: Callable[[bytes], object], value: Any) -> None:

@@ -49,7 +49,9 @@ def normalise_host(text: str) -> str | None:
 
 def domain_text(text: str) -> str:
     """*text* as near to a normal domain name as it comes: for what must be kept anyhow."""
-    name = text.strip().lower().removesuffix(".")
+    name = text.strip().lower()
+    if name[-1:] == ".":
+        name = name[:-1]
     return name if name.isascii() else _a_labels(name)
 
 

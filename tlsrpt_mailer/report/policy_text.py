@@ -20,6 +20,9 @@ _MX_HOST = "mx-host"
 
 _MODES: dict[str, Mode] = {"enforce": "enforce", "testing": "testing", "none": "none"}
 
+_SHORT = 50
+"""Lists of so many texts, and so nearly all, are looked at as a whole."""
+
 _LONGEST_FILE = 64 * 1024
 """RFC 8461, 3.2 suggests this limit for a policy file."""
 
@@ -34,7 +37,7 @@ def policy_lines(reader: Reader, about: Object, at: Place, kind: str) -> tuple[s
     if values is not value:
         reader.note(at, _STRING, f"{json_type(value)}, not an array")
     if not any(isinstance(one, str) and _is_packed(one, kind) for one in values):
-        return reader.texts(values, _STRING, at)
+        return tuple(values) if _is_short(reader, values) else reader.texts(values, _STRING, at)
     reader.note(at, _STRING, "several lines in one string")
     lines: list[Any] = []
     for one in values:
@@ -48,7 +51,8 @@ def mx_hosts(reader: Reader, about: Object, at: Place, kind: str) -> tuple[str, 
     if value is None and (value := about.get("mx-host-pattern")) is not None:
         reader.note(at, "mx-host-pattern", f"should be called {_MX_HOST}")
     if isinstance(value, list):
-        return tuple(_mx_host(reader, name, at) for name in reader.texts(value, _MX_HOST, at))
+        names = tuple(value) if _is_short(reader, value) else reader.texts(value, _MX_HOST, at)
+        return tuple([_mx_host(reader, name, at) for name in names])
     if value is None:
         if kind == "sts":
             reader.note(at, _MX_HOST, "null" if _MX_HOST in about else "missing")
@@ -77,13 +81,15 @@ def _mx_host(reader: Reader, text: str, at: Place) -> str:
     return domain_text(name)
 
 
+def _is_short(reader: Reader, values: list[Any]) -> bool:
+    return len(values) <= _SHORT and reader.is_plain(values)
+
+
 def _is_packed(text: str, kind: str) -> bool:
-    return (
-        "\n" in text.strip()
-        or "\r" in text.strip()
-        or text.lstrip().startswith("[")
-        or (kind == "tlsa" and ";" in text)
-    )
+    if text.isprintable() and not text.startswith((" ", "[")):
+        return kind == "tlsa" and ";" in text
+    bare = text.strip()
+    return "\n" in bare or "\r" in bare or bare.startswith("[") or (kind == "tlsa" and ";" in bare)
 
 
 def _unpacked(text: str, kind: str) -> list[Any]:

@@ -38,6 +38,10 @@ class Reader:
         """A text; None where it is missing, null or empty."""
         value = holder.get(name)
         if isinstance(value, str):
+            kept = value.strip()
+            # Nearly every text of every report passes here.
+            if kept and len(value) <= self._chars and kept.isprintable():
+                return kept
             kept = storable(value, self._chars).strip()
             if len(value) > self._chars:
                 self.note(at, name, f"longer than {self._chars} characters, cut")
@@ -109,6 +113,20 @@ class Reader:
             return value
         self.note(at, name, f"{json_type(value)}, not an array")
         return [value] if isinstance(value, dict) else []
+
+    def is_plain(self, values: list[Any]) -> bool:
+        """Whether these are texts that can be kept just as they are: a quick look, often right."""
+        try:
+            joined = " ".join(values)
+        except TypeError:
+            return False
+        # An empty text, or a blank at the edge of one, makes two blanks in a row.
+        return (
+            len(joined) <= self._chars
+            and joined.isprintable()
+            and "  " not in joined
+            and joined == joined.strip()
+        )
 
     def texts(self, values: Iterable[object], name: str, at: Place) -> tuple[str, ...]:
         """The texts of an array without the empty ones, at most `LIST_MOST`."""
