@@ -211,9 +211,9 @@ def _is_narrow(document: bytes, strings: int) -> bool:
         wide += len(piece) - len(piece.translate(None, bytes(range(128, 256))))
     if wide > _WIDE_MOST:
         return False
-    found = list(itertools.islice(_STRING.finditer(document), strings + 2))
-    return len(found) <= strings + 1 and all(
-        one.end() - one.start() <= _WIDE_STRING for one in found
+    return all(
+        number <= strings and found.end() - found.start() <= _WIDE_STRING
+        for number, found in enumerate(_STRING.finditer(document))
     )
 
 
