@@ -144,8 +144,7 @@ def line_by_line(*replies: str | None) -> Talk:
                 following = replies[index + 1 : index + 2]
                 if following and following[0]:
                     connection.sendall(following[0].encode() + b"\r\n")
-                elif following:
-                    connection.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
                 return
 
     return talk

@@ -89,7 +89,6 @@ class Look:
             Temporary: The positions cannot be read or written.
         """
         selected = self._select(health)
-        self._find_place(selected.uidvalidity)
         notes = self._notes()
         self._settle(notes)
         for batch in batches(self._offered_again(notes), mail_limit):
@@ -104,7 +103,9 @@ class Look:
     def _select(self, health: Health) -> Selected:
         health.beat(PATIENCE)
         keep = self._settings.after == "keep"
-        return self._session.select(self._settings.folder, readonly=keep)
+        selected = self._session.select(self._settings.folder, readonly=keep)
+        self._find_place(selected.uidvalidity)
+        return selected
 
     def _read_new(
         self,
