@@ -102,7 +102,7 @@ class Position(msgspec.Struct, frozen=True):
 
     uidvalidity: int
     uid: int
-    """Every UID up to this one needs nothing more."""
+    """Every UID up to this one is over, or noted."""
 
 
 class Noted(msgspec.Struct, frozen=True):
