@@ -255,13 +255,14 @@ def test_counts_past_64_bits_are_stored_as_the_most_there_is(
     policy = huge.found.report.policies[0]
     report = msgspec.structs.replace(huge.found.report, policies=(policy, policy))
     huge = msgspec.structs.replace(huge, found=msgspec.structs.replace(huge.found, report=report))
-    put(store, entry_of(huge), entry_of(report_of("b.example.com", ok=most, failed=most)))
+    put(store, entry_of(huge), entry_of(report_of(ok=most, failed=most, version=2)))
 
     row, _ = reader.report(1)
     pruned = prune(store.writer, NOW + 500 * DAY, Keep())
 
     assert (most, most) == (row.successful_sessions, row.failed_sessions)
     assert 2 == pruned.reports
+    assert [(most, most), (0, most)] == rows(store, "SELECT successful, failed FROM rollups")
     assert reader.totals(NOW).sessions >= 0
 
 

@@ -212,7 +212,7 @@ def _must_fit(conn: sqlite3.Connection, path: Path, *, fresh_allowed: bool) -> N
         raise OtherVersion(
             f"{path} was made by a newer tlsrpt-mailer (it has {unknown[-1]}).\n"
             "Install that version again, or restore a backup from before the upgrade"
-            " (docs/how-to/backup.md)."
+            " (docs/how-to/backup-and-upgrade.md)."
         )
     if not fresh_allowed and applied != set(NAMES):
         raise OtherVersion(

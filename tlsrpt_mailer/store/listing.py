@@ -1,4 +1,4 @@
-"""Listings by page."""
+"""Listings by page: which columns, in which order, and how rows are made of them."""
 
 import sqlite3
 from collections.abc import Callable
@@ -6,9 +6,35 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from tlsrpt_mailer.store.bind import text
+from tlsrpt_mailer.store.bind import select_in, text
+from tlsrpt_mailer.store.rows import LetterRow, ReportRow
 
 T = TypeVar("T")
+
+MAIL = (
+    "id, source, taken_at, stored_at, size, message_id, sender, subject, outcome, reason,"
+    " reports, seen"
+)
+REPORT = (
+    "id, mail_id, status, superseded_by, reporter, organization_name, submitter, report_id,"
+    " contact_info, start_at, end_at, taken_at, successful_sessions, failed_sessions, deviations"
+)
+KEPT = (
+    "k.mail_id, k.kind, m.source, m.taken_at, m.size, m.sender, m.subject, k.file_name, m.reason"
+    " FROM kept AS k JOIN mails AS m ON m.id = k.mail_id"
+)
+LAST_KEPT_FIRST = "ORDER BY k.kept_at DESC, k.size DESC, k.mail_id DESC"
+LETTER = (
+    "id, message_id, recipient, subject, event, created_at, state, attempts,"
+    " CASE state WHEN 'waiting' THEN next_try END, answer, done_at"
+)
+WORST_FIRST = (
+    "is_open DESC,"
+    " CASE severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 WHEN 'notice' THEN 2 ELSE 3 END,"
+    " last_seen DESC, id"
+)
+
+_decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
@@ -42,3 +68,31 @@ def page(
     ).fetchall()
     (total,) = conn.execute(sql[1], values).fetchone()
     return Page(make(rows), int(total))
+
+
+def report_rows(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> list[ReportRow]:
+    """Columns of `REPORT` as rows, with the policy domains of each."""
+    domains: dict[int, dict[str, None]] = {row[0]: {} for row in rows}
+    named = select_in(
+        conn,
+        "SELECT report_id, policy_domain FROM policies WHERE report_id IN ({keys})"
+        " ORDER BY report_id, position",
+        domains,
+    )
+    for report, domain in named:
+        domains[report][domain] = None
+    return [ReportRow(*(*row[:-1], tuple(domains[row[0]]), _decode_texts(row[-1]))) for row in rows]
+
+
+def letter_rows(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> list[LetterRow]:
+    """Columns of `LETTER` as rows, with the failures that each tells of."""
+    failures: dict[int, list[int]] = {row[0]: [] for row in rows}
+    named = select_in(
+        conn,
+        "SELECT letter_id, failure_id FROM letter_failures WHERE letter_id IN ({keys})"
+        " ORDER BY letter_id, failure_id",
+        failures,
+    )
+    for letter, failure in named:
+        failures[letter].append(failure)
+    return [LetterRow(*(*row, tuple(failures[row[0]]))) for row in rows]

@@ -10,20 +10,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
-
-import msgspec
+from typing import Self
 
 from tlsrpt_mailer.errors import NoSuch
 from tlsrpt_mailer.failures.model import HumanAct
 from tlsrpt_mailer.ports import Evidence, FailureRecord, History, Told
 from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.store import figures, judging
-from tlsrpt_mailer.store.bind import select_in, unpack
+from tlsrpt_mailer.store.bind import unpack
 from tlsrpt_mailer.store.compose import told_of
 from tlsrpt_mailer.store.connection import BUSY_SECONDS, open_reader
 from tlsrpt_mailer.store.evidence import EvidenceReader
-from tlsrpt_mailer.store.listing import Page, page, where
+from tlsrpt_mailer.store.listing import (
+    KEPT,
+    LAST_KEPT_FIRST,
+    LETTER,
+    MAIL,
+    REPORT,
+    WORST_FIRST,
+    Page,
+    letter_rows,
+    page,
+    report_rows,
+    where,
+)
 from tlsrpt_mailer.store.rows import (
     JobRow,
     KeptRow,
@@ -36,31 +46,6 @@ from tlsrpt_mailer.store.rows import (
 from tlsrpt_mailer.store.trouble import translated
 
 PAGE = 50
-
-_MAIL = (
-    "id, source, taken_at, stored_at, size, message_id, sender, subject, outcome, reason,"
-    " reports, seen"
-)
-_REPORT = (
-    "id, mail_id, status, superseded_by, reporter, organization_name, submitter, report_id,"
-    " contact_info, start_at, end_at, taken_at, successful_sessions, failed_sessions, deviations"
-)
-_KEPT = (
-    "k.mail_id, k.kind, m.source, m.taken_at, m.size, m.sender, m.subject, k.file_name, m.reason"
-    " FROM kept AS k JOIN mails AS m ON m.id = k.mail_id"
-)
-_LAST_KEPT_FIRST = "ORDER BY k.kept_at DESC, k.size DESC, k.mail_id DESC"
-_LETTER = (
-    "id, message_id, recipient, subject, event, created_at, state, attempts,"
-    " CASE state WHEN 'waiting' THEN next_try END, answer, done_at"
-)
-_WORST_FIRST = (
-    "is_open DESC,"
-    " CASE severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 WHEN 'notice' THEN 2 ELSE 3 END,"
-    " last_seen DESC, id"
-)
-
-_decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 class Reader:
@@ -99,7 +84,7 @@ class Reader:
             return page(
                 conn,
                 (
-                    f"SELECT {_MAIL} FROM mails {clause} {order}",
+                    f"SELECT {MAIL} FROM mails {clause} {order}",
                     f"SELECT count(*) FROM mails {clause}",
                 ),
                 values,
@@ -132,21 +117,19 @@ class Reader:
         with self._snapshot() as conn:
             return page(
                 conn,
-                (f"SELECT {_REPORT} FROM reports {clause} ORDER BY taken_at DESC, id DESC", total),
+                (f"SELECT {REPORT} FROM reports {clause} ORDER BY taken_at DESC, id DESC", total),
                 values,
                 (limit, offset),
-                lambda rows: _reports(conn, rows),
+                lambda rows: report_rows(conn, rows),
             )
 
     def report(self, id: int) -> tuple[ReportRow, bytes]:
         """One report and its JSON as it came; raises NoSuch."""
         with self._snapshot() as conn:
-            row = conn.execute(
-                f"SELECT {_REPORT}, json FROM reports WHERE id = ?", (id,)
-            ).fetchone()
+            row = conn.execute(f"SELECT {REPORT}, json FROM reports WHERE id = ?", (id,)).fetchone()
             if row is None:
                 raise NoSuch(f"no report {id}")
-            return _reports(conn, [row[:-1]])[0], unpack(row[-1])
+            return report_rows(conn, [row[:-1]])[0], unpack(row[-1])
 
     def kept(self, kind: str, *, limit: int | None = PAGE, offset: int = 0) -> Page[KeptRow]:
         """Mails whose raw bytes are kept (quarantine, held or ignored), last kept first."""
@@ -154,7 +137,7 @@ class Reader:
             return page(
                 conn,
                 (
-                    f"SELECT {_KEPT} WHERE k.kind = ? {_LAST_KEPT_FIRST}",
+                    f"SELECT {KEPT} WHERE k.kind = ? {LAST_KEPT_FIRST}",
                     "SELECT count(*) FROM kept WHERE kind = ?",
                 ),
                 [kind],
@@ -165,7 +148,7 @@ class Reader:
     def kept_one(self, id: int) -> KeptRow:
         """One of them; raises NoSuch."""
         with self._snapshot() as conn:
-            row = conn.execute(f"SELECT {_KEPT} WHERE k.mail_id = ?", (id,)).fetchone()
+            row = conn.execute(f"SELECT {KEPT} WHERE k.mail_id = ?", (id,)).fetchone()
         if row is None:
             raise NoSuch(f"no mail {id} is kept")
         return KeptRow(*row)
@@ -187,21 +170,21 @@ class Reader:
             return page(
                 conn,
                 (
-                    f"SELECT {_LETTER} FROM letters {clause} ORDER BY id DESC",
+                    f"SELECT {LETTER} FROM letters {clause} ORDER BY id DESC",
                     f"SELECT count(*) FROM letters {clause}",
                 ),
                 values,
                 (limit, offset),
-                lambda rows: _letters(conn, rows),
+                lambda rows: letter_rows(conn, rows),
             )
 
     def letter(self, id: int) -> tuple[LetterRow, bytes]:
         """One of them and its bytes; raises NoSuch."""
         with self._snapshot() as conn:
-            row = conn.execute(f"SELECT {_LETTER}, raw FROM letters WHERE id = ?", (id,)).fetchone()
+            row = conn.execute(f"SELECT {LETTER}, raw FROM letters WHERE id = ?", (id,)).fetchone()
             if row is None:
                 raise NoSuch(f"no alert {id}")
-            return _letters(conn, [row[:-1]])[0], unpack(row[-1])
+            return letter_rows(conn, [row[:-1]])[0], unpack(row[-1])
 
     def failures(
         self,
@@ -222,7 +205,7 @@ class Reader:
             return page(
                 conn,
                 (
-                    f"SELECT id, cause_id, verdict FROM failures {clause} ORDER BY {_WORST_FIRST}",
+                    f"SELECT id, cause_id, verdict FROM failures {clause} ORDER BY {WORST_FIRST}",
                     f"SELECT count(*) FROM failures {clause}",
                 ),
                 values,
@@ -317,29 +300,3 @@ def open_queries(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Reader:
 
     """
     return Reader(open_reader(path, busy_seconds=busy_seconds), path)
-
-
-def _reports(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> list[ReportRow]:
-    domains: dict[int, dict[str, None]] = {row[0]: {} for row in rows}
-    named = select_in(
-        conn,
-        "SELECT report_id, policy_domain FROM policies WHERE report_id IN ({keys})"
-        " ORDER BY report_id, position",
-        domains,
-    )
-    for report, domain in named:
-        domains[report][domain] = None
-    return [ReportRow(*(*row[:-1], tuple(domains[row[0]]), _decode_texts(row[-1]))) for row in rows]
-
-
-def _letters(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> list[LetterRow]:
-    failures: dict[int, list[int]] = {row[0]: [] for row in rows}
-    named = select_in(
-        conn,
-        "SELECT letter_id, failure_id FROM letter_failures WHERE letter_id IN ({keys})"
-        " ORDER BY letter_id, failure_id",
-        failures,
-    )
-    for letter, failure in named:
-        failures[letter].append(failure)
-    return [LetterRow(*(*row, tuple(failures[row[0]]))) for row in rows]

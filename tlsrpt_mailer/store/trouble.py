@@ -72,7 +72,8 @@ def damaged_text(path: Path) -> str:
     """What to do about a file that SQLite cannot make sense of."""
     return (
         f"{path} is no SQLite database, or it is damaged. Nothing was changed in it.\n"
-        f"Move it away with its -wal and -shm, and restore a backup (docs/how-to/backup.md)"
+        "Move it away with its -wal and -shm, and restore a backup"
+        " (docs/how-to/backup-and-upgrade.md)."
     )
 
 
