@@ -86,6 +86,8 @@ def _run(arguments: Sequence[str]) -> int:
         return USAGE if isinstance(error, click.UsageError) else NO
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
+    except SystemExit:  # how click itself leaves when it meets EPIPE, its only such exit
+        return NOBODY_READS
     except Exception as error:  # noqa: BLE001  the last edge: everything is said, not thrown
         return _answer(error)
     return result if isinstance(result, int) else DONE

@@ -1,4 +1,4 @@
-"""docs/reference/commands.md, written from the commands' own help: ``python -m tests.cli.reference``."""
+"""docs/reference/commands.md, written from the commands' own help."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +11,9 @@ PAGE = Path(__file__).parents[2] / "docs/reference/commands.md"
 INTRODUCTION = """\
 # Commands
 
-What `--help` says of each command. What `--json` prints stands in [json.md](json.md), the exit codes in
-[exit-codes.md](exit-codes.md). Listings show a page of 50 and how many there are in all. Times are
-UTC. This page is made from the program: `python -m tests.cli.reference`.
+What `--help` says of each command. What `--json` prints stands in [json.md](json.md), the exit
+codes in [exit-codes.md](exit-codes.md). Listings show a page of 50, and how many there are. Times
+are UTC. This page is made from the program: `python -m tests.cli.reference`.
 """
 
 

@@ -46,7 +46,7 @@ def backup(file: str) -> None:
 
     \b
     Example:
-      tlsrpt-mailer backup /var/backups/tlsrpt-$(date +%F).db
+      tlsrpt-mailer backup "/var/backups/tlsrpt-$(date +%F).db"
     """
     found = opening.load()
     with opening.reading(found):

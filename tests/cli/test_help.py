@@ -1,0 +1,68 @@
+"""What the commands say of themselves."""
+
+import re
+import shlex
+
+import click
+import pytest
+
+from tests.cli import reference
+from tests.cli.conftest import Place
+
+COMMANDS = dict(reference.all_commands())
+ENDS = {path: ctx for path, ctx in COMMANDS.items() if not isinstance(ctx.command, click.Group)}
+
+
+def test_the_page_of_the_commands_is_what_the_commands_say():
+    """The reference cannot fall behind; `python -m tests.cli.reference` writes it anew."""
+    assert reference.page() == reference.PAGE.read_text()
+
+
+@pytest.mark.parametrize("path", ENDS)
+def test_each_command_says_its_exit_codes_and_shows_an_example(path: str):
+    """Somebody who writes a script needs no other page."""
+    text = COMMANDS[path].get_help()
+
+    assert re.search(r"Exit\s+codes?:", text)
+    assert re.search(r"Examples?:\n    .*tlsrpt-mailer", text)
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_each_example_is_a_call_that_the_program_understands(path: str, place: Place):
+    """What stands under Examples can be pasted: its commands and options exist."""
+    text = COMMANDS[path].get_help().split("Example", 1)[-1]
+    for line in re.findall(r"(?m)^    .*?tlsrpt-mailer (.*)$", text):
+        words = shlex.split(re.split(r" (?:\||&&|<|>)", line)[0])
+
+        assert understood(words), line
+
+
+def understood(words: list[str]) -> bool:
+    """Whether click parses the words, without running the command."""
+    ctx = COMMANDS["tlsrpt-mailer"]
+    command, args = ctx.command, words
+    while isinstance(command, click.Group):
+        inner = command.make_context(ctx.info_name, list(args), parent=None, obj=())
+        name, found, args = command.resolve_command(inner, [*inner._protected_args, *inner.args])
+        assert found is not None, name
+        command = found
+    command.make_context("x", list(args))
+    return True
+
+
+@pytest.mark.parametrize("group", ["failures", "reports", "alerts", "quarantine"])
+def test_the_name_of_a_listing_alone_lists(full: Place, group: str):
+    """`failures` and `failures list` are the same, options included."""
+    assert full(group, "list", "--json").json == full(group, "--json").json
+    assert full(group, "list").out == full(group).out
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help_is_given_everywhere(place: Place, option: str):
+    """Both spellings work at every level, with nothing set up."""
+    for words in ((), ("failures",), ("failures", "show"), ("import",)):
+        result = place.bare(*words, option)
+
+        assert 0 == result.code
+        assert result.out.startswith("Usage: tlsrpt-mailer")
