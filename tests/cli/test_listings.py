@@ -72,13 +72,10 @@ def test_all_failures_stand_a_line_each(full: Place):
     """--all has those that are over as well, in columns that a script can cut."""
     lines = full("failures", "--all").out.splitlines()
 
-    assert (
-        lines[0].split()
-        == [
+    assert lines[0].split() == [
         *("#", "severity", "state", "domain", "result", "type", "mx"),
         *("first", "seen", "last", "seen", "failed"),
     ]
-    )
     assert 3 == len([line for line in lines if "2026" not in line and " new " in line])
     assert "3 failures" == lines[-1]
 
@@ -145,6 +142,13 @@ def test_states_are_those_of_the_moment_asked_for(full: Place):
     assert "no report since 21 Nov, closes 26 Dec" in later.out
     assert "2 causes on 3 domains, 2 stale." in later.out
     assert "stale" not in now.out
+
+
+def test_states_are_those_of_the_last_review_by_default(full: Place):
+    """Without --now a listing shows what the daemon judged last, and judges nothing itself."""
+    found = full("failures", "--json", now=None).json
+
+    assert ["new", "new", "new"] == [one["state"] for one in found]
 
 
 def test_a_failure_is_shown_with_what_stands_behind_it(full: Place):
@@ -298,6 +302,7 @@ def test_a_kept_mail_comes_out_as_it_came_in(full: Place, tmp_path: Path):
     assert b"\x1f\x8b\x08garbage" == target.read_bytes()
     assert "nothing was written over it" in again.err
     assert "export" in full("quarantine", "show", number).out
+    assert "garbage" in full("quarantine", "export", number).out
 
 
 def test_a_kept_mail_that_can_be_read_now_is_stored(full: Place, monkeypatch: pytest.MonkeyPatch):

@@ -1,0 +1,245 @@
+"""How a failure is worded in every state it can be in."""
+
+import msgspec
+import pytest
+
+from tests.cli.conftest import Place
+from tlsrpt_mailer.cli import failure_text, judged
+from tlsrpt_mailer.cli.causes_of import groups
+from tlsrpt_mailer.failures.model import Cause, HumanAct, Identity, Verdict, Window, Witness
+from tlsrpt_mailer.failures.why import Step
+from tlsrpt_mailer.ports import Evidence, FailureRecord, Told
+from tlsrpt_mailer.report.times import DAY, HOUR
+
+NOW = 1_792_000_000 // DAY * DAY + 12 * HOUR  # 14 Oct 2026, noon
+MIDNIGHT = NOW - 12 * HOUR
+
+GOOGLE = Witness(
+    reporter="google.com",
+    known=True,
+    has_say=True,
+    failing_windows=1,
+    failed_sessions=1893,
+    sessions=5326,
+    last_failing_end=MIDNIGHT,
+    clean_windows=0,
+    acquitted_at=None,
+    still_reports=True,
+)
+MICROSOFT = msgspec.structs.replace(GOOGLE, reporter="microsoft.com")
+VERDICT = Verdict(
+    identity=Identity("example.com", "sts", "certificate-expired", "mx1.example.com"),
+    cause=Cause("certificate-expired", "mx1.example.com", None),
+    state="new",
+    severity="critical",
+    incident=1,
+    first_seen=MIDNIGHT - DAY,
+    clean_before=MIDNIGHT - DAY,
+    first_failing_end=MIDNIGHT,
+    last_seen=MIDNIGHT,
+    last_start=MIDNIGHT - DAY,
+    first_received=NOW - HOUR,
+    last_received=NOW - HOUR,
+    resolved_at=None,
+    stale_at=None,
+    closed_at=None,
+    failed_sessions=1893,
+    sessions=5326,
+    peak_share=0.36,
+    mode="enforce",
+    reasons=(),
+    witnesses=(GOOGLE,),
+)
+
+
+def record(id: int = 17, cause: int = 17, **fields: object) -> FailureRecord:
+    return FailureRecord(id, cause, msgspec.structs.replace(VERDICT, **fields))
+
+
+def entry(*records: FailureRecord) -> list[str]:
+    """The lines of one cause on the page."""
+    return failure_text.page(groups(records), NOW)[3:]
+
+
+def named(domain: str, mx: str | None = "mx1.example.com") -> Identity:
+    return Identity(domain, "sts", "certificate-expired", mx)
+
+
+def test_who_has_it_stands_in_the_list():
+    """An acknowledged failure names the person, so that nobody else begins."""
+    (first, _) = entry(record(state="acknowledged", acknowledged_by="ana@example.net"))
+    (nobody, _) = entry(record(state="acknowledged"))
+
+    assert first.startswith(" 17  CRITICAL  ack ana   certificate expired")
+    assert nobody.startswith(" 17  CRITICAL  ack       certificate expired")
+
+
+def test_how_near_the_end_is_stands_in_the_list():
+    """Clean windows since the last failing one are counted a reporter."""
+    clean = msgspec.structs.replace(GOOGLE, clean_windows=1)
+
+    lines = entry(record(state="fixed?", witnesses=(clean, MICROSOFT)))
+
+    assert "mx1.example.com, example.com; clean windows since:" in " ".join(
+        " ".join(lines[1:]).split()
+    )
+    assert "Google 1" in " ".join(" ".join(lines[1:]).split())
+
+
+def test_a_stale_failure_says_since_when_nothing_came_and_when_it_closes():
+    """Shares of long ago mean nothing, so none is shown."""
+    known, unknown = record(state="stale", stale_at=MIDNIGHT), record(state="stale")
+
+    assert entry(known)[0].endswith(" -")
+    assert "no report since 13 Oct, closes 13 Nov" in " ".join(" ".join(entry(known)).split())
+    assert "no report since 13 Oct" in " ".join(entry(unknown))
+    assert "closes" not in " ".join(entry(unknown))
+
+
+def test_many_domains_of_one_cause_are_named_in_part():
+    """The worst three are named, the rest is counted; sessions of all are added."""
+    records = [
+        record(number, 41, identity=named(f"{name}.example"))
+        for number, name in enumerate(("shop", "bakery", "garden", "books"), 41)
+    ]
+
+    lines = entry(*records)
+
+    text = " ".join(" ".join(lines).split())
+    assert "4 domains: shop.example, bakery.example, garden.example and 1 more" in text
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_stale_and_muted_ones_are_counted_below():
+    """What is not shown, or not urgent, is still counted."""
+    causes = groups([record(), record(18, 18, state="stale")])
+
+    foot = failure_text.foot(causes, muted=2)
+
+    assert "2 causes on 1 domain, 1 stale. Muted: 2." == foot[0]
+
+
+def test_muted_failures_are_counted_and_not_listed(full: Place, monkeypatch: pytest.MonkeyPatch):
+    """Planned quiet is quiet, and not forgotten."""
+    one = record(state="muted")
+    monkeypatch.setattr(judged, "records", lambda *_, **__: [one])
+
+    assert "Muted: 1; tlsrpt-mailer failures --all" in full("failures").out
+
+
+def test_the_head_of_a_failure_tells_its_end():
+    """Resolved, regressed, answered: each has its line; an unknown beginning says so."""
+    over = record(
+        state="resolved", resolved_at=MIDNIGHT, severity="warning", clean_before=None, incident=2
+    )
+    told = record(state="acknowledged", acknowledged_by="ana@example.net", mode=None)
+
+    ended = failure_text.head(over, [], 0, NOW)
+    answered = failure_text.head(told, ["a@b", "c@d"], 0, NOW)
+
+    assert "    example.com; warning, resolved" == ended[1]
+    assert "  began      before 13 Oct 24:00Z" in ended
+    assert "  over       since 13 Oct 24:00Z" in ended
+    assert "  incident   the 2. of its kind" in ended
+    assert "    example.com; owner a@b and c@d; CRITICAL, acknowledged" == answered[1]
+    assert "  answered   by ana@example.net" in answered
+    closed = failure_text.head(record(state="closed"), [], 0, NOW)
+    assert not [line for line in closed if line.startswith("  over")]
+
+
+def test_a_failure_without_an_mx_names_none():
+    """Policy failures concern the domain as a whole."""
+    one = record(identity=named("example.com", None), cause=Cause("x", None, "example.com"))
+
+    assert "17  certificate-expired, policy sts (enforce)" == failure_text.head(one, [], 0, NOW)[0]
+
+
+def test_the_reporters_own_words_are_quoted_and_classed():
+    """What a sender says is shown once, made safe, with what it comes down to."""
+    one = Evidence(
+        reporter="small.example\x1b",
+        organization=None,
+        start=MIDNIGHT - DAY,
+        end=MIDNIGHT,
+        received=NOW,
+        sessions=10,
+        failed=5,
+        report=3,
+        reasons=(("expired\x1b[31m", "expired"),),
+    )
+
+    lines = failure_text.evidence([one, one], NOW)
+
+    assert 1 == len([line for line in lines if "they say" in line])
+    assert '  they say "expired\\u001b[31m": expired' == lines[-1]
+    assert all(line.isprintable() for line in lines)
+
+
+def test_nobody_was_told_yet():
+    """It is said, rather than left out."""
+    assert ["", "TOLD", "  nobody yet"] == failure_text.told([], NOW)
+
+
+def test_a_result_type_that_is_in_no_registry_is_never_pasted():
+    """A reporter's own word stands in no command."""
+    odd = msgspec.structs.replace(VERDICT.identity, result_type="$(reboot)")
+
+    assert [] == failure_text.more(record(identity=odd), [])
+
+
+def window(report: int, day: int = 1) -> Window:
+    return Window(
+        domain="example.com",
+        reporter="google.com",
+        start=MIDNIGHT - day * DAY,
+        end=MIDNIGHT - day * DAY + DAY,
+        report=report,
+        received=NOW,
+        date=NOW,
+        digest=b"",
+        sessions=(),
+    )
+
+
+def test_the_story_has_acts_and_what_time_did():
+    """Reports, people and time stand in one order, with what was told."""
+    act = HumanAct("ack", NOW + 60, "ana@example.net", note="renewing\x1b now")
+    silent = HumanAct("mute", NOW + 120, "ana@example.net")
+    story = [
+        Step(NOW, "nothing", "nothing has failed yet", window(1, 2)),
+        Step(NOW, "first seen", "", window(2), failed=1893, sessions=5326),
+        Step(NOW + 60, "acknowledged", "renewing", act=act),
+        Step(NOW + 120, "muted", "", act=silent),
+        Step(NOW + DAY, "nothing", "no session worked, so it says nothing", window(3)),
+        Step(NOW + 2 * DAY, "clean", "", window(4), failed=0, sessions=10, clean=1, needed=2),
+        Step(NOW + 3 * DAY, "resolved", "Google has acquitted it"),
+    ]
+    told = [Told(17, "a@b", 1, "new", NOW + 30)]
+
+    lines = failure_text.steps(story, told, NOW)
+
+    assert [
+        "  1 report before it, in which nothing failed",
+        "  14 Oct 12:00Z  first seen     2 Google 13 Oct                1,893 of   5,326",
+        "         12:00Z  new            TOLD a@b",
+        '         12:01Z  acknowledged   ana@example.net: "renewing\\u001b now"',
+        "         12:02Z  muted          ana@example.net",
+        "  15 Oct 12:00Z  nothing        3 Google 13 Oct",
+        "                                no session worked, so it says nothing",
+        "  16 Oct 12:00Z  clean 1 of 2   4 Google 13 Oct                    0 of      10",
+        "  17 Oct 12:00Z  resolved       Google has acquitted it",
+    ] == lines
+
+
+def test_a_story_in_which_nothing_failed_is_short():
+    """A failure whose reports are gone has no story to tell."""
+    story = [Step(NOW, "nothing", "nothing has failed yet", window(1))]
+
+    assert ["  1 report before it, in which nothing failed"] == failure_text.steps(story, [], NOW)
+
+
+def test_a_cause_without_sessions_counts_as_wholly_failed():
+    """A reporter that names no sessions reports nothing but failures."""
+    (cause,) = groups([record(sessions=0)])
+
+    assert 1.0 == cause.share

@@ -1,0 +1,345 @@
+"""`status`: what is said of each part, and the codes that monitoring lives on."""
+
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests import mails
+from tests.cli.conftest import Place
+from tlsrpt_mailer import wiring
+from tlsrpt_mailer.cli import parts, status
+from tlsrpt_mailer.cli.parts import Part
+from tlsrpt_mailer.config import Config, parse
+from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE
+from tlsrpt_mailer.store.lock import hold
+from tlsrpt_mailer.store.rows import JobRow, LetterRow, SourceRow, Totals
+from tlsrpt_mailer.store.sqlite import open_store
+
+NOW = 1_792_000_000
+USAGE = namedtuple("USAGE", "total used free")
+
+SOURCE = SourceRow(
+    name="imap:tlsrpt@imap.example.com",
+    state="ok",
+    since=NOW - DAY,
+    detail=None,
+    error=None,
+    tries=0,
+    next_try=None,
+    warning=None,
+    backlog=0,
+    last_report=NOW - 18 * MINUTE,
+    day={"stored": 9, "ignored": 4},
+)
+TOTALS = Totals(
+    domains=3,
+    sessions=38_410,
+    failed=0,
+    reporters=4,
+    last_report=NOW - HOUR,
+    held=0,
+    quarantined=0,
+    ignored=0,
+    waiting_letters=0,
+    failed_letters=0,
+    sent_today=2,
+    last_sent=NOW - HOUR,
+    open_failures={"critical": 1},
+)
+LETTER = LetterRow(
+    id=12,
+    message_id="<x@y>",
+    recipient="postmaster@example.com",
+    subject="CRITICAL example.com",
+    event="new",
+    created_at=NOW - MINUTE,
+    state="waiting",
+    attempts=0,
+    next_try=None,
+    answer="550 5.1.1 User unknown",
+    done_at=None,
+    failures=(),
+)
+
+
+def config(text: str = '[alerts]\nto = ["postmaster@example.com"]') -> Config:
+    return parse(text, wiring.KINDS, name="config.toml")
+
+
+WITH_SOURCE = config('[[source]]\nkind = "maildir"\npath = "/m"\n')
+
+
+class Letters:
+    """As much of a reader as the alerts' part asks for."""
+
+    def __init__(self, **by_state: list[LetterRow]) -> None:
+        self._by_state = by_state
+
+    def letters(self, *, state: str, limit: int) -> "Letters":
+        assert limit == 1
+        return Letters(rows=self._by_state.get(state, []))
+
+    @property
+    def rows(self) -> list[LetterRow]:
+        return self._by_state["rows"]
+
+
+@pytest.mark.parametrize(
+    ("pid", "last", "with_source", "level", "what"),
+    [
+        (4711, None, True, "ok", "runs as process 4711"),
+        (None, NOW - HOUR, True, "ok", "does not run; `once` ran"),
+        (None, NOW - 3 * DAY, True, "FAIL", "does not run: nothing has run since"),
+        (None, None, True, "FAIL", "does not run: it never ran"),
+        (None, None, False, "warn", "does not run, and no source is configured"),
+    ],
+)
+def test_somebody_must_do_the_work(
+    pid: int | None, last: int | None, with_source: bool, level: str, what: str
+):
+    """A daemon, or `once` from cron; neither is a FAIL, for no alert would come."""
+    ran = [JobRow("review", last, None)] if last is not None else []
+
+    part = parts.daemon(pid, ran, WITH_SOURCE if with_source else config(), NOW)
+
+    assert level == part.level
+    assert part.what.startswith(what)
+
+
+def test_a_source_that_works_says_when_it_brought_the_last_report():
+    """One line, and the last day in figures."""
+    (part,) = parts.sources([SOURCE], config(), NOW)
+
+    assert ["ok", "source imap", ("24 h: 13 mails, 9 with reports stored, 4 not reports",)] == [
+        part.level,
+        part.name,
+        part.more,
+    ]
+    assert part.what.startswith("tlsrpt@imap.example.com: last report today at")
+    assert part.what.endswith("(18 min ago)")
+
+
+def test_a_source_in_trouble_is_a_fail_with_the_servers_own_words():
+    """What the other side said, how often it was tried, and that nothing is lost."""
+    row = msgspec.structs.replace(
+        SOURCE,
+        state="trouble",
+        since=NOW - 7 * HOUR,
+        error="NO [AUTHENTICATIONFAILED]\nfailed \x1b[31m.",
+        tries=84,
+        next_try=NOW + 5 * MINUTE,
+    )
+
+    (part,) = parts.sources([row], config(), NOW)
+
+    assert "FAIL" == part.level
+    assert "trouble since" in part.what
+    assert (
+        "NO [AUTHENTICATIONFAILED]",
+        "failed \\x1b[31m.",
+        "84 tries, next in 5 min; the mails wait where they are",
+    ) == part.more
+
+
+def test_a_source_may_warn_and_may_be_behind():
+    """What is to be mended soon is a warning; mails still to be read are counted."""
+    row = msgspec.structs.replace(
+        SOURCE, warning="50,001 mails are kept", backlog=1214, last_report=None, day={}
+    )
+
+    (part,) = parts.sources([row], config(), NOW)
+
+    assert "warn" == part.level
+    assert "tlsrpt@imap.example.com: 50,001 mails are kept" == part.what
+    assert ("no report yet", "1,214 mails to read") == part.more
+
+
+@pytest.mark.parametrize(
+    ("configuration", "what"),
+    [(config(), "none is configured"), (WITH_SOURCE, "1 source configured, none has run yet")],
+)
+def test_no_source_at_all_is_a_warning(configuration: Config, what: str):
+    """Nothing comes in but by import."""
+    (part,) = parts.sources([], configuration, NOW)
+
+    assert ("warn", what) == (part.level, part.what)
+
+
+def test_it_is_said_that_reports_are_not_authenticated():
+    """Nobody believes in a check that is not there; nor does it raise an alarm for ever."""
+    part = parts.trust(msgspec.structs.replace(TOTALS, held=1))
+
+    assert "reports are not authenticated yet (trust.dkim is off); 1 report held" == part.what
+    assert part.is_standing
+
+
+@pytest.mark.parametrize(
+    ("letters", "level", "what"),
+    [
+        ({}, "ok", "today 2 sent, 0 waiting; the last was taken today at"),
+        ({"waiting": [LETTER]}, "ok", "today 2 sent"),
+        (
+            {"waiting": [msgspec.structs.replace(LETTER, attempts=1)]},
+            "warn",
+            "the relay does not take: postmaster@example.com: CRITICAL example.com",
+        ),
+        (
+            {"waiting": [msgspec.structs.replace(LETTER, attempts=9, created_at=NOW - DAY)]},
+            "FAIL",
+            "the relay does not take",
+        ),
+        ({"failed": [msgspec.structs.replace(LETTER, done_at=NOW - DAY)]}, "FAIL", "given up"),
+        ({"failed": [msgspec.structs.replace(LETTER, done_at=NOW - 8 * DAY)]}, "ok", "today"),
+    ],
+)
+def test_alerts_that_reach_nobody_are_a_fail(
+    letters: dict[str, list[LetterRow]], level: str, what: str
+):
+    """A relay that is down for long, or that refused an alert, is named with its answer."""
+    part = parts.alerts(Letters(**letters), TOTALS, config(), NOW)  # type: ignore[arg-type]  # a stand-in
+
+    assert level == part.level
+    assert part.what.startswith(what)
+    if level != "ok":
+        assert ("550 5.1.1 User unknown", "tlsrpt-mailer alerts show 12") == part.more[:2]
+
+
+def test_nobody_to_tell_is_a_warning():
+    """Without alerts.to, alerts go to the log; that is said, but raises no alarm."""
+    part = parts.alerts(Letters(), TOTALS, config(""), NOW)  # type: ignore[arg-type]  # a stand-in
+
+    assert ("warn", True) == (part.level, part.is_standing)
+    assert "alerts.to is empty" in part.what
+
+
+@pytest.mark.parametrize(
+    ("free", "level"), [(100 << 20, "FAIL"), (500 << 20, "warn"), (31 << 30, "ok")]
+)
+def test_a_disk_that_fills_up_is_seen_before_it_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, level: str
+):
+    """Past a point mails must wait at their senders, so it is said before."""
+    path = tmp_path / "t.db"
+    path.write_bytes(b"x" * 2048)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: USAGE(0, 0, free))
+
+    part = parts.store(path)
+
+    assert level == part.level
+    assert f"{path}, 0.0 MiB" in part.what
+
+
+def test_a_job_that_failed_is_a_fail():
+    """What the job said stands there."""
+    good = parts.jobs([JobRow("review", NOW - HOUR, None)], NOW)
+    bad = parts.jobs([JobRow("review", NOW, None), JobRow("prune", NOW, "disk I/O error")], NOW)
+    none = parts.jobs([], NOW)
+
+    assert ("ok", "review ran today at 16:46Z (1 h ago)") == (good.level, good.what)
+    assert ("FAIL", "prune: disk I/O error") == (bad.level, bad.what)
+    assert ("ok", "none has run yet") == (none.level, none.what)
+
+
+def test_lines_stay_within_80_columns():
+    """Long server answers are wrapped under their part."""
+    part = Part("FAIL", "source imap", "x " * 80, ("y" * 20,))
+
+    lines = list(parts.lines(part))
+
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[0].startswith("  FAIL  source imap   x x")
+    assert " " * 22 + "y" * 20 == lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("found", "word", "code"),
+    [
+        ([Part("ok", "a", "b")], "TLSRPT OK - 1 parts work | critical=1", 0),
+        ([Part("warn", "a", "b", is_standing=True)], "TLSRPT OK", 0),
+        ([Part("warn", "a", "b")], "TLSRPT WARNING - a: b | critical=1", 1),
+        ([Part("warn", "a", "b"), Part("FAIL", "c", "d|e")], "TLSRPT CRITICAL - c: d/e |", 2),
+    ],
+)
+def test_nagios_gets_a_line_and_its_own_codes(found: list[Part], word: str, code: int):
+    """A plug-in's line has one bar, in front of the figures."""
+    line, said = status.nagios(found, TOTALS)
+
+    assert line.startswith(word)
+    assert code == said
+    assert 1 == line.count("|")
+
+
+# ------------------------------------------------------------------ the command
+
+
+def test_nagios_learns_that_nothing_is_known(place: Place):
+    """Without a database the answer is UNKNOWN, on standard output, with code 3."""
+    result = place("status", "--check")
+
+    assert 3 == result.code
+    assert result.out.startswith("TLSRPT UNKNOWN - no database at")
+
+
+def test_what_fails_comes_first_and_is_the_exit_code(full: Place):
+    """Whoever reads one line reads that nothing runs."""
+    maildir = full.folder / "m"
+    full.configure(f'[[source]]\nkind = "maildir"\npath = "{maildir}"\n')
+
+    result = full("status")
+
+    lines = result.out.splitlines()
+    assert 1 == result.code
+    assert lines[0].startswith("tlsrpt-mailer ")
+    assert lines[0].endswith("23 Nov 12:00Z")
+    assert lines[2].startswith("  FAIL  daemon        does not run: it never ran")
+    assert "systemctl start tlsrpt-mailer" in lines[3]
+    assert 2 == full("status", "--check").code
+    assert full("status", "--json").json["ok"] is False
+
+
+def test_all_parts_are_there_and_the_totals(full: Place):
+    """One look: daemon, source, trust, alerts, store, jobs; domains and failures."""
+    result = full("status")
+
+    assert 0 == result.code
+    assert ["daemon", "source", "trust", "alerts", "store", "jobs"] == [
+        line.split()[1]
+        for line in result.out.splitlines()[2:]
+        if line.startswith(("  ok", "  warn"))
+    ]
+    assert "  domains    3 that reports speak of\n" in result.out
+    assert "  failures   2 critical, 1 warning, 0 notice, 0 low " in result.out
+    assert "  unreadable 1 " in result.out
+
+
+def test_the_holder_of_the_lock_is_named(full: Place):
+    """`status` beside a running daemon says its process number."""
+    lock = hold(full.database)
+    try:
+        result = full("status")
+    finally:
+        lock.release()
+
+    assert "runs as process" in result.out
+
+
+def test_trouble_that_the_daemon_wrote_down_is_shown(full: Place):
+    """What a source said last stands in the database, and `status` reads it."""
+    store = open_store(full.database, create=False)
+    store.state.save_source(SOURCE.name, state="trouble", since=NOW, error="NO way", tries=3)
+    store.close()
+
+    result = full("status")
+
+    assert 1 == result.code
+    assert "NO way" in result.out
+
+
+def test_status_of_a_database_without_quarantine_has_no_line_for_it(place: Place):
+    """Nothing is said of what does not exist."""
+    place("import", str(place.mail("a.eml", mails.mail(mails.report()))))
+
+    assert "unreadable" not in place("status").out
