@@ -96,9 +96,8 @@ def decode(document: bytes, limits: DocumentLimits) -> Decoded:
     if end == len(text):
         return Decoded(value, document, b"", notes)
     rest = text[end:].strip(_PADDING)
-    if rest or b"\0" in text[end:]:
-        notes += ("something stands behind the JSON object",)
-    # Mended text is not what came, but the end of the object is not known in what came.
+    notes += ("something stands behind the JSON object",)
+    # Where the object ends is known in the mended text only.
     return Decoded(value, document if not rest else text[:end], rest, notes)
 
 

@@ -126,6 +126,7 @@ class Reader:
             and joined.isprintable()
             and "  " not in joined
             and joined == joined.strip()
+            and bool(joined)
         )
 
     def texts(self, values: Iterable[object], name: str, at: Place) -> tuple[str, ...]:
