@@ -26,7 +26,6 @@ from tlsrpt_mailer.errors import (
 )
 
 PROGRAM = "tlsrpt-mailer"
-REPORT_HERE = "https://github.com/tlsrpt-mailer/tlsrpt-mailer/issues"
 
 DONE, NO, USAGE, NOT_A_REPORT, UNREACHABLE, BUG, CANNOT_WRITE, LATER, CONFIG = (
     0,
@@ -125,7 +124,7 @@ def _bug(error: Exception) -> int:
     structlog.get_logger().critical("program.failed", exc_info=error)
     text = (
         f"a bug in this program: {type(error).__name__}: {error}\n"
-        f"Please report it with the lines above: {REPORT_HERE}"
+        "Please report it with the lines above: CONTRIBUTING.md says where."
     )
     return _say(text, BUG)
 
