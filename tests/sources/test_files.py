@@ -162,6 +162,15 @@ def test_a_mail_of_a_mailbox_that_is_too_large_is_left_out():
     assert peak < 2_000_000
 
 
+def test_a_mail_of_a_mailbox_that_is_left_out_is_named(tmp_path):
+    """The number of the mail says where to look."""
+    (tmp_path / "mbox").write_bytes(FROM + MAIL + b"\n" + FROM + b"x" * 200 + b"\n")
+
+    assert problems(read(tmp_path / "mbox", limit=100)) == [
+        ("mbox, mail 2", "larger than 100 bytes")
+    ]
+
+
 def test_a_line_of_megabytes_in_a_mailbox():
     """A line that never seems to end is read in pieces, and is still one line."""
     line = b"X: " + b"From " * 40_000 + b"\n"

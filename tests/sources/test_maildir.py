@@ -31,10 +31,10 @@ class Folder:
         self.health = Health()
 
     def put(self, name: str, raw: bytes = b"Subject: x\n\n", folder: str = "new") -> Path:
-        file = self.path / folder / name
-        file.write_bytes(raw)
-        os.utime(file, (NOW - 60, NOW - 60))
-        return file
+        made, file = self.path / "made", self.path / folder / name
+        made.write_bytes(raw)
+        os.utime(made, (NOW - 60, NOW - 60))
+        return made.rename(file)
 
     def names(self, folder: str) -> list[str]:
         return sorted(file.name for file in (self.path / folder).iterdir())

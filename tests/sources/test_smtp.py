@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 
 import pytest
 
@@ -290,6 +291,20 @@ def test_a_connection_carries_many_mails():
         assert len(lmtp.store.mails) == 20
 
 
+def test_small_answers_do_not_wait_for_acknowledgements():
+    """Each mail over a kept connection takes far less than the 40 ms of a delayed ACK."""
+    with listening() as lmtp:
+        client = Client(lmtp.port).greet()
+        start = time.monotonic()
+        for number in range(50):
+            client.send(b"MAIL FROM:<>\r\nRCPT TO:<tlsrpt@example.com>\r\nDATA\r\n")
+            assert [client.answer()[:3] for _ in range(3)] == ["250", "250", "354"]
+            client.send(b"Subject: %d\r\n.\r\n" % number)
+            assert client.answer().startswith("250")
+
+        assert time.monotonic() - start < 50 * 0.030
+
+
 def test_rset_forgets_the_mail_that_was_begun():
     """A client that changes its mind does not send to the recipients it named before."""
     with listening() as lmtp:
@@ -565,3 +580,60 @@ def test_pipelined_answers_come_in_order():
         codes = [client.answer()[:3] for _ in range(5)]
 
         assert codes == ["250", "500", "252", "250", "450"]
+
+
+def test_an_error_of_ours_defers_and_the_connection_goes_on(monkeypatch):
+    """Whatever goes wrong in us is 451: aiosmtpd's own 500 would be a bounce."""
+
+    def broken(*_):
+        raise RuntimeError("a bug")
+
+    with listening("smtp") as smtp:
+        client = Client(smtp.port).greet("EHLO x")
+        assert client.ask("MAIL FROM:<> SIZE=\N{SUPERSCRIPT TWO}").startswith("451 4.3.0")
+        with monkeypatch.context() as patch:
+            patch.setattr("tlsrpt_mailer.sources.reception.Reception.recipient", broken)
+            answers = client.begin("tlsrpt@example.com")
+
+        assert [answer[:9] for answer in answers] == ["451 4.3.0"]
+        assert client.ask("RSET").startswith("250")
+        assert client.deliver()[0].startswith("250")
+
+
+def test_an_error_in_the_middle_of_data_ends_the_connection(monkeypatch):
+    """Half-read data is never taken for commands; the sender comes again."""
+
+    def broken(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("tlsrpt_mailer.sources.data.Collector.feed", broken)
+    with listening() as lmtp:
+        client = Client(lmtp.port).greet()
+        client.begin("tlsrpt@example.com")
+        client.ask("DATA")
+        client.send(b"Subject: x\r\n")
+
+        assert client.rest() == ["421 4.3.0 Internal error, try again later"]
+
+
+def test_an_error_at_the_beginning_ends_that_connection_alone(monkeypatch):
+    """A connection that we cannot even count is closed, and the next one is served."""
+
+    def broken(*_):
+        raise RuntimeError("a bug")
+
+    with listening() as lmtp:
+        with monkeypatch.context() as patch:
+            patch.setattr("tlsrpt_mailer.sources.reception.Reception.enter", broken)
+            assert Client(lmtp.port).rest() == []
+
+        assert Client(lmtp.port).greet().deliver()[0].startswith("250")
+
+
+def test_data_takes_no_argument():
+    """RFC 5321, 4.1.1.4."""
+    with listening() as lmtp:
+        client = Client(lmtp.port).greet()
+        client.begin("tlsrpt@example.com")
+
+        assert client.ask("DATA now").startswith("501 5.5.4")

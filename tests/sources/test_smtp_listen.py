@@ -147,6 +147,7 @@ def test_an_owner_that_does_not_exist(access, why, tmp_path):
     """A typing error in owner or group is said, and leaves no socket that anybody may use."""
     with pytest.raises(ConfigError, match=f"there is no {why}"):
         bind(Unix(str(tmp_path / "lmtp")), Access(**access))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_socket_of_a_killed_process_is_replaced(tmp_path):
@@ -169,6 +170,8 @@ def test_a_living_socket_and_other_files_are_left_alone(tmp_path):
             bind(Unix(str(path)), Access())
         with pytest.raises(CannotWrite, match="no socket"):
             bind(Unix(str(file)), Access())
+        with pytest.raises(CannotWrite, match="Not a directory"):
+            bind(Unix(str(file / "lmtp")), Access())
 
         assert Client(str(path)).greet().deliver()[0].startswith("250")
     assert file.read_text() == "precious"
@@ -281,6 +284,56 @@ def test_a_socket_from_systemd_that_is_not_there():
     named = ours | {"LISTEN_FDS": "2", "LISTEN_FDNAMES": "smtp"}
     with pytest.raises(ConfigError, match="but: smtp, unknown"):
         bind(Passed("lmtp"), Access(), named)
+
+
+def test_a_socket_that_was_passed_is_copied(monkeypatch):
+    """Closing a listener leaves systemd's own socket open, so that a reload finds it again."""
+    passed = socket.socket()
+    passed.bind(("127.0.0.1", 0))
+    environ = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1", "LISTEN_FDNAMES": "lmtp"}
+    monkeypatch.setattr("tlsrpt_mailer.sources.listen.FIRST_PASSED_FD", passed.fileno())
+    for where in (Passed(None), Passed("lmtp")):
+        bound = bind(where, Access(), environ)
+        assert bound.sockets[0].getsockname() == passed.getsockname()
+        bound.close()
+
+    assert passed.fileno() >= 0
+    passed.close()
+
+
+def test_a_datagram_socket_cannot_be_listened_on(monkeypatch):
+    """A socket unit with ListenDatagram= is a wrong configuration, and that is said."""
+    passed = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    environ = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}
+    monkeypatch.setattr("tlsrpt_mailer.sources.listen.FIRST_PASSED_FD", passed.fileno())
+
+    with pytest.raises(ConfigError, match="not ListenStream="):
+        bind(Passed(None), Access(), environ)
+    passed.close()
+
+
+def test_a_socket_that_cannot_be_removed_at_the_end_is_no_trouble(tmp_path):
+    """Whoever removed the socket's folder meanwhile does not make the stop fail."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    bound = bind(Unix(str(folder / "lmtp")), Access())
+    shutil.rmtree(folder)
+    bound.close()
+
+    assert not folder.exists()
+
+
+def test_a_socket_closed_under_us_is_noticed():
+    """If the loop cannot begin, the source says so to the daemon, which starts it anew."""
+    source = ListenerSource(
+        "lmtp", Settings(listen="127.0.0.1:0", recipients=("a@b.example",)), lambda: 0
+    )
+    source.open()
+    os.close(source.sockets[0].detach())
+    running = Running(source, Store())
+    until(lambda: not running.is_alive(), "run returned")
+
+    assert isinstance(running.error, RuntimeError)
 
 
 def test_a_source_that_ran_into_trouble_binds_again():

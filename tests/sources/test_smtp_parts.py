@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tlsrpt_mailer.sources.addresses import parse_path
 from tlsrpt_mailer.sources.data import Collector, TooBusy, TooMuch
+from tlsrpt_mailer.sources.reception import is_loopback
 from tlsrpt_mailer.sources.recipients import Recipients
 
 LINES = st.lists(
@@ -110,6 +111,24 @@ def test_a_quoted_local_part_is_the_same_address():
     assert ours.match("tlsrpt@example.com.")
     assert not ours.match('"tls rpt"@example.com')
     assert not ours.match("tlsrpt@" + "x" * 64 + ".com")
+
+
+@pytest.mark.parametrize(
+    ("address", "is_ours"),
+    [
+        ("127.0.0.1", True),
+        ("127.3.2.1", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("192.0.2.1", False),
+        ("::ffff:192.0.2.1", False),
+        ("fe80::1%eth0", False),
+        ("nonsense", False),
+    ],
+)
+def test_which_peers_are_this_machine(address, is_ours):
+    """Loopback in all its forms is not limited; everybody else is."""
+    assert is_loopback(address) == is_ours
 
 
 def test_an_address_with_a_detail_of_its_own():

@@ -62,7 +62,7 @@ class Collector:
 
     def content(self) -> bytes:
         """
-        The mail.
+        The mail; to be asked for once.
 
         Raises:
             TooMuch: It is larger than the limit.
@@ -72,6 +72,7 @@ class Collector:
             raise self._trouble
         # RFC 5321, 4.5.2: a dot at the start of a line goes.
         content = bytes(self._data.replace(b"\r\n.", b"\r\n")[2:])
+        self._data.clear()
         if len(content) > self._limit:
             raise TooMuch(is_hopeless=False)
         return content

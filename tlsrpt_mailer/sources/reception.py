@@ -131,7 +131,11 @@ class Reception:
                     connection.dismiss("4.3.2 Shutting down, come again later")
             await asyncio.sleep(0.01)
         self._abort()
-        await asyncio.sleep(0)
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        if rest:
+            await asyncio.wait(rest, timeout=GOODBYE / 4)
 
     def _connection(self) -> Connection:
         connection = LmtpConnection if self._kind == "lmtp" else Connection

@@ -75,15 +75,17 @@ class ListenerSource:
     @property
     def ports(self) -> list[int]:
         """The TCP ports on which it listens now."""
-        names = [sock.getsockname() for sock in self._listening()]
+        names = [sock.getsockname() for sock in self.sockets]
         return [name[1] for name in names if isinstance(name, tuple)]
 
     @property
     def is_listening(self) -> bool:
         """Whether connections are taken."""
-        return bool(self._listening())
+        return bool(self.sockets)
 
-    def _listening(self) -> list[socket.socket]:
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """Those that are open."""
         sockets = () if self._bound is None else self._bound.sockets
         return [sock for sock in sockets if sock.fileno() >= 0]
 

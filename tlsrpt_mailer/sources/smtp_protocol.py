@@ -37,6 +37,9 @@ LINGER = 1.0
 
 HANDSHAKE: Span = 30
 
+TURN = 8
+"""After how many commands it is the turn of another connection."""
+
 MAX_RECIPIENTS = 100
 """RFC 5321, 4.5.3.1.8."""
 
@@ -284,6 +287,9 @@ class Connection(SMTP):
             self._commands += 1
             if self._commands > self.house.rules.max_commands:
                 self._hang_up("4.7.0 Too many commands without a mail, goodbye")
+            if self._commands % TURN == 0:
+                # Commands that are there already are read without a pause: let others speak.
+                await asyncio.sleep(0)
             await method(arg)
 
         return count
