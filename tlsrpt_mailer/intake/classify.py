@@ -1,6 +1,5 @@
 """What a piece of data or a mail without a report is, by its content."""
 
-import re
 from typing import Literal, TypeAlias
 
 from tlsrpt_mailer.intake.inflate import GZIP, ZIP
@@ -27,10 +26,8 @@ _LINE = 1_000
 
 # submitter!domain!start!end(!id).json(.gz) (RFC 8460, 5.1). DMARC has the same
 # form with .xml, and both have been seen with .zip and .gz alone.
-_REPORT_NAME = re.compile(
-    r"[^!]*+!(?:[^!]*+!){2,3}[^!]*+\.json(?:\.gz)?", re.IGNORECASE | re.DOTALL
-)
-_FILE_NAME = re.compile(r".*\.(?:json|gz|zip)", re.IGNORECASE | re.DOTALL)
+_REPORT_ENDINGS = (".json", ".json.gz")
+_FILE_ENDINGS = (".json", ".gz", ".zip")
 
 _OURS = "<tlsrpt."
 _ACK = "+ack-"
@@ -50,12 +47,12 @@ def sort_of(data: bytes) -> Sort:
 
 def is_report_name(name: str | None) -> bool:
     """Whether a file of this name says that it is a TLS report."""
-    return name is not None and _REPORT_NAME.fullmatch(name) is not None
+    return name is not None and 3 <= name.count("!") <= 4 and _ends(name, _REPORT_ENDINGS)
 
 
 def is_file_name(name: str | None) -> bool:
     """Whether a file of this name is no mail, but a report or an archive with reports."""
-    return name is not None and _FILE_NAME.fullmatch(name) is not None
+    return name is not None and _ends(name, _FILE_ENDINGS)
 
 
 def is_report_part(content_type: str, name: str | None) -> bool:
@@ -65,7 +62,7 @@ def is_report_part(content_type: str, name: str | None) -> bool:
 
 def is_mail_name(name: str | None) -> bool:
     """Whether a file of this name says that it is a mail."""
-    return name is not None and name.lower().endswith(".eml")
+    return name is not None and _ends(name, (".eml",))
 
 
 def is_mail(data: bytes) -> bool:
@@ -98,6 +95,10 @@ def flavour_of(headers: Headers, content_types: frozenset[str]) -> Flavour:
 def is_bounce(headers: Headers) -> bool:
     """Whether the mail returns another one, so that what that one claims is not its own claim."""
     return "delivery-status" in headers.get("content-type", "").lower()
+
+
+def _ends(name: str, endings: tuple[str, ...]) -> bool:
+    return name.lower().endswith(endings)
 
 
 def _lower(headers: Headers, name: str) -> str:

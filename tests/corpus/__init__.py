@@ -1,0 +1,1 @@
+"""Real mails, where they lie beside the checkout."""

@@ -1,0 +1,1 @@
+"""Tests of tlsrpt_mailer.trust."""
