@@ -7,6 +7,7 @@ moment loses nothing (docs/explanation/delivery-guarantees.md), so the stop is
 short: sources get a second and a half, then the process leaves.
 """
 
+import logging
 import os
 import signal
 import socket
@@ -141,6 +142,7 @@ class _Daemon:
         self._reload = Event()
         self._scheduler = _scheduler()
         self._status = ""
+        self._refused = ""
 
     def start(self) -> None:
         """Bind every listener, then say READY; what needs another server comes later."""
@@ -199,7 +201,9 @@ class _Daemon:
             self._change_sources(config)
         except TlsrptError as error:
             log.error("config.refused", error=str(error), keeping="the old configuration")
+            self._refused = f"new configuration refused: {error}"
         else:
+            self._refused = ""
             log.info("config.reloaded", sources=[runner.source.name for runner in self._runners])
         notify("READY=1")
 
@@ -271,7 +275,10 @@ class _Daemon:
         else:
             notify("WATCHDOG=1")
         troubles = [f"{state.name}: {state.error}" for state in states if state.state == "trouble"]
-        status = "; ".join(troubles) or f"{len(states)} sources, all well"
+        status = (
+            "; ".join(filter(None, [self._refused, *troubles]))
+            or f"{len(states)} sources, all well"
+        )
         if status != self._status:
             self._status = status
             notify("STATUS=" + " ".join(status.split())[:500])
@@ -307,6 +314,9 @@ def notify(message: str) -> None:
 
 def _scheduler() -> BackgroundScheduler:
     """apscheduler, told not to drop a job that starts late and to log what raises."""
+    # It warns every time a job is still at work when it would be due again. Posting to
+    # a slow relay is; what hangs for good, the watchdog names.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None})
     scheduler.add_listener(_on_job_error, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
     return scheduler

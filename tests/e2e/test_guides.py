@@ -16,7 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 FENCE = re.compile(r"^(?P<indent> *)```(?P<kind>\w*)\n(?P<text>.*?)^ *```$", re.M | re.S)
 LINK = re.compile(r"\[[^\]]*\]\((?!https?:|mailto:|#)(?P<to>[^)#\s]+)(?:#[^)]*)?\)")
-COMMAND = re.compile(r"(?:^|[`(|$# /])tlsrpt-mailer(?P<words>(?: [^`|>#)\n]+)?)")
+COMMAND = re.compile(r"(?:^|^[#$] |sudo |&& |\| )(?:\S*/)?tlsrpt-mailer(?= |$)(?P<words>[^|>&)]*)")
+NOT_COMMANDS = ("has read", "has stopped")
+"""How subjects of mails go on after the program's name."""
 
 pages = pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 
@@ -50,29 +52,38 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 @pages
 def test_every_command_exists(page: Path) -> None:
     """Each `tlsrpt-mailer …` that a page shows is a command, and has these options."""
-    lines = "\n".join([*_blocks(page, "console", "sh"), *_inline(page)])
+    shown = [*_typed(page), *_inline(page)]
     unknown = [
         problem
-        for found in COMMAND.finditer(lines)
-        if (problem := _problem(found["words"].split(" && ")[0].strip()))
+        for line in shown
+        for found in COMMAND.finditer(line)
+        if (problem := _problem(found["words"]))
     ]
 
     assert unknown == []
 
 
+def _typed(page: Path) -> list[str]:
+    """The lines of its examples, those that a backslash continues put together."""
+    return "\n".join(_blocks(page, "console", "sh")).replace("\\\n", " ").splitlines()
+
+
 def _inline(page: Path) -> list[str]:
-    text = FENCE.sub("", page.read_text())
-    return re.findall(r"`(tlsrpt-mailer [^`]+)`", text)
+    """Commands within its text."""
+    text = FENCE.sub("", page.read_text()).replace("\\|", "|")
+    return [" ".join(one.split()) for one in re.findall(r"`(tlsrpt-mailer [^`]+)`", text)]
 
 
 def _problem(line: str) -> str | None:
     """What is wrong with the words after ``tlsrpt-mailer``; None if nothing is."""
+    if line.strip().startswith(NOT_COMMANDS):
+        return None
     command: click.Command = main
     context = click.Context(main, info_name="tlsrpt-mailer")
-    for word in shlex.split(line):
+    for word in shlex.split(line, comments=True):
         if word.startswith("-") and word != "-":
             name = word.partition("=")[0]
-            known = {flag for one in command.get_params(context) for flag in one.opts}
+            known = {flag for one in _params(command, context) for flag in one.opts}
             if name not in known | {"--version"}:
                 return f"{line}: no option {name}"
         elif isinstance(command, click.Group):
@@ -84,6 +95,12 @@ def _problem(line: str) -> str | None:
                 default = getattr(command, "no_args_is_help", True)
                 return f"{line}: no command {word}" if default else None
     return None
+
+
+def _params(command: click.Command, context: click.Context) -> list[click.Parameter]:
+    """What a command takes; a group that lists takes what ``list`` takes."""
+    lister = command.get_command(context, "list") if isinstance(command, click.Group) else None
+    return [*command.get_params(context), *(lister.get_params(context) if lister else [])]
 
 
 def _is_value(line: str, word: str) -> bool:

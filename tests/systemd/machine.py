@@ -54,16 +54,20 @@ mkdir "$root/old"
 cd "$root"
 pivot_root . old
 umount -l /old
+# As a container's manager leaves it: systemd hands credentials over by a mount.
+mount --make-rshared /
 exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin \\
   /lib/systemd/systemd --unit=machine.target
 """
 
-# Python itself may lie under /root, which ProtectHome= hides: so it is mounted elsewhere.
-START = f"""#!/opt/python/bin/python{sys.version_info.major}.{sys.version_info.minor}
-import sys
-sys.path[:0] = ["/opt/tlsrpt-mailer/lib", "/opt/libraries"]
-from tlsrpt_mailer.__main__ import main
-sys.exit(main())
+# Python itself may lie under /root, which ProtectHome= hides: so it is mounted elsewhere,
+# and its library has to be found there.
+PYTHON = f"""#!/bin/sh
+export LD_LIBRARY_PATH=/opt/python/lib PYTHONPATH=/opt/tlsrpt-mailer/lib:/opt/libraries
+exec /opt/python/bin/python{sys.version_info.major}.{sys.version_info.minor} "$@"
+"""
+START = f"""#!/bin/sh
+exec {PROGRAM}/bin/python -m tlsrpt_mailer "$@"
 """
 
 
@@ -98,7 +102,9 @@ class Machine:
             timeout=60,
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SYSTEMD_PAGER": ""},
         )
-        assert done.returncode == 0 or not check, f"{words}: {done.stdout}{done.stderr}"
+        if check and done.returncode:
+            said = self.run("journalctl", "-n", "40", "-o", "cat", "--no-pager", check=False)
+            raise AssertionError(f"{words}: {done.stdout}{done.stderr}\n{said.stdout}")
         return done
 
     def property(self, unit: str, name: str) -> str:
@@ -122,8 +128,9 @@ class Machine:
             self.root / "opt/tlsrpt-mailer/lib/tlsrpt_mailer",
             ignore=shutil.ignore_patterns("__pycache__"),
         )
-        self.write(f"{PROGRAM}/bin/tlsrpt-mailer", START)
-        (self.root / "opt/tlsrpt-mailer/bin/tlsrpt-mailer").chmod(0o755)
+        for name, script in (("tlsrpt-mailer", START), ("python", PYTHON)):
+            self.write(f"{PROGRAM}/bin/{name}", script)
+            (self.root / f"opt/tlsrpt-mailer/bin/{name}").chmod(0o755)
         for unit in [*UNITS.glob("*.service"), *UNITS.glob("*.socket")]:
             self.write(f"/etc/systemd/system/{unit.name}", unit.read_text())
         users = (UNITS / "tlsrpt-mailer.sysusers.conf").read_text()
