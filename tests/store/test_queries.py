@@ -174,9 +174,10 @@ def test_totals_count_the_last_seven_days(store: SqliteStore, reader: Reader) ->
     """Sessions of a week, never added across policy types; letters and copies as they are."""
     put(
         store,
-        entry_of(report_of("a.example.com", failed=3), taken_at=NOW - DAY),
-        entry_of(report_of("b.example.com", reporter="r.example"), taken_at=NOW - 2 * DAY),
-        entry_of(report_of("c.example.com", ok=999), taken_at=NOW - 8 * DAY),
+        entry_of(report_of("a.example.com", 28, failed=3), taken_at=NOW - DAY),
+        entry_of(report_of("b.example.com", 27, reporter="r.example"), taken_at=NOW - 2 * DAY),
+        # Taken yesterday from an old mailbox: it says nothing of this week.
+        entry_of(report_of("c.example.com", 10, ok=999), taken_at=NOW - DAY),
         entry_of(raw=b"broken", outcome="quarantined", keep="quarantine"),
         entry_of(raw=b"letter", keep="ignored"),
     )

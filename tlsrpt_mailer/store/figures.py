@@ -44,7 +44,9 @@ def totals(conn: sqlite3.Connection, now: Time) -> Totals:
     sessions, failed, reporters = conn.execute(
         f"SELECT coalesce(sum(min(w.total, {_MOST})), 0),"
         f" coalesce(sum(min(w.failed, {_MOST})), 0), count(DISTINCT w.reporter)"
-        " FROM reports AS r JOIN windows AS w ON w.report_id = r.id WHERE r.taken_at > ?",
+        " FROM reports AS r JOIN windows AS w ON w.report_id = r.id"
+        # A report is taken after the time it speaks of, and reports are indexed by that.
+        " WHERE r.taken_at > ?1 AND w.end_at > ?1",
         (now - 7 * DAY,),
     ).fetchone()
     kept = dict(conn.execute("SELECT kind, count(*) FROM kept GROUP BY kind").fetchall())
