@@ -141,7 +141,7 @@ class NewReport(msgspec.Struct, frozen=True):
     found: FoundReport
     reporter: str
     revision_key: bytes
-    """Hash of reporter, report-id, range and set of policy domains (docs/explanation/delivery-guarantees.md)."""
+    """Hash of reporter, report-id, range and set of policy domains."""
     status: Literal["counted", "superseded"]
     supersedes: int | None
     """The number of the older revision that this one takes the place of."""
@@ -249,7 +249,7 @@ class Txn(Protocol):
 
 
 class Faults(Protocol):
-    """Notes that outlive a crash (docs/explanation/delivery-guarantees.md); each call commits at once."""
+    """Notes that outlive a crash; each call commits at once."""
 
     def begin(self, mails: Sequence[bytes], now: Time) -> None:
         """These mails (SHA-256) are about to be read."""
