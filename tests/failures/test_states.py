@@ -369,6 +369,31 @@ def test_a_better_witness_replaces_the_others_when_its_window_ends():
     assert judged(windows, on(5, 12)).incident == 2
 
 
+def test_until_its_window_ends_a_better_witness_is_not_asked():
+    """A known reporter's long window that is still running says nothing yet of the past."""
+    running = window(0.5, GOOGLE, row(), days=5)
+
+    assert judged([*story("##..#", SMALL), running], on(6)).incident == 2
+
+
+def test_an_hour_within_a_day_is_a_window_of_its_own():
+    """A short window inside a longer one counts beside it; clean ones count after both."""
+    hour = window(1.5, GOOGLE, row(7), days=1 / 24)
+
+    verdict = judged([*story("##.."), hour], on(4))
+
+    assert (verdict.state, verdict.resolved_at) == ("resolved", on(4))
+    assert verdict.witnesses[0].failing_windows == 3
+    assert verdict.witnesses[0].failed_sessions == 2 * 1893 + 7
+
+
+def test_a_witness_without_sessions_blocks_until_it_fails_again():
+    """A reporter that only sends empty windows has not taken anything back."""
+    windows = [*story("#..#..#"), *story("#oooo#", MICROSOFT)]
+
+    assert judged(windows, on(7)).incident == 1
+
+
 def test_domains_do_not_mix():
     """Each domain is judged by its own windows, though one call may hold many."""
     other = [window(day, domain="example.net") for day in range(3)]

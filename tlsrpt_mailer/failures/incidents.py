@@ -129,7 +129,7 @@ class Incident:
         Args:
             moment: The time of the judgement.
             track: The failure's windows.
-            ended_only: Leave out failing windows that end after *moment*.
+            ended_only: Leave out failing windows that end after *moment*; one must be left.
         """
         heard = (
             part.voice(line, moment, track, ended_only=ended_only)
@@ -137,8 +137,6 @@ class Incident:
         )
         voices = tuple(voice for voice in heard if voice is not None)
         say = having_say(voices)
-        if not say:
-            return Standing(voices, say)
         resolved = _resolved(say, moment)
         if resolved is not None:
             return Standing(voices, say, *resolved)

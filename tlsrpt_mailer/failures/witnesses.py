@@ -102,7 +102,7 @@ class Part:
 
 def having_say(voices: tuple[Voice, ...]) -> tuple[Voice, ...]:
     """The witnesses: known reporters, or all where none is; with short windows, where one has."""
-    best = max((voice.rank for voice in voices), default=0)
+    best = max(voice.rank for voice in voices)
     return tuple(voice for voice in voices if voice.rank == best)
 
 
