@@ -17,7 +17,8 @@ from tlsrpt_mailer.report.times import MINUTE, Span
 from tlsrpt_mailer.sources.certificate import Certificate
 from tlsrpt_mailer.sources.listen import BACKLOG
 from tlsrpt_mailer.sources.recipients import Recipients
-from tlsrpt_mailer.sources.smtp_protocol import Connection, LmtpConnection, Rules
+from tlsrpt_mailer.sources.smtp_house import Rules
+from tlsrpt_mailer.sources.smtp_protocol import Connection, LmtpConnection
 
 log = structlog.get_logger()
 

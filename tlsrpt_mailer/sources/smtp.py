@@ -21,7 +21,7 @@ from tlsrpt_mailer.sources.certificate import Certificate
 from tlsrpt_mailer.sources.listen import Access, Bound, bind, parse_listen
 from tlsrpt_mailer.sources.reception import GOODBYE, Admission, Kind, Reception, is_loopback
 from tlsrpt_mailer.sources.recipients import Recipients
-from tlsrpt_mailer.sources.smtp_protocol import Rules
+from tlsrpt_mailer.sources.smtp_house import Rules
 from tlsrpt_mailer.sources.smtp_settings import Settings
 
 __all__ = ["ListenerSource", "Settings"]
