@@ -13,7 +13,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from datetime import UTC
+from datetime import UTC, datetime
 from threading import Event, Thread
 from threading import enumerate as enumerate_threads
 from types import FrameType
@@ -157,7 +157,13 @@ class _Daemon:
             runner.start()
         for name, work in (("tick", self._tick), ("post", self._post)):
             self._scheduler.add_job(
-                work, "interval", seconds=TICK_SECONDS, name=name, max_instances=1, coalesce=True
+                work,
+                "interval",
+                seconds=TICK_SECONDS,
+                name=name,
+                max_instances=1,
+                coalesce=True,
+                next_run_time=datetime.now(UTC),
             )
         self._scheduler.start()
         log.info("daemon.started", sources=[runner.source.name for runner in self._runners])

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tlsrpt_mailer.config import Config, Kinds, database, find, host_name, load, secret
-from tlsrpt_mailer.config.locate import MAX_BYTES
+from tlsrpt_mailer.config.locate import MAX_BYTES, SYSTEM_FILE
 from tlsrpt_mailer.config.model import Storage
 from tlsrpt_mailer.errors import ConfigError, NoSuch, Temporary
 
@@ -122,6 +122,19 @@ def test_daemon_and_commands_find_the_same_database(tmp_path: Path):
     )
     assert tmp_path / ".local/state/tlsrpt-mailer/tlsrpt.db" == database(
         default, environ={"HOME": str(tmp_path)}, system_state=none
+    )
+
+
+def test_the_system_s_configuration_goes_with_the_system_s_state(tmp_path: Path):
+    """
+    A command that root runs before the daemon's first start looks where the daemon will,
+    not in root's own folder.
+    """
+    config = Config(mail=Mail(), file=SYSTEM_FILE)
+    state = tmp_path / "not there yet"
+
+    assert state / "tlsrpt.db" == database(
+        config, environ={"HOME": str(tmp_path)}, system_state=state
     )
 
 

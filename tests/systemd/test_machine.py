@@ -155,20 +155,21 @@ def test_root_s_commands_leave_the_files_to_the_daemon(service: Machine) -> None
     assert _reports(service) == before + 2
 
 
-def test_root_s_first_command_does_not_lock_the_daemon_out(host: Machine) -> None:
+def test_root_may_be_first(host: Machine) -> None:
     """
-    Root imports before the daemon has ever run: the first start works all the same.
+    Root imports old reports before the daemon has ever run: the daemon finds them, and the
+    files are its own.
     """
     host.run("rm", "-rf", "/var/lib/tlsrpt-mailer")
-    host.write(
-        CONFIG,
-        '[[source]]\nkind = "lmtp"\nlisten = "127.0.0.1:8825"\nrecipients = ["a@b.example"]\n',
-    )
-    host.run("/opt/tlsrpt-mailer/bin/tlsrpt-mailer", "once", check=False)
+    host.write(CONFIG, GOOD.replace('"systemd:lmtp"', '"127.0.0.1:8825"'))
+    host.write("/tmp/report.eml", clean(3, "first.example").decode())
+    host.run("/opt/tlsrpt-mailer/bin/tlsrpt-mailer", "import", "/tmp/report.eml")
 
     host.run("systemctl", "start", UNIT)
 
-    assert host.property(UNIT, "ActiveState") == "active"
+    user = int(host.run("id", "-u", "tlsrpt-mailer").stdout)
+    assert _reports(host) == 1
+    assert (host.root / DATABASE.lstrip("/")).stat().st_uid == user
     host.run("systemctl", "stop", UNIT)
 
 

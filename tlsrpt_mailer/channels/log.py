@@ -16,7 +16,8 @@ class LogChannel:
     def send(self, letter: Letter) -> str:
         """See `ports.Channel.send`."""
         body = message_from_bytes(letter.raw, policy=policy.default).get_body(("plain",))
-        text = str(body.get_content()) if body is not None else ""
+        # The lines of a mail end in CR LF (RFC 5322, 2.3).
+        text = str(body.get_content()).replace("\r\n", "\n") if body is not None else ""
         first = " ".join(text.split("\n\n", 1)[0].split())
         log.warning("alert.raised", about=letter.event, subject=letter.subject, text=first)
         if sys.stdout.isatty():

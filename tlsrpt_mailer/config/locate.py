@@ -99,15 +99,17 @@ def database(
     Where the database is, or would be: absolute, and not looked at.
 
     In this order: ``storage.path`` (relative to the configuration file),
-    systemd's state folder, /var/lib/tlsrpt-mailer where it exists, else the
-    user's own state folder (XDG base directory specification).
+    systemd's state folder, /var/lib/tlsrpt-mailer where it exists or the
+    configuration is the system's, else the user's own state folder (XDG base
+    directory specification).
     """
     if config.storage.path is not None:
         beside = config.file.parent if config.file else Path()
         return (beside / config.storage.path).absolute()
     if state := environ.get("STATE_DIRECTORY"):
         return Path(state.split(":", maxsplit=1)[0]).absolute() / DATABASE_NAME
-    if system_state.exists():
+    # What root does before the first start of the daemon goes where that will look.
+    if system_state.exists() or config.file == SYSTEM_FILE:
         return system_state / DATABASE_NAME
     home = environ.get("XDG_STATE_HOME") or environ.get("HOME", "/") + "/.local/state"
     return Path(home).absolute() / "tlsrpt-mailer" / DATABASE_NAME
