@@ -374,6 +374,8 @@ def test_until_its_window_ends_a_better_witness_is_not_asked():
     running = window(0.5, GOOGLE, row(), days=5)
 
     assert judged([*story("##..#", SMALL), running], on(6)).incident == 2
+    tiny = [failing(1, "tiny.example"), window(0.5, GOOGLE, row(), days=9)]
+    assert judged([*story("#..    #", SMALL), *tiny], on(10)).incident == 2
 
 
 def test_an_hour_within_a_day_is_a_window_of_its_own():
