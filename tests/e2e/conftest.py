@@ -23,7 +23,7 @@ def port() -> int:
 @pytest.fixture(scope="session")
 def dovecot() -> Iterator[Dovecot]:
     """A mail server; each test takes a user of its own."""
-    server = Dovecot()
+    server = Dovecot(separator="/")
     server.start()
     yield server
     server.remove()
