@@ -8,15 +8,15 @@ from pathlib import Path
 import click
 import pytest
 
-from tlsrpt_mailer import wiring
 from tlsrpt_mailer.cli.main import main
 from tlsrpt_mailer.config.parse import parse
+from tlsrpt_mailer.wiring import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 FENCE = re.compile(r"^(?P<indent> *)```(?P<kind>\w*)\n(?P<text>.*?)^ *```$", re.M | re.S)
 LINK = re.compile(r"\[[^\]]*\]\((?!https?:|mailto:|#)(?P<to>[^)#\s]+)(?:#[^)]*)?\)")
-COMMAND = re.compile(r"(?:^|^[#$] |sudo |&& |\| )(?:\S*/)?tlsrpt-mailer(?= |$)(?P<words>[^|>&)]*)")
+COMMAND = re.compile(r"(?:^|^[#$] |sudo |&& |\| )(?:\S*/)?tlsrpt-mailer(?= |$)(?P<words>[^|>&]*)")
 NOT_COMMANDS = ("has read", "has stopped")
 """How subjects of mails go on after the program's name."""
 
@@ -34,7 +34,7 @@ def _blocks(page: Path, *kinds: str) -> Iterator[str]:
 def test_every_configuration_is_right(page: Path) -> None:
     """Each TOML block is a configuration that the program takes."""
     for block in _blocks(page, "toml"):
-        parse(block, wiring.KINDS, name=page.name)
+        parse(block, KINDS, name=page.name)
 
 
 @pages

@@ -23,11 +23,24 @@ PROGRAM = Path("/opt/tlsrpt-mailer")
 PACKAGE = Path(__file__).resolve().parents[2] / "tlsrpt_mailer"
 UNITS = Path(__file__).resolve().parents[2] / "systemd"
 
-# Runs as the first process of the new namespaces, and becomes systemd.
+# Runs as the first process of the new namespaces, in a branch of its own of the machine's
+# control groups (two machines would see each other's units otherwise), and goes on as BOOT.
+ENTER = """
+set -eu
+mount --make-rprivate /
+mkdir "$1/cgroup"
+mount -t cgroup2 cgroup2 "$1/cgroup"
+mkdir "$1/cgroup/$2"
+echo 0 >"$1/cgroup/$2/cgroup.procs"
+umount "$1/cgroup"
+shift 2
+exec unshare --cgroup sh "$@"
+"""
+
+# Makes the file system, and becomes systemd.
 BOOT = """
 set -eu
 base=$1 python=$2 libraries=$3
-mount --make-rprivate /
 mount -t tmpfs tmpfs "$base"
 mkdir "$base/upper" "$base/work" "$base/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$base/upper,workdir=$base/work" "$base/root"
@@ -66,6 +79,11 @@ PYTHON = f"""#!/bin/sh
 export LD_LIBRARY_PATH=/opt/python/lib PYTHONPATH=/opt/tlsrpt-mailer/lib:/opt/libraries
 exec /opt/python/bin/python{sys.version_info.major}.{sys.version_info.minor} "$@"
 """
+LEAVE = """
+mkdir -p "$1/cgroup" && mount -t cgroup2 cgroup2 "$1/cgroup" &&
+find "$1/cgroup/$2" -depth -type d -exec rmdir {} +
+"""
+
 START = f"""#!/bin/sh
 exec {PROGRAM}/bin/python -m tlsrpt_mailer "$@"
 """
@@ -147,14 +165,15 @@ def machine(folder: Path) -> Iterator[Machine]:
     Args:
         folder: Where its files are mounted.
     """
-    script = folder / "boot.sh"
-    script.write_text(BOOT)
-    base = folder / "machine"
+    for name, script in (("enter.sh", ENTER), ("boot.sh", BOOT)):
+        (folder / name).write_text(script)
+    base, group = folder / "machine", f"machine-{os.getpid()}-{id(folder):x}"
     base.mkdir()
-    spaces = ["--pid", "--fork", "--mount", "--uts", "--ipc", "--cgroup", "--net"]
+    enter = ["sh", str(folder / "enter.sh"), str(base), group, str(folder / "boot.sh")]
+    spaces = ["--pid", "--fork", "--mount", "--uts", "--ipc", "--net"]
     with (folder / "boot.log").open("wb") as log:
         process = subprocess.Popen(
-            ["unshare", *spaces, "sh", str(script), str(base), sys.base_prefix, LIBRARIES],
+            ["unshare", *spaces, *enter, str(base), sys.base_prefix, LIBRARIES],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -169,6 +188,7 @@ def machine(folder: Path) -> Iterator[Machine]:
         if child:
             os.kill(child, signal.SIGKILL)
         process.wait(30)
+        subprocess.run(["unshare", "--mount", "sh", "-c", LEAVE, "sh", base, group], check=False)
 
 
 def _child(process: "subprocess.Popen[bytes]") -> int:

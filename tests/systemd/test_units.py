@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tlsrpt_mailer import wiring
 from tlsrpt_mailer.config.parse import parse
+from tlsrpt_mailer.wiring import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = ROOT / "systemd"
@@ -106,7 +106,7 @@ def test_a_socket_has_the_name_that_its_comment_says(name: str) -> None:
     kind = re.findall(r"in an (\w+) source", text)
     config = f'[[source]]\nkind = "{kind[0]}"\nlisten = "{listen[0]}"\nrecipients = ["a@b.c"]\n'
 
-    parse(config, wiring.KINDS, name=name)
+    parse(config, KINDS, name=name)
 
     assert [listen[0].partition(":")[2]] == _settings(name)["FileDescriptorName"]
     assert _settings(name)["Service"] == ["tlsrpt-mailer.service"]
