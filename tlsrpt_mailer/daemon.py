@@ -12,7 +12,8 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Event, Thread
 from threading import enumerate as enumerate_threads
@@ -24,13 +25,13 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEv
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from tlsrpt_mailer import wiring
-from tlsrpt_mailer.config.model import Config
-from tlsrpt_mailer.errors import TlsrptError
+from tlsrpt_mailer.config.model import Config, SourceConfig
+from tlsrpt_mailer.errors import Temporary, TlsrptError
 from tlsrpt_mailer.flows.deliver import SendResult
 from tlsrpt_mailer.flows.health import Beats, SourceHealth, SourceState, holds_back
 from tlsrpt_mailer.jobs import run_due, table
 from tlsrpt_mailer.ports import Letter, Source
-from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.report.times import MINUTE, Time
 
 log = structlog.get_logger()
 
@@ -65,6 +66,8 @@ def run(config: Config, load: Callable[[], Config]) -> None:
     daemon.start()
     daemon.wait()
     daemon.stop()
+    if daemon.lost:
+        raise Temporary(f"sources were lost at a reload, start again: {daemon.lost}")
 
 
 def once(config: Config, now: Time | None = None, *, force: bool = False) -> OnceResult:
@@ -87,7 +90,7 @@ def once(config: Config, now: Time | None = None, *, force: bool = False) -> Onc
         app.review(app.clock())
         letters = app.compose(app.clock(), close_groups=True)
         sent = app.send_due(app.clock())
-        run_due([job for job in table(app) if job.every], app)
+        run_due(table(app), app)
         return OnceResult(tuple(letters), sent, tuple(problems))
     finally:
         app.close()
@@ -143,6 +146,9 @@ class _Daemon:
         self._scheduler = _scheduler()
         self._status = ""
         self._refused = ""
+        self._store_trouble: dict[str, str] = {}
+        self.lost = ""
+        """Why sources could neither be changed nor started again; the program ends for that."""
 
     def start(self) -> None:
         """Bind every listener, then say READY; what needs another server comes later."""
@@ -231,11 +237,19 @@ class _Daemon:
             started = self._open([wiring.source(one, self._app) for one in fresh])
         except TlsrptError:
             self._app.apply(old_config)
-            started = self._open([wiring.source(one, self._app) for one in gone])
-            self._run(started)
+            self._bring_back(gone)
             raise
         self._run(started)
         self._app.forget_sources({runner.source.name for runner in self._runners})
+
+    def _bring_back(self, gone: list[SourceConfig]) -> None:
+        """Start these again; where that fails too, a new start of the program is the way out."""
+        try:
+            self._run(self._open([wiring.source(one, self._app) for one in gone]))
+        except TlsrptError as error:
+            self.lost = str(error)
+            log.critical("sources.lost", error=self.lost)
+            self._stop.set()
 
     def _open(self, sources: list[Source]) -> list[_Runner]:
         """Bind all of them, or none."""
@@ -258,20 +272,44 @@ class _Daemon:
     def _tick(self) -> None:
         """Every few seconds: source health, jobs that are due, alerts, watchdog."""
         states = [runner.health.state for runner in self._runners]
+        with self._store_permitting("tick"):
+            self._save_health()
+            run_due(table(self._app), self._app, self._beats)
+            now = self._app.clock()
+            if not holds_back(states, now):
+                self._app.compose(now, close_groups=False)
+        self._say(states)
+
+    def _save_health(self) -> None:
         for runner in self._runners:
             changed = runner.health.changed()
             if changed is not None:
                 self._app.save_source(changed)
-        now = self._app.clock()
-        run_due([job for job in table(self._app) if job.every], self._app, self._beats)
-        if not holds_back(states, now):
-            self._app.compose(now, close_groups=False)
-        self._say(states)
 
     def _post(self) -> None:
         """Hand over what is due; a slow relay holds up nothing else."""
-        self._app.send_due(self._app.clock(), self._stop, lambda: self._beats.beat("post", 5 * 60))
+        with self._store_permitting("post"):
+            self._app.send_due(
+                self._app.clock(), self._stop, lambda: self._beats.beat("post", 5 * MINUTE)
+            )
         self._beats.forget("post")
+
+    @contextmanager
+    def _store_permitting(self, work: str) -> Iterator[None]:
+        """
+        Let trouble with the database pass, said once: it is tried again at the next tick.
+
+        A full disk is no reason for the watchdog to end a program that tells senders to wait.
+        """
+        try:
+            yield
+        except Temporary as error:
+            if work not in self._store_trouble:
+                log.error("store.trouble", work=work, error=str(error))
+            self._store_trouble[work] = str(error)
+        else:
+            if self._store_trouble.pop(work, None) is not None:
+                log.info("store.recovered", work=work)
 
     def _say(self, states: list[SourceState]) -> None:
         """Feed the watchdog while nothing is hung, and tell systemd what is in trouble."""
@@ -282,7 +320,7 @@ class _Daemon:
             notify("WATCHDOG=1")
         troubles = [f"{state.name}: {state.error}" for state in states if state.state == "trouble"]
         status = (
-            "; ".join(filter(None, [self._refused, *troubles]))
+            "; ".join(filter(None, [self._refused, *self._store_trouble.values(), *troubles]))
             or f"{len(states)} sources, all well"
         )
         if status != self._status:

@@ -26,7 +26,7 @@ class Job(msgspec.Struct, frozen=True):
 
     name: str
     every: Span
-    """From one run to the next; 0 for at each tick."""
+    """From one run to the next."""
     do: Callable[[Time], object]
     within: Span = 60
     """How long it may take before the watchdog counts it as hung."""
@@ -55,7 +55,12 @@ def table(app: App) -> list[Job]:
 
 
 def run_due(jobs: Sequence[Job], app: App, beats: Beats | None = None) -> None:
-    """Run what is due now, and note that it ran, with its error if it had one."""
+    """
+    Run what is due now, and note that it ran, with its error if it had one.
+
+    Raises:
+        Temporary: The database cannot be used now; the job stays due.
+    """
     now = app.clock()
     for job in due(jobs, app.job_runs(), now):
         if beats is not None:
@@ -63,9 +68,9 @@ def run_due(jobs: Sequence[Job], app: App, beats: Beats | None = None) -> None:
         error: str | None = None
         try:
             job.do(now)
-        except Temporary as trouble:
-            error = str(trouble)
-            log.warning("job.deferred", job=job.name, error=error)
+        except Temporary:
+            # The store's trouble: the caller says so once, and the job stays due.
+            raise
         except Exception as trouble:
             # The edge: one job's error stops no other job.
             error = f"{type(trouble).__name__}: {trouble}"

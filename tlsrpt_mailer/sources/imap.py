@@ -101,13 +101,6 @@ class ImapSource:
                 tries = 1 if time.monotonic() - since >= self._pace.steady else tries + 1
                 delay = retry_delay(tries, self._pace, random.random())  # noqa: S311  jitter
                 health.trouble(error, round(delay))
-                log.warning(
-                    "source.unreachable",
-                    source=self.name,
-                    error=error,
-                    attempt=tries,
-                    retry_in=round(delay),
-                )
                 health.beat(round(delay) + MINUTE)
                 stop.wait(delay)
 
