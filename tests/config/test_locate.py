@@ -175,6 +175,19 @@ def test_a_credential_of_systemd_comes_before_the_file_beside(tmp_path: Path):
     assert "other" == second()
 
 
+def test_a_credential_that_may_not_be_read_is_named(tmp_path: Path, nobody: None):
+    """A unit shows its credentials to its service alone; others are told which file it is."""
+    closed = Path("/root") if os.getuid() == 0 else tmp_path / "closed"
+    if not closed.exists():
+        closed.mkdir(mode=0)
+    environ = {"CREDENTIALS_DIRECTORY": str(closed)}
+    found = secret(Mail(password_file="pw"), beside=tmp_path / "c.toml", environ=environ)
+    assert found is not None
+
+    with pytest.raises(ConfigError, match=f"{closed}/pw: Permission denied"):
+        found()
+
+
 def test_a_changed_password_is_seen_at_the_next_call(tmp_path: Path):
     """A rotated password needs no restart."""
     (tmp_path / "pw").write_text("old")

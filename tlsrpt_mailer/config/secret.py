@@ -81,8 +81,13 @@ class Secret:
     def path_of(self, name: str) -> Path:
         """A relative *name* is looked for among systemd's credentials, then beside the config."""
         credentials = self._environ.get("CREDENTIALS_DIRECTORY")
-        if credentials and (Path(credentials) / name).is_file():
-            return Path(credentials) / name
+        if credentials:
+            credential = Path(credentials) / name
+            try:
+                if credential.is_file():
+                    return credential
+            except PermissionError:  # of another unit, or of a reload's command
+                return credential
         return self._beside / name
 
     def _from_command(self, arguments: tuple[str, ...], timeout: Span) -> str:
