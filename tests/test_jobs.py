@@ -1,6 +1,16 @@
-"""Which jobs are due: a pure function of when each ran, and now."""
+"""Which jobs are due, and what becomes of one that fails."""
 
-from tlsrpt_mailer.jobs import Job, due
+from pathlib import Path
+
+import pytest
+
+from tests.place import app_in
+from tlsrpt_mailer.errors import Temporary
+from tlsrpt_mailer.flows.health import Beats
+from tlsrpt_mailer.jobs import Job, due, run_due, table
+from tlsrpt_mailer.report.times import Time
+
+NOW: Time = 1_791_979_200
 
 
 def test_a_job_is_due_when_its_time_has_come() -> None:
@@ -13,3 +23,39 @@ def test_a_job_is_due_when_its_time_has_come() -> None:
 def test_a_clock_set_back_silences_no_job() -> None:
     """A run that lies in the future counts as none."""
     assert ["job"] == [job.name for job in due([Job("job", 10, print)], {"job": 5000}, 100)]
+
+
+def test_one_jobs_error_stops_no_other_and_is_kept(tmp_path: Path) -> None:
+    """`status` can name the error; the job is tried again when it is due the next time."""
+    done: list[Time] = []
+
+    def fail(_now: Time) -> None:
+        raise ValueError("a bug")
+
+    with app_in(tmp_path, now=NOW) as app:
+        run_due([Job("bad", 10, fail), Job("good", 10, done.append)], app, Beats(lambda: 0.0))
+        run_due([Job("bad", 10, fail)], app)
+
+        assert [NOW] == done
+        assert {"bad": NOW, "good": NOW} == dict(app.job_runs())
+
+
+def test_a_job_that_the_database_hinders_stays_due(tmp_path: Path) -> None:
+    """A full disk at the hour of a job delays it; it is not skipped for a day."""
+
+    def hindered(_now: Time) -> None:
+        raise Temporary("no space left")
+
+    with app_in(tmp_path, now=NOW) as app:
+        with pytest.raises(Temporary):
+            run_due([Job("prune", 10, hindered)], app, Beats(lambda: 0.0))
+
+        assert {} == dict(app.job_runs())
+
+
+def test_every_job_of_the_table_runs_on_an_empty_store(tmp_path: Path) -> None:
+    """The first tick of a new installation does all there is to do."""
+    with app_in(tmp_path, now=NOW) as app:
+        run_due(table(app), app)
+
+        assert {"review", "prune"} == set(app.job_runs())

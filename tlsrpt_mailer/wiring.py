@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from email.utils import parseaddr
 from functools import cache, lru_cache, partial
+from importlib import import_module
 from pathlib import Path
 from threading import Event
+from typing import Any, Literal
 
-import structlog
+import msgspec
 
 from tlsrpt_mailer import __version__
 from tlsrpt_mailer.alerts.model import Context
@@ -38,26 +40,23 @@ from tlsrpt_mailer.report.times import HOUR, Time, iso
 from tlsrpt_mailer.sources.imap_settings import Settings as ImapSettings
 from tlsrpt_mailer.sources.maildir import MaildirSource
 from tlsrpt_mailer.sources.maildir import Settings as MaildirSettings
-from tlsrpt_mailer.sources.smtp import ListenerSource
-from tlsrpt_mailer.sources.smtp import Settings as ListenerSettings
+from tlsrpt_mailer.sources.smtp_settings import Settings as ListenerSettings
 from tlsrpt_mailer.store import retention
 from tlsrpt_mailer.store.lock import HolderLock, become_owner, hold
 from tlsrpt_mailer.store.sqlite import SqliteStore, open_store
 
-log = structlog.get_logger()
-
 LOG_RECIPIENT = "log"
 """Who is told where no address is configured: the log, and the terminal."""
 
-KINDS = Kinds(
-    sources={
-        "imap": ImapSettings,
-        "lmtp": ListenerSettings,
-        "smtp": ListenerSettings,
-        "maildir": MaildirSettings,
-    },
-    mail=MailSettings,
-)
+
+class SourceKind(msgspec.Struct, frozen=True):
+    """How sources of one kind are made from their settings."""
+
+    settings: type[msgspec.Struct]
+    module: str
+    """What is imported only where such a source is built: IMAP and SMTP libraries are heavy."""
+    build: Callable[[Any, "App"], Source]
+    name: Callable[[Any], str]
 
 
 @cache
@@ -80,35 +79,58 @@ def standing(config: Config) -> Standing:
     return Standing(frozenset(KNOWN_REPORTERS), frozenset(config.trust.reporters))
 
 
+def _imap(settings: ImapSettings, app: "App") -> Source:
+    from tlsrpt_mailer.sources.imap import ImapSource  # noqa: PLC0415 - heavy
+
+    word = "token" if settings.auth == "xoauth2" else "password"
+    place = secret(settings, word, beside=app.config.file)
+    if place is None:
+        raise ConfigError(f"source {settings.name}: no {word} is configured")
+    return ImapSource(settings, place, app.store.positions, app.clock, Limits())
+
+
+def _listener(kind: Literal["lmtp", "smtp"], settings: ListenerSettings, app: "App") -> Source:
+    from tlsrpt_mailer.sources.smtp import ListenerSource  # noqa: PLC0415 - heavy
+
+    return ListenerSource(kind, settings, app.clock)
+
+
+def _maildir(settings: MaildirSettings, app: "App") -> Source:
+    return MaildirSource(settings, app.clock, Limits())
+
+
+_IN = "tlsrpt_mailer.sources"
+SOURCES: Mapping[str, SourceKind] = {
+    "imap": SourceKind(ImapSettings, f"{_IN}.imap", _imap, lambda one: str(one.name)),
+    "lmtp": SourceKind(
+        ListenerSettings,
+        f"{_IN}.smtp",
+        partial(_listener, "lmtp"),
+        lambda one: f"lmtp:{one.listen}",
+    ),
+    "smtp": SourceKind(
+        ListenerSettings,
+        f"{_IN}.smtp",
+        partial(_listener, "smtp"),
+        lambda one: f"smtp:{one.listen}",
+    ),
+    "maildir": SourceKind(
+        MaildirSettings, f"{_IN}.maildir", _maildir, lambda one: f"maildir:{one.path}"
+    ),
+}
+"""Every kind of ``[[source]]``."""
+
+KINDS = Kinds(sources={name: kind.settings for name, kind in SOURCES.items()}, mail=MailSettings)
+
+
 def source(one: SourceConfig, app: "App") -> Source:
     """Build a source; raises ConfigError where its settings cannot be used."""
-    settings = one.settings
-    limits = Limits()
-    if isinstance(settings, ImapSettings):
-        from tlsrpt_mailer.sources.imap import ImapSource  # noqa: PLC0415 - imapclient is heavy
-
-        word = "token" if settings.auth == "xoauth2" else "password"
-        place = secret(settings, word, beside=app.config.file)
-        if place is None:
-            raise ConfigError(f"source {settings.username}: no {word} is configured")
-        return ImapSource(settings, place, app.store.positions, app.clock, limits)
-    if isinstance(settings, MaildirSettings):
-        return MaildirSource(settings, app.clock, limits)
-    if isinstance(settings, ListenerSettings):
-        return ListenerSource("lmtp" if one.kind == "lmtp" else "smtp", settings, app.clock)
-    raise ConfigError(f"source: unknown kind {one.kind}")
+    return SOURCES[one.kind].build(one.settings, app)
 
 
 def source_name(one: SourceConfig) -> str:
     """The name that a source of these settings has, without building it."""
-    settings = one.settings
-    if isinstance(settings, ImapSettings):
-        return settings.name
-    if isinstance(settings, MaildirSettings):
-        return f"maildir:{settings.path}"
-    if isinstance(settings, ListenerSettings):
-        return f"{one.kind}:{settings.listen}"
-    raise ConfigError(f"source: unknown kind {one.kind}")
+    return SOURCES[one.kind].name(one.settings)
 
 
 def sources(app: "App") -> list[Source]:
@@ -292,6 +314,10 @@ def open_app(
         ConfigError: The settings cannot be used, or *now* goes back too far.
     """
     path = database(config)
+    if holder:
+        # The database's owner may not be able to read where Python lies; root is, now.
+        for one in config.source:
+            import_module(SOURCES[one.kind].module)
     become_owner(path)
     if make and not holder:
         _make(path)

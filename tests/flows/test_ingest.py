@@ -314,3 +314,24 @@ def test_a_mail_that_the_database_refuses_stops_no_other(world: World) -> None:
     assert [["failed", "stored"], *[["failed", "duplicate"]] * 3] == outcomes
     assert 0 == world.count("faults")
     assert 0 == world.count("taking")
+
+
+def test_a_suspect_stays_one_until_it_is_over(tmp_path: Path) -> None:
+    """While the database is locked a mail that killed us is not forgotten, and not read either."""
+    killer = letter(text="KILLER")
+    for _ in range(3):
+        dying = World(tmp_path)
+        dying.store.faults.begin([_sha(killer)], NOW)
+        dying.store.close()
+    world = World(tmp_path, reader=_raising(AssertionError("it was read"), b"KILLER"))  # type: ignore[arg-type]
+    with sqlite3.connect(world.path) as other:
+        other.execute(
+            "CREATE TRIGGER no BEFORE INSERT ON kept BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+    (deferred,) = world.take(killer)
+    with sqlite3.connect(world.path) as other:
+        other.execute("DROP TRIGGER no")
+
+    (taken,) = world.take(killer)
+
+    assert ("failed", "quarantined") == (deferred.outcome, taken.outcome)

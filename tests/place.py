@@ -1,0 +1,25 @@
+"""A program without threads, over a database in a folder."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tlsrpt_mailer import wiring
+from tlsrpt_mailer.config import Config, parse
+from tlsrpt_mailer.report.times import Time
+
+
+def config_in(folder: Path, text: str = "") -> Config:
+    """A configuration whose database lies in *folder*."""
+    head = f'[storage]\npath = "{folder / "tlsrpt.db"}"\n'
+    return parse(head + text, wiring.KINDS, name="config.toml")
+
+
+@contextmanager
+def app_in(folder: Path, text: str = "", *, now: Time | None = None) -> Iterator[wiring.App]:
+    """The program of `config_in`, as the lock's holder."""
+    app = wiring.open_app(config_in(folder, text), holder=True, now=now)
+    try:
+        yield app
+    finally:
+        app.close()

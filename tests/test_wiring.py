@@ -1,0 +1,130 @@
+"""The program without its threads: how it is put together, and what it refuses."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.mails import mail, report
+from tests.place import app_in, config_in
+from tlsrpt_mailer import wiring
+from tlsrpt_mailer.channels.log import LogChannel
+from tlsrpt_mailer.errors import ConfigError, NoSuch, Temporary
+from tlsrpt_mailer.ports import RawMail
+from tlsrpt_mailer.report.times import DAY, HOUR
+
+NOW = 1_791_979_200
+LMTP = '[[source]]\nkind = "lmtp"\nlisten = "127.0.0.1:{}"\nrecipients = ["t@example.com"]\n'
+IMAP = '[[source]]\nkind = "imap"\nhost = "imap.example.com"\nusername = "t@example.com"\n'
+MAILDIR = '[[source]]\nkind = "maildir"\npath = "{}"\n'
+
+
+def test_every_kind_of_source_is_built_under_its_name(tmp_path: Path) -> None:
+    """What the configuration calls a source, status and log call it too."""
+    text = (
+        LMTP.format(1)
+        + LMTP.format(2).replace('"lmtp"', '"smtp"')
+        + MAILDIR.format(tmp_path)
+        + IMAP
+        + 'password_env = "NONE"\n'
+    )
+    with app_in(tmp_path, text) as app:
+        built = [source.name for source in wiring.sources(app)]
+
+        assert [
+            "lmtp:127.0.0.1:1",
+            "smtp:127.0.0.1:2",
+            f"maildir:{tmp_path}",
+            "imap:t@example.com@imap.example.com",
+        ] == built
+        assert built == [wiring.source_name(one) for one in app.config.source]
+
+
+def test_the_same_source_twice_is_refused(tmp_path: Path) -> None:
+    """Two readers of one mailbox would fight for it."""
+    with (
+        app_in(tmp_path, LMTP.format(1) + LMTP.format(1).replace("t@", "u@")) as app,
+        pytest.raises(ConfigError, match=r"lmtp:127\.0\.0\.1:1 is configured twice"),
+    ):
+        wiring.sources(app)
+
+
+def test_another_database_needs_a_restart(tmp_path: Path) -> None:
+    """A reload cannot move the store under a running program."""
+    with app_in(tmp_path) as app, pytest.raises(ConfigError, match="needs a restart"):
+        app.check(config_in(tmp_path / "elsewhere"))
+
+
+def test_the_clock_goes_back_only_by_force(tmp_path: Path) -> None:
+    """--now before what the store has seen would judge the present by the past."""
+    config = config_in(tmp_path)
+    with app_in(tmp_path, now=NOW) as app:
+        app.deliver([RawMail(mail(report()), "test", NOW)])
+
+    wiring.open_app(config, holder=False, now=NOW - HOUR).close()
+    with pytest.raises(ConfigError, match="--force"):
+        wiring.open_app(config, holder=True, now=NOW - HOUR - 1)
+    wiring.open_app(config, holder=True, now=NOW - DAY, force=True).close()
+
+
+def test_a_second_holder_is_refused_and_leaves_the_first_alone(tmp_path: Path) -> None:
+    """Two daemons on one database: the second one says who the first is."""
+    with app_in(tmp_path), pytest.raises(Temporary, match="pid"):
+        wiring.open_app(config_in(tmp_path), holder=True)
+
+
+def test_import_makes_the_database_but_a_command_does_not(tmp_path: Path) -> None:
+    """Only what stores something creates a database; a look-up says that there is none."""
+    config = config_in(tmp_path)
+    with pytest.raises(NoSuch):
+        wiring.open_app(config, holder=False)
+
+    wiring.open_app(config, holder=False, make=True).close()
+
+    assert (tmp_path / "tlsrpt.db").is_file()
+
+
+def test_import_works_beside_a_daemon(tmp_path: Path) -> None:
+    """While a daemon holds the lock, import is an ordinary writer."""
+    with app_in(tmp_path):
+        beside = wiring.open_app(config_in(tmp_path), holder=False, make=True)
+        (receipt,) = beside.deliver([RawMail(mail(report()), "file", NOW)])
+        beside.close()
+
+    assert "stored" == receipt.outcome
+
+
+def test_without_recipients_alerts_go_to_the_log(tmp_path: Path) -> None:
+    """A program without [alerts] still says what it found."""
+    with app_in(tmp_path, '[alerts]\ngroup_wait = "0s"\n', now=NOW) as app:
+        app.deliver([RawMail(mail(report()), "test", NOW)])
+        (letter,) = app.compose(NOW)
+
+        assert wiring.LOG_RECIPIENT == letter.recipient
+        assert isinstance(app._channel(letter.recipient), LogChannel)
+        assert 1 == app.send_due(NOW).sent
+
+
+def test_reporters_of_the_configuration_are_known(tmp_path: Path) -> None:
+    """trust.reporters lifts a partner's failures above low."""
+    raw = mail(
+        report(organization="Partner", contact="tls@partner.example"),
+        submitter="partner.example",
+        sender="tls@partner.example",
+    )
+    severities = []
+    for name, text in (("a", ""), ("b", '[trust]\nreporters = ["partner.example"]\n')):
+        (tmp_path / name).mkdir()
+        with app_in(tmp_path / name, text, now=NOW) as app:
+            app.deliver([RawMail(raw, "test", NOW)])
+            with app.store.compose() as txn:
+                severities += [one.verdict.severity for one in txn.failures()]
+
+    assert ["low", "critical"] == severities
+
+
+def test_the_organisational_domain_is_that_of_the_public_suffix_list() -> None:
+    """mail.example.co.uk reports as example.co.uk; a bare suffix is nobody."""
+    assert ("example.co.uk", None) == (
+        wiring.organisational("mail.example.co.uk"),
+        wiring.organisational("co.uk"),
+    )
