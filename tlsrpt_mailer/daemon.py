@@ -321,7 +321,7 @@ class _Daemon:
         troubles = [f"{state.name}: {state.error}" for state in states if state.state == "trouble"]
         status = (
             "; ".join(filter(None, [self._refused, *self._store_trouble.values(), *troubles]))
-            or f"{len(states)} sources, all well"
+            or f"{len(states)} source{'' if len(states) == 1 else 's'}, all well"
         )
         if status != self._status:
             self._status = status
