@@ -44,9 +44,13 @@ class Writer:
         self._busy = False
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """
         BEGIN IMMEDIATE … COMMIT; rolled back on any exception.
+
+        Args:
+            durable: Wait for the disk. What need not outlive the machine, only this process,
+                need not wait; the next durable commit brings it to the disk as well.
 
         Raises:
             Temporary: The database is locked, the disk is full, or SQLite refuses to go on.
@@ -58,11 +62,12 @@ class Writer:
             self._busy = True
             try:
                 with translated(self.path):
-                    yield from self._transaction()
+                    yield from self._transaction("FULL" if durable else "NORMAL")
             finally:
                 self._busy = False
 
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, synchronous: str) -> Iterator[sqlite3.Connection]:
+        self._conn.execute(f"PRAGMA synchronous = {synchronous}")
         self._conn.execute("BEGIN IMMEDIATE")
         try:
             yield self._conn

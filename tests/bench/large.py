@@ -1,0 +1,181 @@
+"""
+A store as a provider has it after 400 days: does it still answer, and take mail, as fast?
+
+    python -m tests.bench.large /folder/with/room [--domains 10000] [--days 400]
+
+The first run fills the database in that folder (15 GB and some ten minutes for the
+whole of it), later ones use what is there. Every listing has to answer within 0.3 s
+beyond what `--version` takes, and storing must be no slower than with an empty store.
+"""
+
+import argparse
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests import mails
+from tests.bench.storing import app_in, store
+from tlsrpt_mailer.report.times import DAY, Time
+from tlsrpt_mailer.store import bind
+from tlsrpt_mailer.store.sqlite import open_store
+
+REPORTERS = ("google.com", "microsoft.com")
+BEYOND = 0.3
+ROUNDS = 3
+FRESH = 2000
+BROKEN = 300
+LISTINGS = (
+    "status",
+    "failures",
+    "failures --json",
+    "causes",
+    "causes --json",
+    "reports",
+    "reports --json --limit 50",
+    "reports --json --limit 50 --domain d77.example",
+    "alerts",
+    "quarantine",
+)
+
+MAILS = """
+INSERT INTO mails (id, sha256, source, taken_at, size, message_id, sender, subject, date,
+                   outcome, reports, stored_at)
+SELECT id, randomblob(32), 'imap:bench', at + 36000, 1900, '<' || id || '@' || reporter || '>',
+       'noreply@' || reporter, 'Report Domain: ' || domain || ' Submitter: ' || reporter,
+       at + 36000, 'stored', 1, at + 36000 FROM span"""
+REPORTS = """
+INSERT INTO reports (id, mail_id, status, digest, revision_key, reporter, organization_name,
+                     submitter, report_id, contact_info, start_at, end_at, taken_at, date,
+                     successful_sessions, failed_sessions, deviations, json)
+SELECT id, id, 'counted', randomblob(32), randomblob(32), reporter, reporter, reporter,
+       id || '_' || domain, 'tls@' || reporter, at - 86400, at - 1, at + 36000, at + 36000,
+       100, 0, '[]', ?5 FROM span"""
+POLICIES = """
+INSERT INTO policies (id, report_id, position, policy_type, policy_domain, mode,
+                      policy_string, mx_host, successful_sessions, failed_sessions)
+SELECT id, id, 0, 'sts', domain, 'enforce', '["version: STSv1","mode: enforce"]',
+       '["mx1.example.net"]', 100, 0 FROM span"""
+WINDOWS = """
+INSERT INTO windows (id, domain, reporter, start_at, end_at, report_id, received_at, date,
+                     digest, successful, failed, total, sessions)
+SELECT id, domain, reporter, at - 86400, at, id, at + 36000, at + 36000, randomblob(32),
+       100, 0, 100, ?6 FROM span"""
+SPAN = """
+WITH RECURSIVE number (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n + 1 < ?1),
+span (id, domain, reporter, at) AS (
+  SELECT ?2 + n * 2 + who, 'd' || n || '.example', CASE who WHEN 0 THEN ?3 ELSE ?4 END, ?7
+  FROM number JOIN (SELECT 0 AS who UNION ALL SELECT 1))
+"""
+
+
+def fill(path: Path, domains: int, days: int, now: Time) -> None:
+    """Healthy days of every domain, as two reporters see them, in the order they came."""
+    open_store(path, create=True).close()
+    document = bind.pack(mails.document(mails.report(details=())))
+    sessions = '[{"policy_type":"sts","successful":100,"failed":0,"mode":"enforce"}]'
+    with closing(sqlite3.connect(path, isolation_level=None)) as conn:
+        indexes = conn.execute(
+            "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
+        ).fetchall()
+        for pragma in ("synchronous = OFF", "cache_size = -2000000", "journal_size_limit = 0"):
+            conn.execute(f"PRAGMA {pragma}")
+        for name, _ in indexes:
+            conn.execute(f"DROP INDEX {name}")
+        for day in range(days):
+            at = now - now % DAY - (days - day) * DAY
+            first = 1 + day * domains * len(REPORTERS)
+            values = (domains, first, *REPORTERS, document, sessions, at)
+            conn.execute("BEGIN IMMEDIATE")
+            for insert in (MAILS, REPORTS, POLICIES, WINDOWS):
+                conn.execute(insert.replace("INSERT", f"{SPAN} INSERT", 1), values)
+            conn.execute("COMMIT")
+        for _, sql in indexes:
+            conn.execute(sql)
+
+
+def reports_of(domains: int, day: int, now: Time, *, broken: bool) -> list[bytes]:
+    """A mail a domain about one more day, a number of *day*."""
+    date = datetime.fromtimestamp(now - day * DAY, UTC).date().isoformat()
+    details = (mails.detail(mx="mx1.example.net"),) if broken else ()
+    return [
+        mails.mail(
+            mails.report(
+                f"d{n}.example",
+                date,
+                details=details,
+                mx=("mx1.example.net",),
+                report_id=f"{now}_{day}_{broken}_{n}",
+            )
+        )
+        for n in range(domains)
+    ]
+
+
+def seconds(config: Path, words: str) -> float:
+    """How long a command takes, the best of some rounds."""
+    command = [sys.executable, "-m", "tlsrpt_mailer", "-c", str(config), *words.split()]
+    best = float("inf")
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, check=False)
+        best = min(best, time.perf_counter() - start)
+        assert done.returncode in (0, 1), done.stderr.decode()
+    return best
+
+
+def compare_storing(folder: Path, domains: int, now: Time) -> float:
+    """How much faster a full store takes mail than an empty one: healthy, then failing reports."""
+    worst = float("inf")
+    for broken in (False, True):
+        made = reports_of(min(domains, BROKEN if broken else FRESH), 1, now, broken=broken)
+        with tempfile.TemporaryDirectory() as empty, app_in(Path(empty)) as app:
+            without = store(app, made)
+        with app_in(folder) as app:
+            full = store(app, made)
+            start = time.perf_counter()
+            app.review(now)
+            app.compose(now, close_groups=True)
+            judged = time.perf_counter() - start
+        worst = min(worst, full / without)
+        sys.stdout.write(
+            f"{'failing' if broken else 'healthy'} reports: empty {without:.0f}/s,"
+            f" full {full:.0f}/s, ratio {full / without:.2f};"
+            f" then review and compose {judged:.2f} s\n"
+        )
+    return worst
+
+
+def main() -> None:
+    """Fill, store, list."""
+    words = argparse.ArgumentParser()
+    words.add_argument("folder", type=Path)
+    words.add_argument("--domains", type=int, default=10_000)
+    words.add_argument("--days", type=int, default=400)
+    given = words.parse_args()
+    folder: Path = given.folder
+    now = int(time.time())
+    database = folder / "tlsrpt.db"
+    if not database.exists():
+        start = time.perf_counter()
+        fill(database, given.domains, given.days, now)
+        sys.stdout.write(f"filled in {time.perf_counter() - start:.0f} s\n")
+    sys.stdout.write(f"{database.stat().st_size / 1e9:.1f} GB\n")
+    ratio = compare_storing(folder, given.domains, now)
+    config = folder / "config.toml"
+    config.write_text(f'[storage]\npath = "{database}"\n')
+    base = seconds(config, "--version")
+    slow = 0
+    for listing in LISTINGS:
+        took = seconds(config, listing) - base
+        slow += took > BEYOND
+        sys.stdout.write(f"{took:6.3f} s beyond {base:.2f} s: {listing}\n")
+    sys.exit(slow > 0 or ratio < 0.5)
+
+
+if __name__ == "__main__":
+    main()
