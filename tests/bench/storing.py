@@ -45,8 +45,8 @@ DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=google.com; s=20251104;
 	h=to:from:subject:message-id:date:mime-version;
 	bh=QzjuVVP97wp86396GI5RQzjuVVP97wp86396GI5RQzj=;
 	b=DfGJLm2o1KHIaUdihUXek6PaUIm5BTJkenzWgp4k8YXmVQr34TDfGJLm2o1KHIaUdihUXek
-	 DfGJLm2o1KHIaUdihUXek6PaUIm5BTJkenzWgp4k8YXmVQr34TDfGJLm2o1KHIaUdihUXek
-	 DfGJLm2o1KHIaUdihUXek6PaUIm5BTJkenzWgp4k8YXmVQr34TDfGJLm2o1KHIaUdihUXek==
+	DfGJLm2o1KHIaUdihUXek6PaUIm5BTJkenzWgp4k8YXmVQr34TDfGJLm2o1KHIaUdihUXek
+	DfGJLm2o1KHIaUdihUXek6PaUIm5BTJkenzWgp4k8YXmVQr34TDfGJLm2o1KHIaUdihUXek==
 """.splitlines()
 """What a mail carries besides when it has come from Google by a Postfix to a mailbox."""
 DAYS = 200
