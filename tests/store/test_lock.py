@@ -12,6 +12,7 @@ import pytest
 
 from tlsrpt_mailer.errors import CannotWrite, NoSuch, Temporary
 from tlsrpt_mailer.store.lock import as_root, become_owner, hold, holder, lock_path
+from tlsrpt_mailer.store.retention import backup
 from tlsrpt_mailer.store.sqlite import open_store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -191,3 +192,22 @@ def test_a_lock_of_another_user_is_not_allowed(open_folder: Path) -> None:
             hold(Path("/etc/tlsrpt.db"))
     finally:
         os.seteuid(0)
+
+
+@pytest.mark.servers
+@pytest.mark.usefixtures("root_again")
+def test_root_gets_its_backup_where_only_root_may_write(open_folder: Path, tmp_path: Path) -> None:
+    """`sudo tlsrpt-mailer backup /var/backups/…` works, and leaves no file of root by the database."""
+    tmp_path.chmod(0o700)
+    path, copy = open_folder / "tlsrpt.db", tmp_path / "copy.db"
+    become_owner(path)
+    open_store(path, create=True).close()
+
+    size = backup(path, copy)
+    beside = {file.stat().st_uid for file in open_folder.iterdir()}
+
+    with as_root():
+        kept = copy.stat()
+    assert (size, 0, 0o600) == (kept.st_size, kept.st_uid, stat.S_IMODE(kept.st_mode))
+    assert {NOBODY} == beside
+    assert (NOBODY, NOBODY, [NOBODY]) == who()

@@ -40,8 +40,8 @@ def prune(json_: bool) -> None:
 def backup(file: str) -> None:
     """Copy the database to FILE while the daemon runs.
 
-    FILE must not exist yet; it gets mode 0600 and is a whole database. Prints
-    its size. Exit codes: 0 copied, 1 there is no database, 73 FILE exists or
+    FILE must not exist yet; it is a whole database of mode 0600, and belongs to
+    whoever asks for it. Prints its size. Exit codes: 0 copied, 1 there is no database, 73 FILE exists or
     cannot be written.
 
     \b

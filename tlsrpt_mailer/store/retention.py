@@ -17,6 +17,7 @@ from tlsrpt_mailer.errors import CannotWrite
 from tlsrpt_mailer.report.times import DAY, Span, Time
 from tlsrpt_mailer.store.connection import Writer, open_reader
 from tlsrpt_mailer.store.ledger import FORGOTTEN_BYTES
+from tlsrpt_mailer.store.lock import as_root
 from tlsrpt_mailer.store.trouble import translated
 
 INCIDENT_KEEP: Span = 400 * DAY
@@ -247,15 +248,21 @@ def backup(database: Path, target: Path) -> int:
     """
     conn = open_reader(database)
     try:
-        _make_target(target)
-        try:
-            conn.execute("VACUUM INTO ?", (str(target),))
-            _sync(target)
-        except (sqlite3.Error, OSError) as error:
-            target.unlink(missing_ok=True)
-            raise CannotWrite(f"cannot write {target}: {error}") from error
+        # The database was opened as its owner; where root wants the copy, only root may write.
+        with as_root():
+            _make_target(target)
+            return _copy(conn, target)
     finally:
         conn.close()
+
+
+def _copy(conn: sqlite3.Connection, target: Path) -> int:
+    try:
+        conn.execute("VACUUM INTO ?", (str(target),))
+        _sync(target)
+    except (sqlite3.Error, OSError) as error:
+        target.unlink(missing_ok=True)
+        raise CannotWrite(f"cannot write {target}: {error}") from error
     return target.stat().st_size
 
 
@@ -265,10 +272,7 @@ def _make_target(target: Path) -> None:
     except FileExistsError:
         raise CannotWrite(f"{target} exists already; name a new file") from None
     except OSError as error:
-        raise CannotWrite(
-            f"cannot write {target}: {error.strerror}. The copy is written by the user who owns"
-            " the database, so name a file in a folder of theirs."
-        ) from error
+        raise CannotWrite(f"cannot write {target}: {error.strerror}") from error
 
 
 def _sync(target: Path) -> None:
