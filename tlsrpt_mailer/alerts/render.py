@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import EmailPolicy
-from email.utils import format_datetime
+from email.utils import format_datetime, parseaddr
 
 from tlsrpt_mailer.alerts import effects, many, opening, over, trouble, words
 from tlsrpt_mailer.alerts.document import Document, para, section
@@ -85,7 +85,9 @@ def _digest(parts: Iterable[str]) -> str:
 
 
 def _host(context: Context) -> str:
-    return words.token(context.host) or "localhost"
+    """The right side of our Message-IDs: the sender's domain; a host may have no full name."""
+    domain = parseaddr(context.sender)[1].partition("@")[2]
+    return words.token(domain) or words.token(context.host) or "localhost"
 
 
 # ---------------------------------------------------------------------- words
@@ -106,7 +108,10 @@ def _document(group: Group, context: Context) -> Document:
 def _footer(group: Group | None, context: Context) -> tuple[str, ...]:
     others = [words.safe(address) for address in context.also_told]
     who = f"Also told: {words.listed(others, 10)}." if others else "Nobody else got it."
-    lines = [f"You get this because alerts.to names {words.safe(context.recipient)}.", who]
+    why = f"You get this because alerts.to names {words.safe(context.recipient)}."
+    if "@" not in context.recipient:
+        why, who = "This is shown here because alerts.to names nobody.", "Nobody was mailed."
+    lines = [why, who]
     if group is not None and group.kind not in {"summary", "flood"}:
         lines.append(f"All about it: tlsrpt-mailer failures show {opening.number(group)}")
     lines += [
