@@ -97,6 +97,14 @@ HOSTILE = {
         raw = b'{"policies":"' + b"\\\\ud800" * 170_000 + b'"}'""",
     "a bomb": """
         raw = gzip.compress(b"0" * 64_000_000)""",
+    "base64 that nobody names": """
+        raw = b"Content-Type: application/tlsrpt+gzip\\n\\n" + base64.encodebytes(gzip.compress(
+            b'{"policies":["' + os.urandom(7_900_000).hex().encode() + b'"]}'))""",
+    "braces": """
+        raw = b'TLS-Report-Domain: a\\n\\n"policies"' + b"{ " * 8_000_000""",
+    "boundaries of nobody": """
+        raw = (b'TLS-Report-Domain: a\\nContent-Type: multipart/mixed; boundary="b"\\n\\n'
+            + b"--x\\n" * 3_300_000)""",
     "objects behind one another": """
         raw = (b'{"policies":[]}' + b" " * 320_000) * 50""",
 }
@@ -109,7 +117,7 @@ def test_hostile_mail_costs_little(case):
     most, too; as other programs run beside the tests, they only see to it that it is no minute.
     """
     program = """
-        import base64, gzip, resource, time
+        import base64, gzip, os, resource, time
         import zipfile
         from tests.mails import mail, report
         from tlsrpt_mailer.intake.read import read

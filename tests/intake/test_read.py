@@ -1,8 +1,10 @@
 """Every report in a mail or file is found; everything else is told apart."""
 
 import base64
+import binascii
 import gzip
 import io
+import quopri
 import zipfile
 from email.message import EmailMessage
 
@@ -135,6 +137,109 @@ def test_quoted_printable():
     message.set_content(JSON.decode(), cte="quoted-printable")
 
     assert read(message.as_bytes()).kind == "tls-report"
+
+
+def uuencoded(data: bytes) -> bytes:
+    lines = [binascii.b2a_uu(data[at : at + 45]) for at in range(0, len(data), 45)]
+    return b"begin 644 report.json.gz\n" + b"".join(lines) + b"`\nend\n"
+
+
+def claiming(body: bytes, encoding: str | None = None) -> bytes:
+    """A mail that is nothing but a part that says that it is a report."""
+    line = f"Content-Transfer-Encoding: {encoding}\n" if encoding else ""
+    return f"Content-Type: application/tlsrpt+gzip\n{line}\n".encode() + body
+
+
+FORWARDED = b"---- Forwarded message ----\n" + mail(report())
+AS_BYTES = b"".join(b"=%02X" % byte for byte in GZ)
+
+
+@pytest.mark.parametrize(
+    ("raw", "note"),
+    [
+        (claiming(base64.encodebytes(GZ)), "in base64, and no header says so"),
+        (claiming(base64.encodebytes(GZ), "7bit"), "in base64, and no header says so"),
+        (claiming(base64.encodebytes(JSON), "8bit"), "in base64, and no header says so"),
+        (claiming(base64.encodebytes(base64.encodebytes(GZ)), "base64"), "in base64"),
+        (claiming(base64.encodebytes(GZ), '"base64"'), None),
+        (claiming(base64.encodebytes(GZ), "BASE64 (as usual)"), None),
+        (claiming(uuencoded(GZ), "x-uuencode"), "uuencoded"),
+        (b"TLS-Report-Domain: example.com\n\nHello\n" + uuencoded(GZ), "uuencoded"),
+        (claiming(AS_BYTES, "quoted-printable"), None),
+        (claiming(b"\r\n" + GZ, "binary"), "something stands before the report"),
+        (claiming(base64.encodebytes(b"\r\n" + zipped(a=JSON)), "base64"), "stands before"),
+        (claiming(uuencoded(GZ) + b"M\x60\x60\nM!!!\xff\n"), "uuencoded"),
+        (b"Subject: x\n\nDear {name},\n" + JSON, "something stands before the report"),
+        (b"Subject: x\n\n" + FORWARDED, "in base64, and no header says so"),
+    ],
+)
+def test_what_hides_a_report_is_taken_off(raw, note):
+    """A wrong or missing transfer encoding, and text before the report, do not lose it."""
+    content = read(raw)
+
+    assert ["example.com"] == domains(content)
+    assert note is None or any(note in line for line in content.reports[0].report.deviations)
+
+
+def test_quoted_printable_that_keeps_line_feeds():
+    """Python's own encoder leaves a line feed of the gzip data as it is; so it stays."""
+    packed = b"\x1f\x8b\x08\x00\n\n\n\n\x02\xff" + GZ[10:]
+
+    content = read(claiming(quopri.encodestring(packed), "quoted-printable"))
+
+    assert ["example.com"] == domains(content)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        mail(report()).replace(b"; boundary=", b"; boundary=x"),
+        mail(report()).replace(b"; boundary=", b"; limit="),
+        mail(report(), newline="\r\n").replace(b"; boundary=", b"; boundary=x"),
+        mail(report(), newline="\r"),
+        b"\n\n" + mail(report()),
+        b"\r\n" + mail(report(), newline="\r\n"),
+        mail(report(), headers=["this line is no header field"]),
+        mail(report()).replace(b"\nContent-Type: multipart", b"\nContent-Type : multipart"),
+        mail(report(), headers=["Content-Type: text/plain"]),
+        mail(report(), submitter=None, subject="hello")
+        .replace(b"tlsrpt;", b"")
+        .replace(b"; boundary=", b"; boundary=x"),
+    ],
+)
+def test_a_mail_that_is_put_together_wrongly(raw):
+    """Broken boundaries, headers and line breaks around a report do not lose it."""
+    content = read(raw)
+
+    assert "tls-report" == content.kind
+    assert ["example.com"] == domains(content)
+
+
+def test_a_mail_without_a_name_or_type_is_a_mail():
+    """A forwarded mail is opened even if it comes as a nameless attachment."""
+    inner = mail(report())
+    raw = multipart(
+        "Content-Type: application/octet-stream\nContent-Transfer-Encoding: base64\n\n"
+        + base64.encodebytes(inner).decode()
+    )
+
+    assert ["example.com"] == domains(read(raw))
+
+
+def test_an_array_of_reports():
+    """Reports in an array are taken one by one; something else in it ends them."""
+    other = document(report("example.org"))
+
+    content = read(b"[" + JSON + b",\n" + other + b", 5]", file_name="reports.json")
+
+    assert ["example.com", "example.org"] == domains(content)
+
+
+def test_an_unlucky_second_look_changes_nothing():
+    """A mail that cannot be read keeps the reason that was found first."""
+    content = read(claiming(base64.encodebytes(GZ[:-40]), "base64"))
+
+    assert ("bad-report", "the gzip data stops halfway") == (content.kind, content.reason)
 
 
 def test_all_reports_of_a_mail_are_taken():
@@ -319,16 +424,32 @@ def test_bare_files_that_are_no_readable_report(name, data, kind):
     assert () == content.reports
 
 
+def returning(inner: bytes) -> bytes:
+    """A bounce with the whole mail that it returns."""
+    behind = b"--=d\nContent-Type: message/rfc822\n\n" + inner + b"\n--=d--"
+    raw = bounce().replace(b"--=d--", behind)
+    assert inner in raw
+    return raw
+
+
 def test_a_bounce_of_a_broken_report_is_a_bounce():
     """What a returned mail claims is not claimed by the bounce."""
-    inner = mail(b"{}").decode()
-    raw = bounce().replace(
-        b"--d--", b"--d\nContent-Type: message/rfc822\n\n" + inner.encode() + b"\n--d--"
-    )
-
-    content = read(raw)
+    content = read(returning(mail(b"{}")))
 
     assert ("not-a-report", "dsn") == (content.kind, content.flavour)
+
+
+def test_a_report_in_a_bounce_is_not_ours():
+    """
+    A bounce returns what somebody here has sent: a report about other people's domains. It
+    must never alert.
+    """
+    inner = mail(report("elsewhere.example"))
+    quoted = letter(sender="MAILER-DAEMON@mx.example.net", text="A copy:\n\n" + inner.decode())
+
+    flavours = [read(raw).flavour for raw in (returning(inner), quoted)]
+
+    assert ["dsn", "dsn"] == flavours
 
 
 def test_what_else_could_not_be_read_is_told_with_the_report():

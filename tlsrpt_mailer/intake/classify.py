@@ -3,7 +3,7 @@
 from typing import Literal, TypeAlias
 
 from tlsrpt_mailer.intake.inflate import GZIP, ZIP
-from tlsrpt_mailer.intake.mime import Headers
+from tlsrpt_mailer.intake.mime import MESSAGE_TYPES, Headers
 from tlsrpt_mailer.intake.model import Flavour
 
 Sort: TypeAlias = Literal["gzip", "zip", "json", "dmarc", "other"]
@@ -28,6 +28,8 @@ _LINE = 1_000
 # form with .xml, and both have been seen with .zip and .gz alone.
 _REPORT_ENDINGS = (".json", ".json.gz")
 _FILE_ENDINGS = (".json", ".gz", ".zip")
+
+_ANYTHING = "application/octet-stream"
 
 _OURS = "<tlsrpt."
 _ACK = "+ack-"
@@ -63,6 +65,13 @@ def is_report_part(content_type: str, name: str | None) -> bool:
 def is_mail_name(name: str | None) -> bool:
     """Whether a file of this name says that it is a mail."""
     return name is not None and _ends(name, (".eml",))
+
+
+def is_mail_part(content_type: str, name: str | None, content: bytes) -> bool:
+    """Whether a part is a mail: by its media type or name, or by content that has neither."""
+    if content_type in MESSAGE_TYPES or is_mail_name(name):
+        return True
+    return content_type == _ANYTHING and is_mail(content)
 
 
 def is_mail(data: bytes) -> bool:

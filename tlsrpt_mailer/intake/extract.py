@@ -29,11 +29,12 @@ _CLAIM = re.compile(rb"application/tlsrpt", re.IGNORECASE)
 class Mail:
     """A mail being taken apart."""
 
-    def __init__(self, raw: bytes, *, parts: int, depth: int) -> None:
+    def __init__(self, raw: bytes, *, parts: int, depth: int, is_damaged: bool = False) -> None:
+        """Take it apart at most into *parts*; one that *is_damaged* with more allowances."""
         self._raw = raw
         self._parts = parts
         self._depth = depth
-        self._tree = _tree(raw)
+        self._tree = None if is_damaged else _tree(raw)
         self.headers: Headers = read_headers(raw)[0] if self._tree is None else _headers(self._tree)
 
     def parts(self) -> Iterator[Part]:

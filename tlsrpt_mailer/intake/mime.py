@@ -29,6 +29,8 @@ MESSAGE_TYPES = frozenset({"message/rfc822", "message/global"})
 
 _PARAMETER = re.compile(r';\s*([\w*!.-]+)\s*=\s*("(?:[^"\\]|\\.)*+"|[^;\s]*+)')
 _BEHIND_BOUNDARY = re.compile(rb"(--)?[ \t]*+(?:\r?\n|\Z)")
+# A line that begins a part whose first field is about the content (RFC 2045, 3).
+_SEEMING = re.compile(rb"^--([^\s\0-\x1f\x7f-\xff]{1,200})[ \t]*+\r?\n(?=content-)", re.I | re.M)
 _ESCAPED = re.compile(r"\\(.)")
 _BASE64_LINES = re.compile(rb"(?:[ \t]*+[A-Za-z0-9+/]++={0,2}[ \t]*+(?:\r?\n|\Z)|\r?\n)*+")
 _NOT_BASE64 = bytes(
@@ -85,8 +87,12 @@ def walk(raw: bytes, *, parts: int, depth: int) -> Iterator[Part]:
         headers, body = read_headers(entity.raw, entity.start, entity.end)
         message = headers if entity.message is None else entity.message
         content_type, parameters = _typed(headers)
-        if content_type.startswith("multipart/") and (boundary := parameters.get("boundary")):
-            waiting += reversed(_children(entity, body, boundary, message, parts))
+        children: list[_Entity] = []
+        if content_type.startswith("multipart/"):
+            boundary = parameters.get("boundary")
+            children = _parted(entity, body, boundary, message, parts)
+        if children:
+            waiting += reversed(children)
         elif content_type in MESSAGE_TYPES:
             waiting.append(_embedded(entity, body, headers))
         else:
@@ -152,6 +158,16 @@ def _file_name(headers: Headers, parameters: Mapping[str, str]) -> str | None:
     return disposed.get("filename") or parameters.get("name") or None
 
 
+def _parted(
+    entity: _Entity, body: int, boundary: str | None, message: Headers, most: int
+) -> list[_Entity]:
+    """The parts of a multipart, by the boundary that it seems to have where its own is wrong."""
+    children = _children(entity, body, boundary, message, most) if boundary else []
+    if not children and (seen := _SEEMING.search(entity.raw, body, entity.end)):
+        children = _children(entity, body, seen[1].decode("latin-1"), message, most)
+    return children
+
+
 def _children(
     entity: _Entity, body: int, boundary: str, message: Headers, most: int
 ) -> list[_Entity]:
@@ -191,8 +207,14 @@ def _boundary(raw: bytes, mark: bytes, start: int, end: int) -> _Boundary | None
     raise BadReport(f"more than {_LOOKALIKES} lines look like a boundary and are none")
 
 
+def _encoding(headers: Headers) -> str:
+    """The transfer encoding, also in quotes or with a comment behind it."""
+    words = headers.get("content-transfer-encoding", "").lower().replace('"', " ").split(None, 1)
+    return words[0].rstrip(";") if words else ""
+
+
 def _embedded(entity: _Entity, body: int, headers: Headers) -> _Entity:
-    encoding = headers.get("content-transfer-encoding", "").strip().lower()
+    encoding = _encoding(headers)
     if encoding in {"base64", "quoted-printable"}:
         raw = _decoded(entity.raw, body, entity.end, headers)
         return _Entity(raw, 0, len(raw), entity.depth + 1, None, is_nested=True)
@@ -200,7 +222,7 @@ def _embedded(entity: _Entity, body: int, headers: Headers) -> _Entity:
 
 
 def _decoded(raw: bytes, start: int, end: int, headers: Headers) -> bytes:
-    encoding = headers.get("content-transfer-encoding", "").strip().lower()
+    encoding = _encoding(headers)
     view = memoryview(raw)[start:end]
     if encoding == "base64":
         return unbase64(view)

@@ -15,6 +15,7 @@ from tlsrpt_mailer.intake.facts import claims_report, facts_of, submitter_and_do
 from tlsrpt_mailer.intake.inflate import gunzip, unzip
 from tlsrpt_mailer.intake.mime import MESSAGE_TYPES, Headers, Part
 from tlsrpt_mailer.intake.model import Flavour, FoundReport, Limits, MailContent, MailFacts
+from tlsrpt_mailer.intake.salvage import uncovered
 from tlsrpt_mailer.report.decode import DocumentLimits, decode, digest_of
 from tlsrpt_mailer.report.hints import Hints, file_fields
 from tlsrpt_mailer.report.parse import build
@@ -22,6 +23,7 @@ from tlsrpt_mailer.report.parse import build
 _DEFAULT = Limits()
 _DEFAULT_DOCUMENT = DocumentLimits()
 _NOTHING = "it claims to be a TLS report, but there is none in it"
+_WRONG_MIME = "it is put together wrongly (RFC 2045, RFC 2046), and was read with allowances"
 _POLICIES = b'"policies"'
 _PROBLEMS_TOLD = 10
 
@@ -56,6 +58,8 @@ class _Context(msgspec.Struct, frozen=True):
     """How many times it was unpacked."""
     depth: int
     """How many parts it lies within."""
+    notes: tuple[str, ...] = ()
+    """What had to be taken off it."""
 
 
 class _Reading:
@@ -72,6 +76,10 @@ class _Reading:
         self._problems: list[str] = []
         self._has_dmarc = False
         self._is_claimed = False
+        self._is_damaged = False
+        """Whether something could not be read that looked like a report."""
+        self._is_second = False
+        """Whether the mail is read again, in the hope that it is put together wrongly."""
         self._submitter: tuple[str | None, str | None] = (None, None)
 
     def read(self, raw: bytes, file_name: str | None) -> MailContent:
@@ -81,7 +89,9 @@ class _Reading:
         if sort == "other" and (not is_named or classify.is_mail(raw)):
             if is_large:
                 return self._too_large(raw)
-            mail, types = self._mail(raw, 0, is_claim_counted=True)
+            mail, types = self._mail(_in_lines(raw), 0)
+            if not self._found and self._is_promising(mail, types):
+                self._again(raw)
             return self._content(mail.headers, types)
         self._is_claimed = is_named or sort in {"json", "gzip"}
         if is_large:
@@ -100,37 +110,59 @@ class _Reading:
         reason = str(TooLarge("the mail", self._limits.mail_bytes))
         return msgspec.structs.replace(content, reason=reason)
 
-    def _mail(
-        self, raw: bytes, depth: int, *, is_claim_counted: bool
-    ) -> tuple[Mail, frozenset[str]]:
+    def _is_promising(self, mail: Mail, types: frozenset[str]) -> bool:
+        """Whether there may be a report in it after all; what a bounce quotes is none of ours."""
+        is_meant = self._is_claimed or self._is_damaged or mail.mentions_reports()
+        return is_meant and classify.flavour_of(mail.headers, types) == "other"
+
+    def _again(self, raw: bytes) -> None:
+        """Read a mail once more, with all allowances; what was found wrong first stands."""
+        before = (self._problems, self._is_claimed, self._has_dmarc)
+        self._problems = []
+        self._parts_left = self._limits.parts
+        self._is_second = True
+        self._mail(_in_lines(raw), 0)
+        if self._found:
+            self._problems.insert(0, _WRONG_MIME)
+        else:
+            self._problems, self._is_claimed, self._has_dmarc = before
+
+    def _mail(self, raw: bytes, depth: int) -> tuple[Mail, frozenset[str]]:
         """Take every report in one mail, and say what types of parts it has."""
-        mail = Mail(raw, parts=self._parts_left, depth=self._limits.depth - depth)
-        self._is_claimed |= is_claim_counted and claims_report(mail.headers)
+        limits = self._limits
+        mail = Mail(
+            raw,
+            parts=self._parts_left,
+            depth=limits.depth - depth,
+            is_damaged=self._is_second,
+        )
+        self._is_claimed |= claims_report(mail.headers)
         is_bounce = classify.is_bounce(mail.headers)
         types: set[str] = set()
         try:
             for part in mail.parts():
                 self._parts_left -= 1
                 types.add(part.content_type)
-                # What a returned mail claims, the bounce does not claim.
-                self._part(part, depth, is_claim_counted and not (is_bounce and part.is_nested))
+                # A report in a mail that comes back is one that somebody here has sent:
+                # it is about others.
+                if not (is_bounce and (part.is_nested or part.content_type in MESSAGE_TYPES)):
+                    self._part(part, depth)
         except BadReport as stopped:
-            if self._is_claimed or mail.mentions_reports():
+            if self._is_claimed or (not is_bounce and mail.mentions_reports()):
                 self._is_claimed = True
                 self._problems.append(str(stopped))
         return mail, frozenset(types)
 
-    def _part(self, part: Part, depth: int, is_claim_counted: bool) -> None:
-        if part.content_type in MESSAGE_TYPES or classify.is_mail_name(part.file_name):
-            self._mail(part.content, depth + part.depth + 1, is_claim_counted=is_claim_counted)
-            return
+    def _part(self, part: Part, depth: int) -> None:
         content = part.content
-        if part.content_type == "text/plain" and _POLICIES in content:
-            content = content[max(0, content.find(b"{")) :]
+        if classify.is_mail_part(part.content_type, part.file_name, content):
+            self._mail(content, depth + part.depth + 1)
+            return
         is_report = classify.is_report_part(part.content_type, part.file_name)
-        claimed = is_claim_counted and (is_report or claims_report(part.headers))
+        claimed = is_report or claims_report(part.headers)
         self._is_claimed |= claimed
-        if is_report or classify.sort_of(content) != "other":
+        is_text = part.content_type == "text/plain" and _POLICIES in content
+        if is_report or is_text or self._is_second or classify.sort_of(content) != "other":
             where = _Context(part.headers, part.file_name, claimed, 0, depth + part.depth)
             self._take(content, where)
 
@@ -139,17 +171,24 @@ class _Reading:
         try:
             self._take_sorted(data, context)
         except BadReport as error:
+            self._is_damaged = True
             if context.is_claimed:
                 self._problems.append(str(error))
 
     def _take_sorted(self, data: bytes, context: _Context) -> None:
         sort = classify.sort_of(data)
+        if sort == "other" and context.level and classify.is_mail(data):
+            self._mail(data, context.depth + 1)
+            return
+        if sort == "other" and (context.is_claimed or self._is_second or _POLICIES in data):
+            data, note = uncovered(data)
+            if note is not None:
+                context = msgspec.structs.replace(context, notes=(*context.notes, note))
+            sort = classify.sort_of(data)
         if sort == "dmarc":
             self._has_dmarc = True
         elif sort in {"gzip", "zip"}:
             self._unpack(data, sort == "zip", context)
-        elif context.level and classify.is_mail(data):
-            self._mail(data, context.depth + 1, is_claim_counted=True)
         elif context.is_claimed or _POLICIES in data:
             self._documents(data, context)
 
@@ -201,13 +240,17 @@ class _Reading:
             if work > 2 * self._limits.json_bytes:
                 raise TooLarge("what stands behind the report", self._limits.json_bytes)
             decoded = decode(data, self._document_limits)
+            if context.notes:
+                notes = context.notes + decoded.notes
+                decoded = msgspec.structs.replace(decoded, notes=notes)
             report = build(decoded, self._document_limits, hints)
             self._found.append(
                 FoundReport(report, decoded.json, digest_of(decoded), context.file_name)
             )
             if self._submitter == (None, None):
                 self._submitter = (submitter, domain)
-            data = decoded.rest
+            # Commas where they are the elements of an array.
+            data = decoded.rest.lstrip(b", \t\r\n")
             if classify.sort_of(data) != "json":
                 return
 
@@ -238,6 +281,13 @@ class _Reading:
         if facts.submitter is not None or submitter is None:
             return facts
         return msgspec.structs.replace(facts, submitter=submitter, domain=facts.domain or domain)
+
+
+def _in_lines(raw: bytes) -> bytes:
+    """*raw* without empty lines before the header, and with line breaks that are known."""
+    if b"\n" not in raw:
+        raw = raw.replace(b"\r", b"\n")
+    return raw.lstrip(b"\r\n") if raw.startswith((b"\r", b"\n")) else raw
 
 
 def _document_limits(limits: Limits) -> DocumentLimits:
