@@ -99,6 +99,17 @@ def test_a_report_by_the_book_comes_out_whole():
     )
 
 
+def test_dates_that_stand_directly_in_the_report():
+    """A range that is not in an object of its own is read all the same, and noted."""
+    body = report()
+    body |= body.pop("date-range")
+
+    parsed = parse(document(body))
+
+    assert (1791849600, 1791935999) == (parsed.start, parsed.end)
+    assert ("date-range: its members stand directly in the report",) == parsed.deviations
+
+
 @pytest.mark.parametrize(
     ("path", "value", "attribute", "expected", "note"),
     [

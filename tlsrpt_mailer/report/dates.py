@@ -20,6 +20,7 @@ _MILLISECONDS_FROM = 100_000_000_000
 """Seconds reach this in the year 5138, milliseconds did in 1973."""
 
 _LONGEST = 64
+_NAMED_UTC = (" UTC", " GMT")
 _USUAL_LENGTH = 20
 
 
@@ -62,7 +63,7 @@ def _from_text(text: str) -> tuple[Time | None, str | None]:
         return None, "missing"
     if len(text) > _LONGEST:
         return None, "not a date"
-    for read in (_rfc3339, _end_of_day, _digits, _rfc5322):
+    for read in (_rfc3339, _end_of_day, _digits, _rfc5322, _named):
         found = read(text)
         if found is not None:
             return found
@@ -98,6 +99,15 @@ def _end_of_day(text: str) -> tuple[Time | None, str | None] | None:
             time = found[0]
             return (None if time is None else _within(time + more)), note or found[1]
     return None
+
+
+def _named(text: str) -> tuple[Time | None, str | None] | None:
+    """UTC by its name, alone or behind the offset, as Go prints times."""
+    if not text.upper().endswith(_NAMED_UTC):
+        return None
+    bare = text[:-4].strip()
+    found = _rfc3339(bare.replace(" +0000", "+00:00"))
+    return None if found is None else (found[0], "not RFC 3339")
 
 
 def _digits(text: str) -> tuple[Time | None, str | None] | None:

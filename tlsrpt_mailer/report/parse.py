@@ -25,6 +25,7 @@ _HOSTNAME = ("receiving-mx-hostname", "receiving-mx-host-name")
 _INFORMATION = ("additional-information", "additional-info-uri", "additional-information-uri")
 _REASON = ("failure-reason-code", "failure-error-code")
 
+_ENDS = ("start-datetime", "end-datetime")
 _RESULTS = frozenset(RESULT_TYPES)
 
 
@@ -91,9 +92,12 @@ def build(decoded: Decoded, limits: DocumentLimits, hints: Hints) -> Report:
 
 
 def _range(reader: Reader, value: Object) -> tuple[Time | None, Time | None]:
-    span = reader.member(value, "date-range", ())
-    start = _date(reader, span, "start-datetime")
-    end = _date(reader, span, "end-datetime")
+    if "date-range" not in value and not value.keys().isdisjoint(_ENDS):
+        reader.note((), "date-range", "its members stand directly in the report")
+        span = value
+    else:
+        span = reader.member(value, "date-range", ())
+    start, end = (_date(reader, span, name) for name in _ENDS)
     if start is not None and end is not None and end < start:
         reader.note((), "date-range", "ends before it starts")
     return start, end
