@@ -1,9 +1,10 @@
 """What is due to whom, and when: one test a rule."""
 
+import msgspec
 import pytest
 
-from tests.alerts.examples import ME, NOW, at, item, over, told
-from tlsrpt_mailer.alerts.model import Past, Settings
+from tests.alerts.examples import BAD_DAY, ME, NOW, at, item, over, told
+from tlsrpt_mailer.alerts.model import Past, Previous, Settings
 from tlsrpt_mailer.alerts.plan import hour_start, plan, told_after
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE
 
@@ -207,6 +208,90 @@ def test_over_is_told_also_when_history_was_counted_anew():
     assert [("resolved", [17])] == due([over(incident=3)], [told()])
 
 
+def goes_on(**more):
+    """A failure that was told, resolved, and is seen again since, but by strangers alone."""
+    ended = Previous(
+        incident=1,
+        severity="critical",
+        first_seen=at("2026-10-13"),
+        last_seen=at("2026-10-14"),
+        first_received=at("2026-10-14T11:42"),
+        resolved_at=at("2026-10-16"),
+        failed_sessions=1893,
+        sessions=5326,
+    )
+    found = {key: more.pop(key) for key in ("resolved_at", "first_received") if key in more}
+    later = item(
+        severity="low",
+        state="ongoing",
+        incident=2,
+        first_seen=at("2026-10-16"),
+        last_seen=at("2026-10-18"),
+        last_start=at("2026-10-17"),
+        previous=msgspec.structs.replace(ended, **found),
+    )
+    return msgspec.structs.replace(later, **more)
+
+
+@pytest.mark.parametrize("severity", ["low", "notice"])
+def test_the_end_of_what_was_told_is_told_though_something_goes_on(severity):
+    """
+    Known reporters have acquitted, strangers go on: the reader must not be left with an alarm
+    that nothing will ever end.
+    """
+    now = at("2026-10-18T12:00")
+    (mail,) = plan(ME, [goes_on(severity=severity)], [told()], settings(now))
+    (one,) = mail.items
+
+    assert "resolved" == mail.kind
+    assert ("resolved", 1, "critical", 1893) == (
+        one.state,
+        one.incident,
+        one.severity,
+        one.failed,
+    )
+    assert one.is_superseded
+    (row,) = told_after(mail, now, "<b>")
+    assert (1, "resolved", at("2026-10-16")) == (row.incident, row.event, row.resolved_at)
+    assert [] == due([goes_on(severity=severity)], [row], now=now + DAY)
+    assert [("regressed", [17])] == due([goes_on(severity="critical")], [row], now=now + DAY)
+
+
+@pytest.mark.parametrize(
+    ("more", "row"),
+    [
+        ({"resolved_at": None}, {}),
+        ({"state": "muted"}, {}),
+        ({"severity": "critical"}, {}),
+        ({"state": "closed"}, {}),
+        ({}, {"incident": 2}),
+        ({"first_received": at("2026-10-20")}, {}),
+        ({}, {"event": "resolved", "resolved_at": at("2026-10-16")}),
+    ],
+)
+def test_no_end_is_told_of_an_incident_that_is_not_the_one_told(more, row):
+    """
+    Not of one closed unconfirmed, nor of a muted failure, nor where the present incident is the
+    one that was told, or a late report found an incident before it.
+    """
+    items = [goes_on(**{"first_seen": BAD_DAY, **more})]
+
+    assert [] == due(items, [told(**row)], now=at("2026-10-20T12:00"))
+
+
+def test_the_end_of_one_incident_is_no_partial_end():
+    """The stranger's failure is not listed as one that still fails beside its own end."""
+    (mail,) = plan(
+        ME,
+        [goes_on(), item(18, domain="example.net", last_seen=at("2026-10-18"))],
+        [told(), told(18)],
+        settings(at("2026-10-19T12:00")),
+    )
+
+    assert [17] == [one.failure for one in mail.items]
+    assert [18] == [one.failure for one in mail.other_items]
+
+
 def test_closed_unconfirmed_is_no_good_news():
     """Nobody said that it works, so nobody is told that it does."""
     assert [] == due([item(state="closed")], [told()])
@@ -290,6 +375,12 @@ def test_what_was_summed_up_is_told():
 def test_low_and_muted_failures_do_not_make_a_summary():
     """Only what would be worth telling is counted as silenced."""
     assert [] == due([*aged(5), *aged(3, 200, severity="low"), *aged(3, 300, state="muted")])
+
+
+@pytest.mark.parametrize(("severity", "lowest"), [("notice", "warning"), ("warning", "critical")])
+def test_what_never_mails_does_not_age_into_a_summary(severity, lowest):
+    """Seven notices of last week are for the digest; being old makes no mail of them."""
+    assert [] == due(aged(7, severity=severity), min_severity=lowest)
 
 
 def test_old_failures_that_were_told_make_no_summary():

@@ -6,10 +6,11 @@ import email.policy
 import io
 import re
 
+import msgspec
 import pytest
 
 from tests.alerts.examples import BAD_DAY, ME, NOW, at, context, group, item, over, seen, told
-from tlsrpt_mailer.alerts.model import Transition
+from tlsrpt_mailer.alerts.model import Previous, Transition
 from tlsrpt_mailer.alerts.render import render, render_test
 from tlsrpt_mailer.report.times import DAY
 
@@ -427,6 +428,30 @@ def test_one_joiner_without_refused_mail():
     assert "For none of the new ones mail is known to be refused." == lines[2]
 
 
+def test_a_joiner_on_a_domain_that_was_told_is_no_new_domain():
+    """Reports that name the MX only on the second day do not make "1 more domain" of the same."""
+    before = item(17, result_type="validation-failure", mx=None)
+    new = item(18, result_type="validation-failure")
+    rendered = render(group(new, kind="joined", others=left(before)), context())
+
+    assert [
+        "More of the failure you were told of on 13 Oct, on the same domain.",
+        "Same cause, same mend: TLS or policy check failed at mx1.example.com.",
+        "Senders refuse to deliver mail for example.com to mx1.example.com.",
+    ] == head(rendered)[:3]
+    assert rendered.subject.startswith("CRITICAL example.com: TLS or policy check failed")
+
+
+def test_joiners_on_old_and_new_domains_count_the_new_ones():
+    """A domain that was told already is not counted as one more."""
+    news = [item(18, policy_type="tlsa"), item(19, domain="example.net", mode="testing")]
+    rendered = render(group(*news, kind="joined", others=left(item())), context())
+
+    assert "1 more domain reports the failure" in head(rendered)[0]
+    assert "For none of the new ones mail is known to be refused." == head(rendered)[2]
+    assert rendered.subject.startswith("CRITICAL +1 domain: ")
+
+
 # -------------------------------------------------------- resolved, regressed
 
 
@@ -470,7 +495,7 @@ def test_a_merged_cause_ends_in_one_mail():
     many = [over(n, domain=f"d{n}.example") for n in range(1, 41)]
     now = context(now=at("2026-10-18T21:03"))
 
-    assert "It is over for all 3 domains" in render(resolved(*some), now).text
+    assert "It is over for 3 domains: nobody" in render(resolved(*some), now).text
     assert "and 20 more: see the attached domains.csv" in render(resolved(*many), now).text
 
 
@@ -498,9 +523,52 @@ def test_one_left_still_fails():
     assert "1 still fails." in head(rendered)[0]
 
 
-def relapse(before):
+def test_a_domain_that_is_partly_over_is_counted_by_failures():
+    """Where DANE is mended and MTA-STS is not, "1 of 1 domain" would be nonsense."""
+    rendered = render(
+        resolved(over(41, policy_type="tlsa"), others=left(item(42))),
+        context(now=at("2026-10-18T21:03")),
+    )
+
+    assert "Over for 1 of 2 failures; 1 still fails." == head(rendered)[0]
+    assert rendered.subject.startswith("PARTLY RESOLVED 1 of 2 failures: ")
+
+
+def previous(**more):
+    made = Previous(
+        incident=1,
+        severity="critical",
+        first_seen=at("2026-10-13"),
+        last_seen=at("2026-10-15"),
+        first_received=at("2026-10-14T11:42"),
+        resolved_at=at("2026-10-17"),
+        failed_sessions=3514,
+        sessions=12117,
+    )
+    return msgspec.structs.replace(made, **more)
+
+
+def test_an_end_that_not_everybody_confirms_does_not_claim_that_nobody_sees_it():
+    """What strangers go on reporting is named, with the command that shows who they are."""
+    rendered = render(
+        resolved(over(previous=previous(), evidence=())), context(now=at("2026-10-18T21:03"))
+    )
+
+    assert [
+        "What you were told of is over for example.com.",
+        "Certificate expired on mx1.example.com: last seen on 13 Oct by those whose",
+        "word counts.",
+        "Nothing to do. Something like it is still seen, too little for an alert.",
+    ] == head(rendered)
+    assert "nobody reports it" not in rendered.text
+    assert "STILL SEEN, BUT NO ALERT" in rendered.text
+    assert "\n    tlsrpt-mailer failures show 17 --why\n" in rendered.text
+
+
+def relapse(before, **more):
     one = item(
         incident=2,
+        **more,
         first_seen=at("2027-01-12"),
         first_failing_end=at("2027-01-13"),
         last_seen=at("2027-01-13"),
@@ -535,6 +603,25 @@ def test_it_is_back_before_anybody_was_told_that_it_was_over():
 
     assert "It was over in between, for too short a time to tell you." in rendered.text
     assert "after clean days" in rendered.text
+
+
+def test_back_after_a_silence_is_not_called_over():
+    """A failure that was closed unconfirmed was never over: the mail must not say so."""
+    rendered = relapse(told(at=at("2026-10-18")), previous=previous(resolved_at=None))
+
+    assert (
+        "Nobody confirmed that it was over: it was last seen on 14 Oct 2026, then not heard of."
+        == " ".join(head(rendered)[3:5])
+    )
+    assert "In between nobody reported on it at all." in rendered.text
+    assert "clean days" not in rendered.text
+
+
+def test_back_after_an_end_that_was_not_told_says_when_it_was_over():
+    """The end is known even where the good news was overtaken by the bad."""
+    rendered = relapse(told(at=at("2026-10-18")), previous=previous())
+
+    assert "It was over since 17 Oct 2026; before you could be told, it was back." in rendered.text
 
 
 def test_a_relapse_that_holds_up_no_mail_begins_so():
@@ -580,6 +667,27 @@ def test_a_summary_that_holds_up_no_mail_says_so():
         "None of them is known to hold up mail."
         in render(group(*items, kind="summary"), context()).text
     )
+
+
+def test_a_summary_does_not_claim_refusals_that_nobody_reports_any_more():
+    """Failures of months ago that went stale are listed, but not as mail that is refused now."""
+    items = open_ends(6)
+    stale = [msgspec.structs.replace(one, state="stale") for one in items[:4]]
+
+    mail = render(group(*stale, *items[4:], kind="summary"), context())
+    text = " ".join(mail.text.split())
+
+    assert "Because of 2 of them senders refuse mail. Nobody reports on 4 of them any more." in text
+    assert 4 == text.count("whoever saw it reports no more")
+
+
+def test_a_summary_tells_each_mend_once():
+    """Six certificates that expired need one instruction and six commands."""
+    text = render(group(*open_ends(6), kind="summary"), context()).text
+
+    assert 6 == text.count("-brief </dev/null")
+    assert 1 == text.count("deploy hook")
+    assert 5 == text.count("To mend it: as under ")
 
 
 def test_a_long_summary_explains_the_worst():

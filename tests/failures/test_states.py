@@ -18,7 +18,7 @@ from tests.failures.builders import (
     window,
 )
 from tlsrpt_mailer.failures.judge import judge
-from tlsrpt_mailer.failures.model import Sessions, Witness
+from tlsrpt_mailer.failures.model import Previous, Sessions, Witness
 from tlsrpt_mailer.report.times import DAY
 
 
@@ -394,6 +394,40 @@ def test_a_witness_without_sessions_blocks_until_it_fails_again():
     windows = [*story("#..#..#"), *story("#oooo#", MICROSOFT)]
 
     assert judged(windows, on(7)).incident == 1
+
+
+def test_the_incident_before_is_kept_in_outline():
+    """Who was told of the first incident can be told how it ended, though a second goes on."""
+    verdict = judged(
+        [*story("##...."), *(failing(day, SMALL, 50) for day in range(4, 6))], now=on(6, 12)
+    )
+
+    assert verdict.state == "ongoing"
+    assert verdict.severity == "low"
+    assert verdict.previous == Previous(
+        incident=1,
+        severity="critical",
+        first_seen=on(0),
+        last_seen=on(2),
+        first_received=on(1, 12),
+        resolved_at=on(4),
+        failed_sessions=2 * 1893,
+        sessions=2 * 5326,
+    )
+
+
+def test_the_incident_before_may_have_ended_unconfirmed():
+    """Closed is not resolved: the outline names no end."""
+    verdict = judged([failing(0), failing(60)], now=on(61, 12))
+
+    assert verdict.incident == 2
+    assert verdict.previous is not None
+    assert verdict.previous.resolved_at is None
+
+
+def test_the_first_incident_has_none_before_it():
+    """There is nothing to outline."""
+    assert judged(story("##"), now=on(2, 12)).previous is None
 
 
 def test_domains_do_not_mix():

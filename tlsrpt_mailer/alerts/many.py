@@ -20,7 +20,7 @@ def summary(group: Group, context: Context) -> Document:
         head=_summary_head(group, len(causes)),
         sections=(
             _list("OPEN, worst first", causes, context),
-            *(_explained(rows, context) for rows in causes[:EXPLAINED]),
+            *_all_explained(causes[:EXPLAINED], context),
             *_unexplained(causes),
             section(
                 "WHAT COMES NEXT",
@@ -35,12 +35,18 @@ def summary(group: Group, context: Context) -> Document:
 
 
 def _summary_head(group: Group, causes: int) -> tuple[str, ...]:
-    held = sum(effects.held(item) == "refused" for item in group.items)
-    return (
-        f"{_size(group, causes)} are open.",
+    # Of what no reporter speaks of any more, nobody knows whether mail is still refused.
+    stale = sum(item.state == "stale" for item in group.items)
+    held = sum(effects.held(item) == "refused" and item.state != "stale" for item in group.items)
+    refused = (
         f"Because of {words.number(held)} of them senders refuse mail."
         if held
-        else "None of them is known to hold up mail.",
+        else "None of them is known to hold up mail."
+    )
+    unheard = f" Nobody reports on {words.number(stale)} of them any more." if stale else ""
+    return (
+        f"{_size(group, causes)} are open.",
+        refused + unheard,
         "Most began longer ago, so this one mail tells them all.",
     )
 
@@ -113,18 +119,31 @@ def _about(items: Sequence[Item], context: Context) -> str:
     names = words.listed([words.name(item.domain) for item in items])
     since = words.day(min(item.first_seen for item in items), context.now)
     last = words.day(max(item.last_seen for item in items) - 1, context.now)
-    return f"{names}; since {since}, last seen {last}"
+    unheard = all(item.state == "stale" for item in items)
+    more = "; whoever saw it reports no more" if unheard else ""
+    return f"{names}; since {since}, last seen {last}{more}"
 
 
-def _explained(rows: Sequence[Transition], context: Context) -> Section:
-    """One cause: first lines, how to see it, how to mend it."""
+def _all_explained(causes: Sequence[Sequence[Transition]], context: Context) -> list[Section]:
+    """Each cause; how to mend a result type stands under the first one that has it."""
+    first: dict[str, int] = {}
+    sections = []
+    for rows in causes:
+        worst = rows[0].item
+        number = first.setdefault(worst.result_type, worst.failure)
+        sections.append(_explained(rows, context, number if number != worst.failure else None))
+    return sections
+
+
+def _explained(rows: Sequence[Transition], context: Context, like: int | None) -> Section:
+    """One cause: first lines, how to see it, how to mend it or where that stands."""
     items = tuple(row.item for row in rows)
     worst = items[0]
     one = entry(worst.result_type)
     names = commands.names(worst.domain, worst.mx, None)
-    checks = [
-        [*commands.shell(check, names), *commands.outcome(check, names)] for check in one.check
-    ]
+    # The other checks need no name, or are an after-thought: once is enough.
+    shown = one.check if like is None else one.check[:1]
+    checks = [[*commands.shell(check, names), *commands.outcome(check, names)] for check in shown]
     return section(
         f"{worst.failure}  {worst.severity.upper()}  {effects.phrase(worst)}",
         para(
@@ -134,7 +153,9 @@ def _explained(rows: Sequence[Transition], context: Context) -> Section:
         ),
         *(code(lines) for lines in checks),
         trouble.stand_ins(worst, names),
-        steps(names.fill(step) for step in one.mend),
+        steps(names.fill(step) for step in one.mend)
+        if like is None
+        else para(f"To mend it: as under {like}."),
     )
 
 

@@ -43,6 +43,20 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     mx_host: tuple[str, ...] = ()
 
 
+class Previous(msgspec.Struct, frozen=True, kw_only=True):
+    """The incident of a failure before the present one, as it ended."""
+
+    incident: int
+    severity: Severity
+    first_seen: Time
+    last_seen: Time
+    first_received: Time
+    resolved_at: Time | None = None
+    """None: nobody confirmed that it was over."""
+    failed_sessions: int = 0
+    sessions: int = 0
+
+
 class Item(msgspec.Struct, frozen=True, kw_only=True):
     """One failure, as its verdict has it now."""
 
@@ -76,6 +90,13 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     """Reason classes of the incident."""
     evidence: tuple[Evidence, ...] = ()
     """Newest first; only needed to render."""
+    previous: Previous | None = None
+    """None in the first incident."""
+
+    @property
+    def is_superseded(self) -> bool:
+        """Whether it shows an incident that is over while a later one goes on (`plan`)."""
+        return self.previous is not None and self.previous.incident == self.incident
 
     @property
     def is_open(self) -> bool:

@@ -43,12 +43,32 @@ def whose(group: Group) -> str:
     """``example.com``, ``12 domains``, ``+9 domains``, ``9 of 12 domains``."""
     found = domains(group.items)
     if group.is_partial:
-        every = domains(group.items + group.other_items)
-        return f"{words.number(len(found))} of {words.plural(len(every), 'domain')}"
+        over, _, every = _parts(group)
+        return f"{words.number(over)} of {every}"
+    if group.kind == "joined" and (joiners := _joiners(group)):
+        return f"+{words.plural(len(joiners), 'domain')}"
     count = words.plural(len(found), "domain")
-    if group.kind == "joined":
-        return f"+{count}"
     return words.name(found[0]) if len(found) == 1 else count
+
+
+def _joiners(group: Group) -> list[str]:
+    """The domains that no mail on this cause has named yet; a failure may join on an old one."""
+    before = {item.domain for item in group.other_items}
+    return [domain for domain in domains(group.items) if domain not in before]
+
+
+def _parts(group: Group) -> tuple[int, int, str]:
+    """
+    How many are over, how many go on, and of how many: ``9, 3, "12 domains"``.
+
+    Failures are counted where a domain has one that is over and one that is not.
+    """
+    over, left = domains(group.items), domains(group.other_items)
+    if set(over) & set(left):
+        over_count, left_count, unit = len(group.items), len(group.others), "failure"
+    else:
+        over_count, left_count, unit = len(over), len(left), "domain"
+    return over_count, left_count, words.plural(over_count + left_count, unit)
 
 
 def subject(group: Group, context: Context) -> str:
@@ -196,19 +216,27 @@ def _counted(what: str, failed: int, sessions: int, domains: int) -> str:
 
 
 def _joined(group: Group, context: Context) -> list[str]:
-    found = domains(group.items)
+    found = _joiners(group)
+    worst = group.items[0]
+    told = words.day(min(row.before.at for row in group.others if row.before), context.now)
+    same = f"Same cause, same mend: {effects.phrase(worst)}."
+    count = count_line(group.items, context)
+    if not found:
+        where = "domain" if len(domains(group.items)) == 1 else "domains"
+        first = f"More of the failure you were told of on {told}, on the same {where}."
+        return [first, same, first_line(worst), count]
     every = domains(group.items + group.other_items)
-    told = min(row.before.at for row in group.others if row.before)
     verb = "reports" if len(found) == 1 else "report"
-    refused = domains(tuple(item for item in group.items if effects.held(item) == "refused"))
-    names = words.listed([words.name(domain) for domain in refused])
+    refused = {item.domain for item in group.items if effects.held(item) == "refused"}
+    names = words.listed([words.name(domain) for domain in found if domain in refused])
     first = f"{words.plural(len(found), 'more domain')} {verb} the failure you were told of"
-    refusing = f"New among them with mail refused: {names}."
     return [
-        f"{first} on {words.day(told, context.now)}; {words.number(len(every))} in all.",
-        f"Same cause, same mend: {effects.phrase(group.items[0])}.",
-        refusing if refused else "For none of the new ones mail is known to be refused.",
-        count_line(group.items, context),
+        f"{first} on {told}; {words.number(len(every))} in all.",
+        same,
+        f"New among them with mail refused: {names}."
+        if names
+        else "For none of the new ones mail is known to be refused.",
+        count,
     ]
 
 
@@ -221,31 +249,42 @@ def _regressed(group: Group, context: Context) -> list[str]:
 
 
 def _before(group: Group, context: Context) -> str:
-    back = next(row.before for row in group.transitions if row.event == "regressed")
-    if back is None or back.resolved_at is None:
+    row = next(row for row in group.transitions if row.event == "regressed")
+    if row.before is not None and row.before.resolved_at is not None:
+        over = words.day(row.before.resolved_at, context.now)
+        told = words.day(row.before.at, context.now)
+        return f"It was over since {over}, as you were told on {told}."
+    past = row.item.previous
+    if past is None:
         return "It was over in between, for too short a time to tell you."
-    over, told = words.day(back.resolved_at, context.now), words.day(back.at, context.now)
-    return f"It was over since {over}, as you were told on {told}."
+    if past.resolved_at is None:
+        last = words.day(past.last_seen - 1, context.now)
+        return f"Nobody confirmed that it was over: it was last seen on {last}, then not heard of."
+    over = words.day(past.resolved_at, context.now)
+    return f"It was over since {over}; before you could be told, it was back."
 
 
 def _resolved(group: Group, context: Context) -> list[str]:
     found = domains(group.items)
-    what = effects.phrase(group.items[0])
+    what = _capital(effects.phrase(group.items[0]))
     last = words.day(max(item.last_seen for item in group.items) - 1, context.now)
     if not group.is_partial:
-        whose = (
-            words.name(found[0]) if len(found) == 1 else f"all {words.number(len(found))} domains"
-        )
+        whose = words.name(found[0]) if len(found) == 1 else f"{words.number(len(found))} domains"
+        if any(item.is_superseded for item in group.items):
+            return [
+                f"What you were told of is over for {whose}.",
+                f"{what}: last seen on {last} by those whose word counts.",
+                "Nothing to do. Something like it is still seen, too little for an alert.",
+            ]
         return [
             f"It is over for {whose}: nobody reports it any more.",
-            _capital(f"{what}: last seen on {last}."),
+            f"{what}: last seen on {last}.",
             "Nothing to do.",
         ]
-    left = domains(group.other_items)
-    every = words.plural(len(domains(group.items + group.other_items)), "domain")
-    still = f"{words.number(len(left))} still {'fails' if len(left) == 1 else 'fail'}"
+    over, left, every = _parts(group)
+    still = f"{words.number(left)} still {'fails' if left == 1 else 'fail'}"
     return [
-        f"Over for {words.number(len(found))} of {every}; {still}.",
-        _capital(f"{what}."),
-        f"Still failing: {words.listed([words.name(domain) for domain in left])}.",
+        f"Over for {words.number(over)} of {every}; {still}.",
+        f"{what}.",
+        f"Still failing: {words.listed([words.name(one) for one in domains(group.other_items)])}.",
     ]

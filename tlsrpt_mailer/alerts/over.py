@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tlsrpt_mailer.alerts import words
-from tlsrpt_mailer.alerts.document import Section, para, section, table
+from tlsrpt_mailer.alerts.document import Section, code, para, section, table
 from tlsrpt_mailer.alerts.model import Context, Evidence, Group, Item
 from tlsrpt_mailer.alerts.trouble import ATTACH_FROM, WORST, the_domains
 
@@ -20,7 +20,8 @@ def sections(group: Group, context: Context) -> tuple[Section, ...]:
         found += [_how_we_know(group.items[0], context), _in_all(group, context)]
     else:
         found.append(_the_clean(group.items, context))
-    return (*found, _next(group))
+    below = [item for item in group.items if item.is_superseded]
+    return (*found, *([_still_seen(below)] if below else []), _next(group))
 
 
 def _how_we_know(item: Item, context: Context) -> Section:
@@ -80,6 +81,18 @@ def _the_clean(items: Sequence[Item], context: Context) -> Section:
         table(words.table(rows, (8, 0, 16, 12, 12), right=(0, 3, 4))),
         para(f"and {words.number(more)} more: see the attached domains.csv") if more else None,
         para("Each reporter that saw it and still reports has sent clean days since."),
+    )
+
+
+def _still_seen(items: Sequence[Item]) -> Section:
+    """What goes on of it, and why that is no alert."""
+    return section(
+        "STILL SEEN, BUT NO ALERT",
+        para(
+            "It has been reported again since, but only by reporters without standing, or too"
+            " little to be a warning. You hear of it if that changes."
+        ),
+        code([f"tlsrpt-mailer failures show {item.failure} --why" for item in items[:WORST]]),
     )
 
 

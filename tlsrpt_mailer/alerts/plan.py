@@ -51,9 +51,10 @@ def plan(
     known = {row.failure: row for row in told}
     summary = _summary(items, known, settings)
     summed = {item.failure for item in summary}
+    seen = [_as_told(item, known.get(item.failure), settings) for item in items]
     groups = [
         group
-        for of_cause in _by_cause(items)
+        for of_cause in _by_cause(seen)
         for group in _groups(recipient, of_cause, known, settings, past, summed)
     ]
     groups.sort(key=_urgency)
@@ -100,6 +101,41 @@ def _mails_at_once(item: Item, settings: Settings) -> bool:
     """Whether its severity is worth a mail of its own; notice and low go into the digest."""
     limit = min(SEVERITIES.index(settings.min_severity), SEVERITIES.index("warning"))
     return SEVERITIES.index(item.severity) <= limit and item.state != "muted"
+
+
+def _as_told(item: Item, before: Told | None, settings: Settings) -> Item:
+    """
+    *item*, or the incident that the recipient was told of, where that one is over.
+
+    Known reporters have acquitted, and what goes on since is a new incident that nobody is
+    told of: seen by strangers alone, or too small. The recipient is owed the end of the old one.
+    """
+    past = item.previous
+    if (
+        before is None
+        or not before.is_open
+        or past is None
+        or past.resolved_at is None
+        or not item.is_open
+        or item.state == "muted"
+        or _mails_at_once(item, settings)
+        # A report about long ago can find an incident before the one that was told.
+        or item.incident <= before.incident
+        or past.first_received > before.at
+    ):
+        return item
+    return msgspec.structs.replace(
+        item,
+        incident=past.incident,
+        state="resolved",
+        severity=past.severity,
+        first_seen=past.first_seen,
+        last_seen=past.last_seen,
+        first_received=past.first_received,
+        resolved_at=past.resolved_at,
+        failed=past.failed_sessions,
+        sessions=past.sessions,
+    )
 
 
 def _is_aged(item: Item, settings: Settings) -> bool:
@@ -226,7 +262,8 @@ def _summary(items: Sequence[Item], known: Mapping[int, Told], settings: Setting
         for item in items
         if _untold(item, known) and item.severity != "low" and item.state != "muted"
     ]
-    aged = [item for item in untold if _is_aged(item, settings)]
+    # Notices wait for the digest at any age: silence about them is no news.
+    aged = [item for item in untold if _is_aged(item, settings) and _mails_at_once(item, settings)]
     return untold if len(aged) > AGED_AT_MOST else []
 
 

@@ -251,6 +251,9 @@ def _last_time(group: Group, context: Context) -> list[Section]:
 
 def _quiet(row: Transition, context: Context) -> str:
     over = row.before.resolved_at if row.before else None
+    past = row.item.previous
+    if over is None and past is not None and past.resolved_at is None:
+        return "It is the same failure as before. In between nobody reported on it at all."
     if over is None:
         return "It is the same failure as before, after clean days."
     gap = words.plural(max(0, (row.item.first_seen - over) // DAY), "day")

@@ -13,7 +13,16 @@ import msgspec
 from tlsrpt_mailer.failures.acts import Said, said
 from tlsrpt_mailer.failures.identity import Key, cause_of, key_of
 from tlsrpt_mailer.failures.incidents import Incident, Standing, incidents
-from tlsrpt_mailer.failures.model import Cause, HumanAct, Identity, State, Verdict, Window, Witness
+from tlsrpt_mailer.failures.model import (
+    Cause,
+    HumanAct,
+    Identity,
+    Previous,
+    State,
+    Verdict,
+    Window,
+    Witness,
+)
 from tlsrpt_mailer.failures.severity import mode_of, severity
 from tlsrpt_mailer.failures.steps import steps_of
 from tlsrpt_mailer.failures.timeline import Hit, Timeline, Track
@@ -111,7 +120,7 @@ def _verdict(
     acts: Sequence[HumanAct],
     now: Time,
 ) -> tuple[Verdict, Standing]:
-    incident = incidents(track)[-1]
+    *earlier, incident = incidents(track)
     standing = incident.standing(now, track, ended_only=False)
     counted = counting(incident.hits)
     last = [voice.last for voice in standing.say]
@@ -142,8 +151,25 @@ def _verdict(
         steps=steps_of(counted, timeline.last_mode),
         acknowledged_by=word.ack.who if word.ack is not None else None,
         acknowledged_until=word.ack_until,
+        previous=_previous(earlier[-1], incident, track, timeline.last_mode) if earlier else None,
     )
     return verdict, standing
+
+
+def _previous(ended: Incident, next_one: Incident, track: Track, last_mode: str | None) -> Previous:
+    """The incident before, as it stood when the present one began."""
+    standing = ended.standing(next_one.hits[0].start, track, ended_only=True)
+    counted = counting(ended.hits)
+    return Previous(
+        incident=ended.number,
+        severity=severity(counted, [voice.last for voice in standing.say], last_mode),
+        first_seen=ended.hits[0].start,
+        last_seen=max(hit.end for hit in ended.hits),
+        first_received=min(hit.window.received for hit in ended.hits),
+        resolved_at=standing.resolved_at,
+        failed_sessions=sum(hit.failed for hit in counted),
+        sessions=sum(hit.sessions for hit in counted),
+    )
 
 
 def _by_end(hit: Hit) -> tuple[Time, Time, str]:

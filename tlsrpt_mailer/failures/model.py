@@ -106,6 +106,20 @@ class Witness(msgspec.Struct, frozen=True):
     still_reports: bool
 
 
+class Previous(msgspec.Struct, frozen=True):
+    """The incident before the present one, as it ended."""
+
+    incident: int
+    severity: Severity
+    first_seen: Time
+    last_seen: Time
+    first_received: Time
+    resolved_at: Time | None
+    """None: nobody confirmed that it was over, it was closed."""
+    failed_sessions: int
+    sessions: int
+
+
 class Verdict(msgspec.Struct, frozen=True):
     """All that the judge says of one failure at one moment."""
 
@@ -142,6 +156,8 @@ class Verdict(msgspec.Struct, frozen=True):
     """How bad it has become (failures.steps): a step not told before is *worsened*."""
     acknowledged_by: str | None = None
     acknowledged_until: Time | None = None
+    previous: Previous | None = None
+    """None in the first incident."""
 
     @property
     def is_open(self) -> bool:
