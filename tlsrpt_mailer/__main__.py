@@ -9,6 +9,8 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
 
 import click
 import structlog
@@ -55,12 +57,34 @@ CODES: tuple[tuple[type[TlsrptError], int], ...] = (
 
 def main() -> None:
     """Run the command that the process was called with, and leave."""
-    sys.exit(run(sys.argv[1:]))
+    _open_what_is_closed()
+    code = run(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        _let_go_of(stream)
+    sys.exit(code)
+
+
+def _open_what_is_closed() -> None:
+    """Programs may be started without standard streams: nothing else must get their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115  for good
+
+
+def _let_go_of(stream: TextIO) -> None:
+    """What cannot be written is dropped: Python would try again at its end, and exit with 120."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit code and raises nothing."""
-    code = _run(arguments)
+    try:
+        code = _run(arguments)
+    except OSError:  # not even what went wrong can be said: standard error is full or gone
+        code = CANNOT_WRITE
     # Postfix's pipe(8) bounces a mail on every code but 0 and 75.
     return LATER if code and is_pipe(arguments) else code
 
