@@ -8,7 +8,9 @@ from tlsrpt_mailer.report.dialects import REASON_CLASSES
 from tlsrpt_mailer.report.result_types import RESULT_TYPES
 
 
-@pytest.mark.parametrize("result_type", [*RESULT_TYPES, "some-new-type", "x" * 300, "a\x1b[1m\nb"])
+@pytest.mark.parametrize(
+    "result_type", [*RESULT_TYPES, "unspecified", "some-new-type", "x" * 300, "a\x1b[1m\nb"]
+)
 def test_every_type_is_explained_at_eighty_columns(result_type):
     """Known or not, `explain` says what it does to mail, why, how to see and how to mend it."""
     text = explain(result_type)

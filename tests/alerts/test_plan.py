@@ -88,6 +88,14 @@ def test_what_began_and_ended_untold_is_left_to_the_digest():
     assert [] == due([over()])
 
 
+def test_what_is_not_reported_any_more_comes_after_what_is():
+    """Of two as severe, the one that goes on is the one to look at."""
+    stale = item(18, domain="example.net", state="stale", failed=9999)
+    (mail,) = plan(ME, [stale, item()], [], settings())
+
+    assert [17, 18] == [one.failure for one in mail.items]
+
+
 def test_one_cause_is_one_mail_and_the_worst_comes_first():
     """Domains behind one MX come in one mail, critical ones in front, then by failed sessions."""
     items = [

@@ -313,6 +313,16 @@ def test_an_unknown_result_type_is_quoted():
     assert 'Result type: "some-new-type"' in rendered.text
 
 
+def test_failures_without_details_are_not_called_an_unknown_type():
+    """The word "unspecified" is ours alone: the mail says that the report gives no reason."""
+    rendered = render(group(item(result_type="unspecified", mx=None)), context())
+
+    assert "CRITICAL example.com: TLS failed, no details given [tlsrpt 17]" == rendered.subject
+    assert head(rendered)[1].startswith("The report does not say why, and the MTA-STS policy")
+    assert "unknown" not in rendered.text
+    assert "unspecified" not in rendered.text
+
+
 def test_an_unknown_mode_shows_what_each_would_do():
     """Without a mode in the report, both effects are told."""
     text = text_of(item(mode=None))
@@ -731,6 +741,23 @@ def test_the_test_alert_says_that_nothing_is_broken():
 
 
 # ------------------------------------------------------------------------ headers
+
+
+def test_a_subject_of_one_long_word_begins_on_its_line():
+    """A domain as wide as a line is not pushed below an empty first line of the header."""
+    rendered = render(group(item(domain=f"{'a' * 60}.{'b' * 60}.example")), context())
+
+    assert rendered.subject == parsed(rendered)["Subject"]
+    assert b"Subject:\r\n" not in rendered.raw
+
+
+def test_a_subject_of_one_quoted_word_begins_on_its_line():
+    """Nor is a name that is none, where the state is no word in front of it."""
+    hostile = item(domain="\x1b" * 40, mx=None, result_type="sts-policy-invalid")
+    rendered = render(group(hostile), context(subject="thread"))
+
+    assert rendered.subject == parsed(rendered)["Subject"]
+    assert b"Subject:\r\n" not in rendered.raw
 
 
 def test_the_headers_are_for_threads_and_filters():

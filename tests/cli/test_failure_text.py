@@ -114,9 +114,10 @@ def test_stale_and_muted_ones_are_counted_below():
     """What is not shown, or not urgent, is still counted."""
     causes = groups([record(), record(18, 18, state="stale")])
 
-    foot = failure_text.foot(causes, muted=2)
+    foot = failure_text.foot(causes, muted=2, ended=1)
 
-    assert "2 causes on 1 domain, 1 stale. Muted: 2." == foot[0]
+    assert "2 causes on 1 domain, 1 stale. Muted: 2. Mended in the last 7 days: 1." == foot[0]
+    assert "2 causes on 1 domain, 1 stale." == failure_text.foot(causes, muted=0, ended=0)[0]
 
 
 def test_muted_failures_are_counted_and_not_listed(full: Place, monkeypatch: pytest.MonkeyPatch):

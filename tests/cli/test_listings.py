@@ -122,6 +122,20 @@ def test_when_nothing_is_open_the_figures_say_so(place: Place):
     assert result.out == place("causes").out
 
 
+def test_what_was_mended_lately_is_counted(full: Place):
+    """Whoever looks a day late still learns that something was broken this week, and no longer."""
+    for day in ("22", "23"):
+        report = mails.report("shop.example", f"2026-11-{day}", details=())
+        full.mail(f"shop-{day}.eml", mails.mail(report))
+    full("import", str(full.mails), now="2026-11-24T12:00:00Z")
+
+    soon = full("failures", now="2026-11-25T12:00:00Z").out
+    later = full("failures", now="2026-12-02T12:00:00Z").out
+
+    assert "Mended in the last 7 days: 1.\n" in soon
+    assert "Mended" not in later
+
+
 def test_before_the_first_report_it_is_said_that_there_is_none(place: Place):
     """Nobody takes silence for health."""
     place("import", str(place.mail("dmarc.eml", mails.dmarc_mail())))

@@ -71,9 +71,16 @@ class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     because: str = ""
 
 
+UNSPECIFIED = "unspecified"
+"""The result type of failed sessions for which a report gives no details at all."""
+
+
 def entry(result_type: str) -> Entry:
     """What is known of *result_type*; of an unknown one, what the policy alone tells."""
-    return _entries().get(result_type.lower()) or _unknown(result_type)
+    name = result_type.lower()
+    if name == UNSPECIFIED:
+        return _unspecified()
+    return _entries().get(name) or _unknown(result_type)
 
 
 def known_types() -> tuple[str, ...]:
@@ -105,6 +112,26 @@ def _read(name: str) -> dict[str, Any]:
     # Any: what a TOML file holds is known only once msgspec has converted it.
     file = importlib.resources.files("tlsrpt_mailer.alerts") / "catalogue" / name
     return tomllib.loads(file.read_text("utf-8"))
+
+
+def _unspecified() -> Entry:
+    """Our own word, for sessions that a report counts as failed without a row about them."""
+    general = _entries()["validation-failure"]
+    return Entry(
+        type=UNSPECIFIED,
+        family="no details",
+        short="TLS failed, no details given",
+        place="at",
+        title="The report counts failed sessions, but gives no details about them.",
+        because="The report does not say why",
+        causes=(
+            "The reporter leaves failure-details out, always or on that day.",
+            "Everything that is a validation-failure in the reports of others.",
+        ),
+        mend=general.mend,
+        effect=general.effect,
+        check=general.check,
+    )
 
 
 def _unknown(result_type: str) -> Entry:

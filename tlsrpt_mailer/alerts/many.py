@@ -147,6 +147,7 @@ def _explained(rows: Sequence[Transition], context: Context, like: int | None) -
     return section(
         f"{worst.failure}  {worst.severity.upper()}  {effects.phrase(worst)}",
         para(
+            *(["When it was last reported:"] if worst.state == "stale" else []),
             opening.first_line(worst),
             opening.second_line(worst),
             opening.count_line(items, context),

@@ -267,8 +267,8 @@ def _summary(items: Sequence[Item], known: Mapping[int, Told], settings: Setting
     return untold if len(aged) > AGED_AT_MOST else []
 
 
-def _rank(item: Item) -> tuple[int, int, int]:
-    return SEVERITIES.index(item.severity), -item.failed, item.failure
+def _rank(item: Item) -> tuple[int, bool, int, int]:
+    return SEVERITIES.index(item.severity), item.state == "stale", -item.failed, item.failure
 
 
 def _group(
@@ -287,7 +287,7 @@ def _group(
     )
 
 
-def _urgency(group: Group) -> tuple[bool, int, int, int]:
+def _urgency(group: Group) -> tuple[bool, int, bool, int, int]:
     """Bad news first, the worst of it in front."""
     return (group.kind == "resolved", *_rank(group.items[0]))
 

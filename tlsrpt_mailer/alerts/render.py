@@ -153,6 +153,9 @@ class _Folding(EmailPolicy):
             folded: bytes = super().fold_binary(name, value)
             return folded
         lines = words.wrap(f"{name}: {value}", " ", "", break_long_words=False)
+        if lines[0] == f"{name}:":
+            # One word fills the line: readers would take the blank before it for a part of it.
+            lines[:2] = [f"{lines[0]} {lines[1].strip()}"]
         return "".join(line + self.linesep for line in lines).encode("ascii")
 
 

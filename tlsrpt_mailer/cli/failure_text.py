@@ -96,15 +96,20 @@ def _remarks(cause: CauseGroup, now: Time) -> Iterator[str]:
         yield "holds up no mail"
 
 
-def foot(causes: Sequence[CauseGroup], muted: int) -> list[str]:
+def mended(count: int) -> str:
+    """How many failures ended lately; "" where none did."""
+    return f"Mended in the last 7 days: {words.number(count)}." if count else ""
+
+
+def foot(causes: Sequence[CauseGroup], muted: int, ended: int) -> list[str]:
     """How many there are in all, and what to type next."""
     domains = {domain for cause in causes for domain in cause.domains}
     stale = sum(cause.worst.state == "stale" for cause in causes)
     parts = [f"{words.plural(len(causes), 'cause')} on {words.plural(len(domains), 'domain')}"]
     parts += [f"{stale} stale"] if stale else []
-    silent = f" Muted: {muted}." if muted else ""
+    silent = f"Muted: {muted}." if muted else ""
     return [
-        f"{', '.join(parts)}.{silent}",
+        " ".join(filter(None, [f"{', '.join(parts)}.", silent, mended(ended)])),
         f"tlsrpt-mailer failures show {causes[0].cause}     --all  --json",
     ]
 

@@ -11,9 +11,10 @@ from tlsrpt_mailer.config import Config
 from tlsrpt_mailer.failures import why as story
 from tlsrpt_mailer.failures.model import SEVERITIES, Severity
 from tlsrpt_mailer.ports import FailureRecord
-from tlsrpt_mailer.report.times import Time, iso
+from tlsrpt_mailer.report.times import DAY, Time, iso
 from tlsrpt_mailer.store.queries import Reader
 
+WEEK = 7 * DAY
 HEADS = (
     Column("#", right=True),
     Column("severity"),
@@ -84,8 +85,11 @@ def _is_open(found: list[FailureRecord], at_least: Severity) -> bool:
 
 def _print_page(found: list[FailureRecord], page: Page, reader: Reader, now: Time) -> None:
     shown = [one for one in found if one.verdict.state != "muted"]
+    ended = reader.mended(now - WEEK, now)
     if not shown:
         click.echo("\n".join(failure_text.nothing_open(reader.totals(now), now)))
+        if ended:
+            click.echo(failure_text.mended(ended))
         if found:
             click.echo(f"Muted: {len(found)}; tlsrpt-mailer failures --all")
         return
@@ -94,7 +98,7 @@ def _print_page(found: list[FailureRecord], page: Page, reader: Reader, now: Tim
     click.echo()
     if page.limit is not None and len(causes) > page.limit:
         click.echo(f"{page.limit} of {words.plural(len(causes), 'cause')}; more: --limit N")
-    click.echo("\n".join(failure_text.foot(causes, len(found) - len(shown))))
+    click.echo("\n".join(failure_text.foot(causes, len(found) - len(shown), ended)))
 
 
 def _print_all(found: list[FailureRecord], limit: int | None, now: Time) -> None:

@@ -164,7 +164,7 @@ def _previous(ended: Incident, next_one: Incident, track: Track, last_mode: str 
         incident=ended.number,
         severity=severity(counted, [voice.last for voice in standing.say], last_mode),
         first_seen=ended.hits[0].start,
-        last_seen=max(hit.end for hit in ended.hits),
+        last_seen=max(hit.end for hit in counted),
         first_received=min(hit.window.received for hit in ended.hits),
         resolved_at=standing.resolved_at,
         failed_sessions=sum(hit.failed for hit in counted),

@@ -113,6 +113,7 @@ class Previous(msgspec.Struct, frozen=True):
     severity: Severity
     first_seen: Time
     last_seen: Time
+    """Of those who count, so strangers that went on do not move it."""
     first_received: Time
     resolved_at: Time | None
     """None: nobody confirmed that it was over, it was closed."""

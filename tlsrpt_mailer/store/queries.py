@@ -15,7 +15,7 @@ from typing import Self
 from tlsrpt_mailer.errors import NoSuch
 from tlsrpt_mailer.failures.model import HumanAct
 from tlsrpt_mailer.ports import Evidence, FailureRecord, History, Told
-from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.report.times import DAY, Time
 from tlsrpt_mailer.store import figures, judging
 from tlsrpt_mailer.store.bind import unpack
 from tlsrpt_mailer.store.compose import told_of
@@ -212,6 +212,18 @@ class Reader:
                 (limit, offset),
                 lambda rows: [judging.record(*row) for row in rows],
             )
+
+    def mended(self, since: Time, until: Time) -> int:
+        """How many failures were resolved after *since*, up to *until*, and are so still."""
+        with self._snapshot() as conn:
+            # Fourteen windows of a month each are the longest way to an acquittal; failures
+            # are indexed by when they were last seen.
+            row = conn.execute(
+                "SELECT count(*) FROM failures WHERE last_seen > ?"
+                " AND state = 'resolved' AND resolved_at > ? AND resolved_at <= ?",
+                (since - 15 * 32 * DAY, since, until),
+            ).fetchone()
+        return int(row[0])
 
     def failure(self, id: int) -> FailureRecord:
         """One failure; raises NoSuch."""
