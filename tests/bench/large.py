@@ -3,9 +3,9 @@ A store as a provider has it after 400 days: does it still answer, and take mail
 
     python -m tests.bench.large /folder/with/room [--domains 10000] [--days 400]
 
-The first run fills the database in that folder (15 GB and some ten minutes for the
+The first run fills the database in that folder (10 GB and some ten minutes for the
 whole of it), later ones use what is there. Every listing has to answer within 0.3 s
-beyond what `--version` takes, and storing must be no slower than with an empty store.
+beyond what it takes with an empty store, and storing must be no slower than with one.
 """
 
 import argparse
@@ -26,7 +26,8 @@ from tlsrpt_mailer.store.sqlite import open_store
 
 REPORTERS = ("google.com", "microsoft.com")
 BEYOND = 0.3
-ROUNDS = 3
+RATIO = 0.5
+ROUNDS = 5
 FRESH = 2000
 BROKEN = 300
 LISTINGS = (
@@ -99,13 +100,13 @@ def fill(path: Path, domains: int, days: int, now: Time) -> None:
 
 
 def reports_of(domains: int, day: int, now: Time, *, broken: bool) -> list[bytes]:
-    """A mail a domain about one more day, a number of *day*."""
+    """Mails about one day, that many days ago: each of another domain, never the same ones."""
     date = datetime.fromtimestamp(now - day * DAY, UTC).date().isoformat()
     details = (mails.detail(mx="mx1.example.net"),) if broken else ()
     return [
         mails.mail(
             mails.report(
-                f"d{n}.example",
+                f"d{n if broken else BROKEN + n}.example",
                 date,
                 details=details,
                 mx=("mx1.example.net",),
@@ -132,7 +133,7 @@ def compare_storing(folder: Path, domains: int, now: Time) -> float:
     """How much faster a full store takes mail than an empty one: healthy, then failing reports."""
     worst = float("inf")
     for broken in (False, True):
-        made = reports_of(min(domains, BROKEN if broken else FRESH), 1, now, broken=broken)
+        made = reports_of(BROKEN if broken else min(domains - BROKEN, FRESH), 1, now, broken=broken)
         with tempfile.TemporaryDirectory() as empty, app_in(Path(empty)) as app:
             without = store(app, made)
         with app_in(folder) as app:
@@ -148,6 +149,21 @@ def compare_storing(folder: Path, domains: int, now: Time) -> float:
             f" then review and compose {judged:.2f} s\n"
         )
     return worst
+
+
+def compare_listings(folder: Path) -> int:
+    """How many listings take too long beside an empty store."""
+    slow = 0
+    with tempfile.TemporaryDirectory() as empty:
+        open_store(Path(empty) / "tlsrpt.db", create=True).close()
+        configs = [Path(empty) / "config.toml", folder / "config.toml"]
+        for config in configs:
+            config.write_text(f'[storage]\npath = "{config.parent / "tlsrpt.db"}"\n')
+        for listing in LISTINGS:
+            base, took = (seconds(config, listing) for config in configs)
+            slow += took - base > BEYOND
+            sys.stdout.write(f"{took - base:6.3f} s beyond {base:.2f} s: {listing}\n")
+    return slow
 
 
 def main() -> None:
@@ -166,15 +182,8 @@ def main() -> None:
         sys.stdout.write(f"filled in {time.perf_counter() - start:.0f} s\n")
     sys.stdout.write(f"{database.stat().st_size / 1e9:.1f} GB\n")
     ratio = compare_storing(folder, given.domains, now)
-    config = folder / "config.toml"
-    config.write_text(f'[storage]\npath = "{database}"\n')
-    base = seconds(config, "--version")
-    slow = 0
-    for listing in LISTINGS:
-        took = seconds(config, listing) - base
-        slow += took > BEYOND
-        sys.stdout.write(f"{took:6.3f} s beyond {base:.2f} s: {listing}\n")
-    sys.exit(slow > 0 or ratio < 0.5)
+    slow = compare_listings(folder)
+    sys.exit(slow > 0 or ratio < RATIO)
 
 
 if __name__ == "__main__":
