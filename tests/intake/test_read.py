@@ -119,6 +119,57 @@ def test_content_decides(raw):
     assert ["example.com"] == domains(content)
 
 
+AS_IT_SHOULD = {"top": ("Subject: x",), "kind": "report; report-type=tlsrpt"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "notes"),
+    [
+        (mail(report()), []),
+        (mail(report(), gzip=False), []),
+        (mail(report(), submitter=None), []),
+        (multipart("Content-Type: message/rfc822\n\n" + mail(report()).decode()), []),
+        (
+            mail(report()).replace(b"report-type=tlsrpt", b"x=y"),
+            ["mail: not multipart/report with report-type=tlsrpt (RFC 8460, 5.3)"],
+        ),
+        (
+            mail(report(), part_type="application/octet-stream"),
+            ["mail: the report came as application/octet-stream, not application/tlsrpt+gzip"],
+        ),
+        (
+            mail(report(), part_type="application/tlsrpt+json"),
+            ["mail: packed, though its type is application/tlsrpt+json"],
+        ),
+        (
+            mail(report(), part_type="application/tlsrpt+gzip", gzip=False),
+            ["mail: not packed, though its type is application/tlsrpt+gzip"],
+        ),
+        (multipart(part(gzip.compress(GZ), "application/tlsrpt+gzip"), **AS_IT_SHOULD), ["twice"]),
+        (
+            multipart(part(zipped(a=JSON), "application/tlsrpt+zip"), **AS_IT_SHOULD),
+            ["mail: packed as zip, not as gzip (RFC 8460, 5.2)"],
+        ),
+        (
+            mail(report(), domain="other.example"),
+            ["mail: its headers say that the report is about other.example"],
+        ),
+        (mail(report(), domain="EXAMPLE.com."), []),
+    ],
+)
+def test_what_departs_around_a_report_is_noted(raw, notes):
+    """How the mail departs from RFC 8460 is told with the report; a good one has no notes."""
+    deviations = read(raw).reports[0].report.deviations
+
+    assert len(notes) == len(deviations)
+    assert all(note in said for note, said in zip(notes, deviations, strict=True))
+
+
+def test_an_archive_of_the_operators_own_departs_from_nothing():
+    """A zip that somebody packed for `import` is no departure of the sender."""
+    assert () == read(zipped(a=JSON), file_name="a.zip").reports[0].report.deviations
+
+
 def test_damaged_base64():
     """Base64 without padding, on one line, or with a list's footer behind it is read."""
     head = b"Content-Type: application/tlsrpt+gzip\nContent-Transfer-Encoding: base64\n\n"
@@ -510,7 +561,7 @@ def test_past_a_limit_the_reports_found_by_then_are_taken():
     assert [
         "mail: what this unpacks to is larger than 49268 bytes",
         "mail: what the mail unpacks to is larger than 50000 bytes",
-    ] == list(content.reports[0].report.deviations)
+    ] == list(content.reports[0].report.deviations[-2:])
 
 
 def test_parts_past_the_limit_are_told():
@@ -519,7 +570,7 @@ def test_parts_past_the_limit_are_told():
 
     content = read(raw, limits=Limits(parts=2))
 
-    assert ["mail: the mail has more than 2 parts"] == list(content.reports[0].report.deviations)
+    assert "mail: the mail has more than 2 parts" == content.reports[0].report.deviations[-1]
 
 
 def test_limits_hold_across_mails_within_mails():

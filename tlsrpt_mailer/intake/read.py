@@ -10,6 +10,7 @@ import msgspec
 
 from tlsrpt_mailer.errors import BadReport, TooLarge
 from tlsrpt_mailer.intake import classify
+from tlsrpt_mailer.intake.departures import ZIP, departures, other_domain
 from tlsrpt_mailer.intake.extract import Mail
 from tlsrpt_mailer.intake.facts import claims_report, facts_of, submitter_and_domain
 from tlsrpt_mailer.intake.inflate import gunzip, unzip
@@ -58,6 +59,8 @@ class _Context(msgspec.Struct, frozen=True):
     """How many times it was unpacked."""
     depth: int
     """How many parts it lies within."""
+    content_type: str | None = None
+    """Of the part; None for a bare file."""
     notes: tuple[str, ...] = ()
     """What had to be taken off it."""
 
@@ -163,8 +166,11 @@ class _Reading:
         self._is_claimed |= claimed
         is_text = part.content_type == "text/plain" and _POLICIES in content
         if is_report or is_text or self._is_second or classify.sort_of(content) != "other":
-            where = _Context(part.headers, part.file_name, claimed, 0, depth + part.depth)
-            self._take(content, where)
+            inside = depth + part.depth
+            self._take(
+                content,
+                _Context(part.headers, part.file_name, claimed, 0, inside, part.content_type),
+            )
 
     def _take(self, data: bytes, context: _Context) -> None:
         """Take what *data* holds; a problem only where it claims to be a report."""
@@ -217,6 +223,7 @@ class _Reading:
 
     def _take_members(self, data: bytes, context: _Context) -> None:
         limits = self._limits
+        notes = context.notes if context.content_type is None else (*context.notes, ZIP)
         members = unzip(data, limit=self._unpackable, each=limits.json_bytes, most=limits.parts)
         for name, member in members:
             self._unpackable -= len(member)
@@ -226,7 +233,10 @@ class _Reading:
             self._take(
                 member,
                 msgspec.structs.replace(
-                    context, file_name=own or context.file_name, is_claimed=claimed
+                    context,
+                    file_name=own or context.file_name,
+                    is_claimed=claimed,
+                    notes=notes,
                 ),
             )
 
@@ -234,16 +244,18 @@ class _Reading:
         """The report in *data*, and those that stand behind it."""
         submitter, domain = submitter_and_domain(context.headers)
         hints = Hints(submitter, domain, context.file_name)
+        notes = context.notes
+        if context.content_type is not None:
+            notes = departures(context.headers, context.content_type, context.level) + notes
         work = 0
         for _ in range(self._limits.parts):
             work += len(data)
             if work > 2 * self._limits.json_bytes:
                 raise TooLarge("what stands behind the report", self._limits.json_bytes)
             decoded = decode(data, self._document_limits)
-            if context.notes:
-                notes = context.notes + decoded.notes
-                decoded = msgspec.structs.replace(decoded, notes=notes)
             report = build(decoded, self._document_limits, hints)
+            if around := notes + other_domain(domain, report):
+                report = msgspec.structs.replace(report, deviations=around + report.deviations)
             self._found.append(
                 FoundReport(report, decoded.json, digest_of(decoded), context.file_name)
             )
