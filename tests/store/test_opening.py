@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import stat
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -128,6 +129,26 @@ def test_who_may_enter_the_folder_but_not_read_is_told_so(path: Path) -> None:
 
     with as_nobody(), pytest.raises(NotAllowed, match="you may not read"):
         open_reader(path)
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """The folder, as on a disk that the kernel has mounted read-only after an error."""
+    subprocess.run(["mount", "--bind", folder, folder], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.servers
+def test_a_disk_that_is_read_only_is_said(path: Path) -> None:
+    """Root is not told to try sudo where nobody can write."""
+    open_store(path, create=True).close()
+
+    with read_only(path.parent), pytest.raises(CannotWrite, match="is mounted read-only"):
+        open_store(path, create=False)
 
 
 def test_a_database_that_is_locked_while_it_is_opened_is_temporary(path: Path) -> None:

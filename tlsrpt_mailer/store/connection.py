@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from tlsrpt_mailer.errors import Temporary
+from tlsrpt_mailer.errors import CannotWrite, Temporary
 from tlsrpt_mailer.store.trouble import (
     Damaged,
     NoDatabase,
@@ -110,7 +110,7 @@ def open_writer(path: Path, *, create: bool, busy_seconds: float = BUSY_SECONDS)
 
     Raises:
         NoSuch: It is missing (and not to be made), or this user may not read it.
-        CannotWrite: It cannot be made.
+        CannotWrite: It cannot be made, or its disk is read-only.
         TlsrptError: It is damaged, of another program, or of another version of this one.
         Temporary: It is locked, or the disk is full.
 
@@ -185,8 +185,11 @@ def _must_be_readable(path: Path, *, write: bool) -> None:
     if not path.is_file():
         raise Damaged(f"{path} is no file, so it cannot be the database")
     wanted = os.R_OK | (os.W_OK if write else 0)
-    if not os.access(path, wanted, effective_ids=True):
-        raise NotAllowed(path)
+    if os.access(path, wanted, effective_ids=True):
+        return
+    if write and os.statvfs(path).f_flag & os.ST_RDONLY:
+        raise CannotWrite(f"{path} may not be written: its disk is mounted read-only")
+    raise NotAllowed(path)
 
 
 def _prepare(conn: sqlite3.Connection, path: Path, *, create: bool) -> None:
