@@ -76,7 +76,10 @@ def once(config: Config, now: Time | None = None, *, force: bool = False) -> Onc
     beats = Beats(time.monotonic)
     problems: list[str] = []
     try:
-        for source in wiring.sources(app):
+        found = wiring.sources(app)
+        app.forget_sources({source.name for source in found})
+        app.save_worker("once")
+        for source in found:
             health = SourceHealth(source.name, beats, app.clock)
             try:
                 source.drain(app.deliver, health)
@@ -159,6 +162,7 @@ class _Daemon:
             source.open()
             self._runners.append(_Runner(source, self._app, self._beats))
         self._app.forget_sources({runner.source.name for runner in self._runners})
+        self._app.save_worker("run")
         for runner in self._runners:
             runner.start()
         for name, work in (("tick", self._tick), ("post", self._post)):

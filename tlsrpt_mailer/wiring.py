@@ -99,6 +99,9 @@ def _maildir(settings: MaildirSettings, app: "App") -> Source:
     return MaildirSource(settings, app.clock, Limits())
 
 
+WORKER = "worker"
+"""The fact that says who did the work last: `run`, the daemon, or `once`."""
+
 _IN = "tlsrpt_mailer.sources"
 SOURCES: Mapping[str, SourceKind] = {
     "imap": SourceKind(ImapSettings, f"{_IN}.imap", _imap, lambda one: str(one.name)),
@@ -229,6 +232,10 @@ class App:
             warning=state.warning,
             backlog=state.backlog,
         )
+
+    def save_worker(self, name: str) -> None:
+        """Note who does the work, so that `status` can tell a dead daemon from a cron job."""
+        self.store.state.save_fact(WORKER, name)
 
     def forget_sources(self, names: Collection[str]) -> None:
         """Drop the health of sources that are configured no more."""

@@ -88,22 +88,24 @@ class Letters:
 
 
 @pytest.mark.parametrize(
-    ("pid", "last", "with_source", "level", "what"),
+    ("pid", "last", "worker", "with_source", "level", "what"),
     [
-        (4711, None, True, "ok", "runs as process 4711"),
-        (None, NOW - HOUR, True, "ok", "does not run; `once` ran"),
-        (None, NOW - 3 * DAY, True, "FAIL", "does not run: nothing has run since"),
-        (None, None, True, "FAIL", "does not run: it never ran"),
-        (None, None, False, "warn", "does not run, and no source is configured"),
+        (4711, None, None, True, "ok", "runs as process 4711"),
+        (None, NOW - HOUR, "once", True, "ok", "does not run; `once` ran"),
+        # A daemon that was killed a minute ago is down, however fresh its work is.
+        (None, NOW - 60, "run", True, "FAIL", "does not run: nothing has run since"),
+        (None, NOW - 3 * DAY, "once", True, "FAIL", "does not run: nothing has run since"),
+        (None, None, None, True, "FAIL", "does not run: it never ran"),
+        (None, None, None, False, "warn", "does not run, and no source is configured"),
     ],
 )
 def test_somebody_must_do_the_work(
-    pid: int | None, last: int | None, with_source: bool, level: str, what: str
+    pid: int | None, last: int | None, worker: str | None, with_source: bool, level: str, what: str
 ):
     """A daemon, or `once` from cron; neither is a FAIL, for no alert would come."""
     ran = [JobRow("review", last, None)] if last is not None else []
 
-    part = parts.daemon(pid, ran, WITH_SOURCE if with_source else config(), NOW)
+    part = parts.daemon(pid, ran, WITH_SOURCE if with_source else config(), NOW, worker)
 
     assert level == part.level
     assert part.what.startswith(what)

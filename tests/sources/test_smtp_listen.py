@@ -90,7 +90,7 @@ def test_a_port_that_is_taken_is_said_at_the_start():
     with listening() as lmtp:
         settings = Settings(listen=f"127.0.0.1:{lmtp.port}", recipients=("a@b.example",))
 
-        with pytest.raises(ConfigError, match=f"port {lmtp.port}: Address already in use"):
+        with pytest.raises(CannotWrite, match=f"port {lmtp.port}: Address already in use"):
             ListenerSource("lmtp", settings, lambda: 0).open()
 
 

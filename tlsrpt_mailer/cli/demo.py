@@ -7,6 +7,7 @@ has to be installed. Nothing is left behind.
 """
 
 import contextlib
+import shutil
 import smtplib
 import socket
 import subprocess
@@ -82,18 +83,21 @@ def demo(keep: bool) -> None:
         _say("yesterday the certificate of mx1.example.com ran out; Google reports it")
         _mail(lmtp, story.expired())
         _say("and this is the mail that goes out to postmaster@example.com")
+        click.echo("(What it proposes to type is for a database that stays, not for this one.)\n")
         click.echo(_as_read(_next(alerts)))
         _command(folder, "failures")
         if keep:
             click.echo(f"The folder is left there: {folder}")
     _say("what next")
-    click.echo(NEXT)
+    # As it was called: a virtual environment is mostly not on the PATH.
+    program = "tlsrpt-mailer" if shutil.which("tlsrpt-mailer") else sys.argv[0]
+    click.echo(NEXT.format(program=program))
 
 
 NEXT = """\
-  Reports in a mailbox, or straight from Postfix?   docs/tutorial.md, ten minutes
-  A report lies here as a file?                     tlsrpt-mailer show FILE
-  What does a result type mean?                     tlsrpt-mailer explain certificate-expired
+  Reports in a mailbox, or straight from Postfix?  docs/tutorial.md, ten minutes
+  A report lies here as a file?   {program} show FILE
+  What does a result type mean?   {program} explain tlsa-invalid
 """
 
 

@@ -50,12 +50,14 @@ def lines(part: Part) -> Iterator[str]:
         yield from words.wrap(text, indent, indent if number else label)
 
 
-def daemon(pid: int | None, ran: Sequence[JobRow], config: Config, now: Time) -> Part:
-    """Whether anybody does the work."""
+def daemon(
+    pid: int | None, ran: Sequence[JobRow], config: Config, now: Time, worker: str | None
+) -> Part:
+    """Whether anybody does the work; *worker* did it last (`run` or `once`)."""
     if pid is not None:
         return Part("ok", "daemon", f"runs as process {pid}")
     last = max((job.last_at for job in ran), default=None)
-    if last is not None and now - last < FRESH:
+    if last is not None and now - last < FRESH and worker == "once":
         return Part("ok", "daemon", f"does not run; `once` ran {words.when(last, now)}")
     if not config.source:
         return Part("warn", "daemon", "does not run, and no source is configured")

@@ -2,7 +2,7 @@
 
 import click
 
-from tlsrpt_mailer import __version__
+from tlsrpt_mailer import __version__, wiring
 from tlsrpt_mailer import config as configuration
 from tlsrpt_mailer.alerts import words
 from tlsrpt_mailer.cli import opening, options, out, parts
@@ -59,7 +59,7 @@ def _look(now: Time) -> tuple[list[Part], Totals]:
     with opening.reading(config) as reader:
         totals = reader.totals(now)
         found = [
-            parts.daemon(holder(path), reader.jobs(), config, now),
+            parts.daemon(holder(path), reader.jobs(), config, now, reader.fact(wiring.WORKER)),
             *parts.sources(reader.sources(now), config, now),
             parts.trust(totals),
             parts.alerts(reader, totals, config, now),

@@ -41,8 +41,8 @@ def backup(file: str) -> None:
     """Copy the database to FILE while the daemon runs.
 
     FILE must not exist yet; it is a whole database of mode 0600, and belongs to
-    whoever asks for it. Prints its size. Exit codes: 0 copied, 1 there is no database, 73 FILE exists or
-    cannot be written.
+    whoever asks for it. Prints its size. Exit codes: 0 copied, 1 there is no
+    database, 73 FILE exists or cannot be written.
 
     \b
     Example:

@@ -115,8 +115,8 @@ def bind(where: Where, access: Access, environ: Mapping[str, str] = os.environ) 
     Listen there.
 
     Raises:
-        ConfigError: The address cannot be had, or systemd handed over no such socket.
-        CannotWrite: The unix socket cannot be made.
+        ConfigError: systemd handed over no such socket, or owner or group do not exist.
+        CannotWrite: The address cannot be had, or the unix socket cannot be made.
     """
     match where:
         case Tcp():
@@ -146,7 +146,8 @@ def _bind_tcp(where: Tcp) -> socket.socket:
             if error.errno == errno.EACCES
             else ""
         )
-        raise ConfigError(
+        # No fault of the configuration for good: the port may be free at the next start.
+        raise CannotWrite(
             f"cannot listen on {where.host} port {where.port}: {error.strerror}{hint}"
         ) from error
     return sock

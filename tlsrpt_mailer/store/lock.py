@@ -21,6 +21,16 @@ _TRIES = 5
 _WAIT_SECONDS = 0.02
 
 
+LOADED_LATE = (
+    "tlsrpt_mailer.store.schema",
+    # Names of domains in U-labels, and files inside the package.
+    "encodings.idna",
+    "encodings.punycode",
+    "importlib.readers",
+    "importlib.resources",
+)
+
+
 class HolderLock:
     """The lock, held; `release` lets go of it."""
 
@@ -112,7 +122,8 @@ def become_owner(database: Path) -> None:
         return
     # Python may lie where only root may read, as in root's home: what is loaded
     # late must be loaded before.
-    importlib.import_module("tlsrpt_mailer.store.schema")
+    for module in LOADED_LATE:
+        importlib.import_module(module)
     os.setgroups([owner.st_gid])
     os.setegid(owner.st_gid)
     os.seteuid(owner.st_uid)
