@@ -88,6 +88,14 @@ def test_what_began_and_ended_untold_is_left_to_the_digest():
     assert [] == due([over()])
 
 
+def test_the_failure_that_names_the_mx_speaks_for_its_cause():
+    """A mail whose command has a host in it is of more use than one with a placeholder."""
+    nameless = item(18, mx=None, failed=9999)
+    (mail,) = plan(ME, [nameless, item()], [], settings())
+
+    assert [17, 18] == [one.failure for one in mail.items]
+
+
 def test_what_is_not_reported_any_more_comes_after_what_is():
     """Of two as severe, the one that goes on is the one to look at."""
     stale = item(18, domain="example.net", state="stale", failed=9999)
@@ -322,6 +330,16 @@ def test_the_wait_for_good_news_counts_from_when_it_was_known():
 
     assert [] == due(items, rows, now=at("2026-10-19T20:59"))
     assert [("resolved", [17])] == due(items, rows, now=at("2026-10-19T21:00"))
+
+
+def test_the_wait_for_good_news_counts_from_the_first_that_is_over():
+    """Domains that recover one by one do not push the mail about the first of them back."""
+    first = over(17, noticed_at=at("2026-10-18T12:00"))
+    second = over(18, domain="b.example", noticed_at=at("2026-10-19T06:00"))
+    left = item(19, domain="c.example")
+    rows = [told(17), told(18), told(19)]
+
+    assert [("resolved", [17, 18])] == due([first, second, left], rows, at("2026-10-19T12:00"))
 
 
 def test_a_cause_is_partly_resolved_once():

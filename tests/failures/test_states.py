@@ -261,6 +261,17 @@ def test_a_long_window_is_a_witness_only_where_there_is_no_short_one():
     ]
 
 
+def test_a_stranger_with_short_windows_does_not_outrank_a_known_weekly_reporter():
+    """Standing goes before precision: else anybody could end what Google reports by the week."""
+    weekly = failing(0, GOOGLE, days=7)
+    windows = [weekly, failing(0, SMALL), window(1, SMALL), window(2, SMALL)]
+
+    verdict = judged(windows, now=on(8))
+
+    assert verdict.is_open
+    assert {GOOGLE: True, SMALL: False} == {one.reporter: one.has_say for one in verdict.witnesses}
+
+
 def test_unknown_reporters_are_witnesses_only_among_themselves():
     """A stranger's failing windows open a failure, but keep none open that a known one ended."""
     stranger = story("###", SMALL)

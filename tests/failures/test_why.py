@@ -134,6 +134,18 @@ def test_a_report_that_comes_again_is_said_to():
     assert whys(windows, on(2)) == ["", "the same report again"]
 
 
+def test_a_report_that_takes_the_failure_back_is_said_to():
+    """Where a revision no longer names the failure, the story says what ended it."""
+    windows = [
+        failing(0, received=on(1, 12)),
+        window(0.1, received=on(2, 12), date=on(2, 12), report=2),
+        window(1.1, received=on(3, 12), report=3),
+    ]
+
+    assert ["first seen", "resolved", "nothing"] == kinds(windows, on(4))
+    assert "it replaces the only report that spoke of the failure" == whys(windows, on(4))[1]
+
+
 def test_a_failure_that_other_rows_foreshadow_begins_with_its_own():
     """Before its first failing window a failure has no story, whatever else failed."""
     windows = [window(0, GOOGLE, row(mx="mx2.example.com")), failing(1)]

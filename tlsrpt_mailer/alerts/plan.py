@@ -8,6 +8,7 @@ again later (docs/explanation/what-counts-as-new.md).
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 import msgspec
 
@@ -267,8 +268,13 @@ def _summary(items: Sequence[Item], known: Mapping[int, Told], settings: Setting
     return untold if len(aged) > AGED_AT_MOST else []
 
 
-def _rank(item: Item) -> tuple[int, bool, int, int]:
-    return SEVERITIES.index(item.severity), item.state == "stale", -item.failed, item.failure
+_Rank: TypeAlias = tuple[int, bool, bool, int, int]
+
+
+def _rank(item: Item) -> _Rank:
+    # One that names the MX speaks for its cause: what to do begins with that name.
+    severity = SEVERITIES.index(item.severity)
+    return severity, item.state == "stale", item.mx is None, -item.failed, item.failure
 
 
 def _group(
@@ -287,9 +293,9 @@ def _group(
     )
 
 
-def _urgency(group: Group) -> tuple[bool, int, bool, int, int]:
+def _urgency(group: Group) -> tuple[bool, _Rank]:
     """Bad news first, the worst of it in front."""
-    return (group.kind == "resolved", *_rank(group.items[0]))
+    return group.kind == "resolved", _rank(group.items[0])
 
 
 def _with_elsewhere(group: Group, items: Sequence[Item]) -> Group:

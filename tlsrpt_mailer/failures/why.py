@@ -130,6 +130,10 @@ class _Story:
         before = self._judged
         self._timeline = Timeline(self._windows, self._known)
         self._judged = judge_one(self._identity, self._timeline, (), self._at)
+        if before is not None and before[0].is_open and self._judged is None:
+            why = "it replaces the only report that spoke of the failure"
+            self.steps.append(Step(window.received, "resolved", why, window))
+            return
         self.steps.append(self._step(window, self._timeline, before))
         self._note_end(before)
 
