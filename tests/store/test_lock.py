@@ -197,7 +197,7 @@ def test_a_lock_of_another_user_is_not_allowed(open_folder: Path) -> None:
 @pytest.mark.servers
 @pytest.mark.usefixtures("root_again")
 def test_root_gets_its_backup_where_only_root_may_write(open_folder: Path, tmp_path: Path) -> None:
-    """`sudo tlsrpt-mailer backup /var/backups/…` works, and leaves no file of root by the database."""
+    """`sudo tlsrpt-mailer backup /var/backups/…` works, and leaves no file of root behind."""
     tmp_path.chmod(0o700)
     path, copy = open_folder / "tlsrpt.db", tmp_path / "copy.db"
     become_owner(path)
