@@ -261,6 +261,16 @@ def test_a_long_window_is_a_witness_only_where_there_is_no_short_one():
     ]
 
 
+@pytest.mark.parametrize(("hours", "is_asked"), [(36, True), (37, False)])
+def test_a_window_of_up_to_36_hours_is_short(hours, is_asked):
+    """A day that a change of zone or a late start drew out still tells when."""
+    windows = [failing(0, GOOGLE, days=hours / 24), failing(0, MICROSOFT)]
+
+    verdict = judged(windows, now=on(2))
+
+    assert is_asked == {one.reporter: one.has_say for one in verdict.witnesses}[GOOGLE]
+
+
 def test_a_stranger_with_short_windows_does_not_outrank_a_known_weekly_reporter():
     """Standing goes before precision: else anybody could end what Google reports by the week."""
     weekly = failing(0, GOOGLE, days=7)

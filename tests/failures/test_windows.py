@@ -270,6 +270,16 @@ def test_sums_stay_within_what_the_database_holds():
     assert found.sightings[0].sessions == most
 
 
+def test_two_versions_of_one_policy_are_added_up():
+    """A policy that changed at noon is reported twice, each with its own half of the day."""
+    morning = policy(detail(failed=3), successful_sessions=100)
+    evening = policy(detail(failed=4), successful_sessions=250, mode="testing")
+
+    [found] = windows(report(morning, evening))
+
+    assert found.sessions == (Sessions("sts", 350, 7, "enforce"),)
+
+
 def test_successes_are_not_added_across_policy_types():
     """One session may stand under both sts and tlsa."""
     both = (Sessions("sts", 5, 0), Sessions("tlsa", 7, 0))
