@@ -159,3 +159,21 @@ def test_time_alone_makes_a_failure_stale(world: World) -> None:
 
 def review_at(world: World, now: Time) -> int:
     return review(world.store, STANDING, now)
+
+
+def test_the_end_is_told_though_a_stranger_goes_on(world: World) -> None:
+    """
+    Who knew of the failure hears that it is over for those who are believed, even if a
+    reporter that nobody knows still claims it; and hears of it again when it truly comes back.
+    """
+    stranger = {"organization": "Liar", "contact": "tls@liar.example"}
+    told = []
+    for day in range(13, 18):
+        world.now = NOW + (day - 13) * DAY
+        world.take(
+            mail(report(day=f"2026-10-{day}", details=(detail(),) if day in (13, 17) else ())),
+            mail(report(day=f"2026-10-{day}", **stranger), submitter="liar.example"),
+        )
+        told += [letter.event for letter in tell(world)]
+
+    assert ["new", "resolved", "regressed"] == told

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import structlog
 
-from tlsrpt_mailer.alerts.model import Context, Group, Item, Past, Settings, Told
+from tlsrpt_mailer.alerts.model import Context, Group, Item, Past, Previous, Settings, Told
 from tlsrpt_mailer.alerts.model import Evidence as Shown
 from tlsrpt_mailer.alerts.plan import hour_start, plan, told_after
 from tlsrpt_mailer.alerts.render import render
@@ -185,7 +185,13 @@ def _item(txn: ComposeTxn, record: FailureRecord) -> Item:
         failed=verdict.failed_sessions,
         sessions=verdict.sessions,
         reasons=verdict.reasons,
+        previous=_previous(verdict),
     )
+
+
+def _previous(verdict: Verdict) -> Previous | None:
+    before = verdict.previous
+    return None if before is None else Previous(**msgspec.structs.asdict(before))
 
 
 def _noticed_at(txn: ComposeTxn, record: FailureRecord) -> Time | None:
