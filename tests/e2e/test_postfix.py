@@ -79,8 +79,8 @@ def test_a_wrong_transport_delays_and_does_not_bounce(
     with running(Site(tmp_path, source, mta.port)):
         mta.send(mails.letter(), RECIPIENT)
 
-        until(lambda: mta.deferred(""), "a deferred letter")
-    assert re.search(r"status=deferred .*450 ", mta.log)
+        # A busy machine may defer it for another reason first, so it is tried until we answer.
+        until(lambda: _tried_again(mta, r"status=deferred .*450 "), "a letter deferred with 450")
     assert "status=bounced" not in mta.log
 
 
@@ -98,8 +98,22 @@ def test_killed_while_postfix_delivers(tmp_path: Path, sink: Sink, port: int, mt
     assert site.count("mails") < MAILS
 
     with running(site):
-        mta.flush()
-        site.wait_for("mails", MAILS)
+        # A mail that was on its way when the daemon was killed may be deferred after a flush.
+        until(lambda: _come(site, mta), f"{MAILS} mails")
 
     assert site.count("reports WHERE status = 'counted'") == MAILS
     assert "status=bounced" not in mta.log
+
+
+def _tried_again(mta: Postfix, answer: str) -> bool:
+    """Whether *answer* stands in the log; where not, what waits is tried again."""
+    if re.search(answer, mta.log):
+        return True
+    mta.flush()
+    return False
+
+
+def _come(site: Site, mta: Postfix) -> bool:
+    """Whether all mails are here; what waits is tried again."""
+    mta.flush()
+    return site.count("mails") >= MAILS
