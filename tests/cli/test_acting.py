@@ -255,6 +255,40 @@ def test_files_that_are_not_there_are_found_before_the_start(place: Place):
     ] == result.err.splitlines()
 
 
+def test_folders_that_are_not_there_yet_are_a_warning(place: Place):
+    """They may come before the start, so the configuration is right; but it is said."""
+    place.config.write_text(
+        '[storage]\npath = "config.toml/tlsrpt.db"\n'
+        '[[source]]\nkind = "maildir"\npath = "/no/such/Maildir"\n'
+    )
+
+    result = place("config", "check")
+
+    assert 0 == result.code
+    assert "  warning   source[0].path: there is no folder /no/such/Maildir\n" in result.out
+    assert f"storage.path: there can be no folder {place.config}: it is a file\n" in result.out
+
+
+def test_the_relay_has_a_name(place: Place):
+    """An empty host would be this machine by accident."""
+    place.configure('[alerts]\n[alerts.smtp]\nhost = ""\n')
+
+    result = place("config", "check")
+
+    assert 78 == result.code
+    assert "alerts.smtp: host must not be empty" in result.err
+
+
+def test_the_configuration_shown_is_right(place: Place):
+    """`config show` into a file, `config check` of that file."""
+    (place.folder / "pw").write_text("sesame\n")
+    place.configure('[[source]]\nkind = "imap"\nhost = "h"\nusername = "u"\npassword_file = "pw"\n')
+    shown = place("config", "show").out
+    place.config.write_text(shown)
+
+    assert 0 == place("config", "check").code
+
+
 def test_a_configuration_without_a_file_is_the_defaults(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ):

@@ -35,6 +35,13 @@ class Box(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.host == "nowhere":
             raise ValueError("host: nowhere is no place")
+        found = []
+        if self.after == "move" and not self.names:
+            found.append('after = "move" needs names')
+        if self.mode == "000" and not self.idle:
+            found.append("nobody could read it")
+        if found:
+            raise ValueError("; ".join(found))
 
 
 class Mail(msgspec.Struct, frozen=True, kw_only=True):
@@ -246,6 +253,60 @@ def test_what_is_in_force_is_shown_as_toml_that_reads_back():
     assert 'poll = "5m"' in shown
     assert 'patience = "3h"' in shown
     assert 'max_size = "16MB"' in shown
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ('port = "x"\nafter = "move"', 'after = "move" needs names'),
+        ('pot = 5\nafter = "move"', 'after = "move" needs names'),
+        ('after = "move"\nmode = "000"\nidle = 5', 'after = "move" needs names'),
+        ('after = "move"\nnames = 5', None),
+        ('after = "mvoe"', None),
+        ('mode = "000"\nidle = 5', None),
+        ('mode = "0"\nidle = false\nmax_size = 1\npoll = 5\npatience = 5', None),
+        ("host = 5", None),
+    ],
+)
+def test_a_wrong_type_hides_no_contradiction_and_makes_none_up(lines: str, said: str | None):
+    """
+    Keys that contradict each other are named beside a wrong value, in the same round; but
+    not where the wrong value, once it is mended, may be what makes them agree.
+    """
+    head = "" if "host" in lines else 'host = "h"\n'
+
+    found = problems(f'[[source]]\nkind = "box"\n{head}{lines}')
+
+    expected = [] if said is None else [f"config.toml: source[0]: {said}"]
+    assert expected == [line for line in found if line.startswith("config.toml: source[0]: ")]
+
+
+def test_a_missing_key_is_not_also_wrong():
+    """What is said of a guess at a key that is missing would only confuse."""
+    found = problems('[[source]]\nkind = "box"\nafter = "move"')
+
+    assert [
+        "config.toml: source[0].host: is missing",
+        'config.toml: source[0]: after = "move" needs names',
+    ] == found[:2]
+
+
+def test_a_wrong_type_hides_no_wrong_address():
+    """Both are mended in one go."""
+    found = problems('[alerts]\nto = ["postmaster", 5]\nmax_per_hour = "x"')
+
+    assert 'config.toml: alerts.to[0]: "postmaster" is not a mail address' in found
+    assert "config.toml: 3 problems, nothing started" in found
+
+
+def test_what_is_shown_of_a_secret_reads_back():
+    """An empty command beside a password file would be refused as a second place."""
+    config = read('[[source]]\nkind = "box"\nhost = "h"\npassword_file = "pw"')
+
+    shown = render(config)
+
+    assert config == read(shown)
+    assert "# not set: patience, port, password_env, password_command\n" in shown
 
 
 def test_of_a_command_only_the_program_is_shown():

@@ -58,6 +58,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def __post_init__(self) -> None:
         """Refuse what would not work, or would send a password in the clear."""
         found = []
+        if not self.host:
+            found.append("host must not be empty")
         password = self.password_file or self.password_env or self.password_command
         if self.username and not password:
             found.append("username needs password_file, password_env or password_command")

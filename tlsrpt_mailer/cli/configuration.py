@@ -1,5 +1,6 @@
 """`config`: whether the configuration is right, and what is in force."""
 
+import os
 from pathlib import Path
 
 import click
@@ -25,7 +26,7 @@ def check() -> None:
     """Say whether the configuration is right, or all that is wrong in it.
 
     Looks at the file and at the files that it names; asks no server. Prints
-    one line a part.
+    one line a part, and one for each folder that is not there.
 
     Exit codes: 0 right, 1 it may not be read, 78 wrong.
 
@@ -40,7 +41,7 @@ def check() -> None:
         name = found.file.name if found.file else "the defaults"
         raise refusal([f"{name}: {problem}" for problem in problems], name)
     click.echo(f"{found.file}: right" if found.file else f"{NONE_FOUND}; the defaults hold")
-    for line in _parts(found):
+    for line in [*_parts(found), *_warnings(found)]:
         click.echo(f"  {line}")
 
 
@@ -91,12 +92,29 @@ def _parts(found: Config) -> list[str]:
     ]
 
 
+def _warnings(found: Config) -> list[str]:
+    """What may come about before the start, but is not there yet."""
+    lines = [
+        f"warning   source[{n}].path: there is no folder {folder}"
+        for n, one in enumerate(found.source)
+        if one.kind == "maildir" and not Path(folder := getattr(one.settings, "path", "/")).is_dir()
+    ]
+    folder = configuration.database(found).parent
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not there.is_dir():
+        which = "it" if there == folder else there
+        lines.append(f"warning   storage.path: there can be no folder {folder}: {which} is a file")
+    elif there != folder and os.geteuid() == 0 and not os.access(there, os.W_OK):
+        lines.append(f"warning   storage.path: no folder can be made in {there}")
+    return lines
+
+
 @config.command()
 def show() -> None:
     """Print the configuration in force, defaults included, without secrets.
 
-    Prints TOML. Of a command that prints a secret only the program's name is
-    shown.
+    Prints TOML, and in comments the keys that have neither a value nor a
+    default. Of a command that prints a secret only the program's name is shown.
 
     Exit codes: 0 shown, 1 it may not be read, 78 wrong.
 

@@ -7,7 +7,7 @@ nor a remedy; its description of the types (`msgspec.inspect`) is used here.
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -21,6 +21,9 @@ Problem = Callable[[str, str], None]
 
 BAD: Final = object()
 """Stands for a value whose problem has been noted."""
+
+_TURNS = 5
+"""How often keys that contradict each other are looked for beside a value that is wrong."""
 
 SECRET_WORDS = ("password", "token", "secret")
 SECRET_WAYS = ("file", "env", "command")
@@ -113,12 +116,76 @@ def struct(
                 problem(where, "is missing")
     wrong = _secrets(table, known, path, problem) or wrong
     if wrong or BAD in values.values():
+        if also := _also_wrong(settings, values, meant):
+            problem(path, also)
         return BAD
     try:
         return settings(**values)
     except (ValueError, TypeError, ConfigError) as error:  # what __post_init__ has to say
         problem(path, str(error))
         return BAD
+
+
+def _also_wrong(
+    settings: type[msgspec.Struct], values: Mapping[str, object], meant: Collection[str]
+) -> str:
+    """
+    What `__post_init__` says of *values* whatever the bad ones among them were meant to be, or "".
+
+    It is asked with several guesses at those; what it says each time is true of the rest.
+    """
+    good = {name: found for name, found in values.items() if found is not BAD}
+    doubtful = [
+        field
+        for field in fields_of(settings)
+        if field.name not in good
+        and (field.required or field.name in values or field.encode_name in meant)
+    ]
+    said: list[list[str]] = []
+    for turn in range(_TURNS):
+        guesses = {field.name: _guess(field, turn) for field in doubtful}
+        try:
+            settings(**good, **guesses)
+        except (ValueError, TypeError, ConfigError) as error:
+            said.append(str(error).split("; "))
+        else:
+            return ""
+    names = tuple(f"{field.encode_name}:" for field in doubtful)
+    first, *others = said
+    return "; ".join(
+        text
+        for text in first
+        if all(text in other for other in others) and not text.startswith(names)
+    )
+
+
+def _guess(field: inspect.Field, turn: int) -> object:
+    """A value that the field may have, another one each *turn*."""
+    choices: list[object] = [] if field.required else [field.default]
+    match _bare(field.type):
+        case inspect.LiteralType(values=values):
+            choices += values
+        case inspect.BoolType():
+            choices += [True, False]
+        case inspect.IntType(ge=least):
+            choices += [least or 0, (least or 0) + 1]
+        case inspect.VarTupleType():
+            choices += [("a@one.example",), ("b@two.example",)]
+        case _:
+            choices += ["one.example", "two.example"]
+    return choices[turn % len(choices)]
+
+
+def _bare(kind: inspect.Type) -> inspect.Type:
+    """*kind* without limits and without None."""
+    while True:
+        match kind:
+            case inspect.Metadata():
+                kind = kind.type
+            case inspect.UnionType():
+                kind = next(one for one in kind.types if not isinstance(one, inspect.NoneType))
+            case _:
+                return kind
 
 
 def joined(path: str, key: str) -> str:

@@ -86,18 +86,20 @@ class _Reading:
         smtp = table.get("smtp", {}) if isinstance(table, dict) else {}
         alerts = struct(Alerts, table, "alerts", self._problem, also=["smtp"])
         mail = struct(self._kinds.mail, smtp, "alerts.smtp", self._problem)
-        if alerts is not BAD:
-            self._addresses(alerts)
+        if isinstance(table, dict):
+            self._addresses(table)
         return alerts, mail
 
-    def _addresses(self, alerts: Alerts) -> None:
-        if alerts.sender is not None and not is_address(alerts.sender):
-            self._problem("alerts.from", f"{quoted(alerts.sender)} is not a mail address")
-        for key, addresses in (("to", alerts.to), ("operator", alerts.operator)):
-            for number, address in enumerate(addresses):
-                if not is_address(address):
-                    where = f"alerts.{key}[{number}]"
-                    self._problem(where, f"{quoted(address)} is not a mail address")
+    def _addresses(self, table: dict[str, Any]) -> None:
+        """As it was written: what else is wrong with the table hides no address."""
+        given = {"alerts.from": table.get("from")}
+        for key in ("to", "operator"):
+            addresses = table.get(key)
+            for number, address in enumerate(addresses if isinstance(addresses, list) else ()):
+                given[f"alerts.{key}[{number}]"] = address
+        for where, text in given.items():
+            if isinstance(text, str) and text.isprintable() and not is_address(text):
+                self._problem(where, f"{quoted(text)} is not a mail address")
 
     def _sources(self, tables: object) -> tuple[SourceConfig, ...]:
         if not isinstance(tables, list):

@@ -27,15 +27,23 @@ def render(config: Config) -> str:
 
 def _block(head: str, settings: msgspec.Struct, first: str = "") -> str:
     lines = [f"{head}\n{first}"]
+    unset = []
     for field in fields_of(type(settings)):
         given = getattr(settings, field.name)
         name = field.encode_name
-        if given is None or (name == "kind" and first):
+        if name == "kind" and first:
+            continue
+        is_command = name.endswith("_command")
+        # An empty command beside a password_file would say the secret twice.
+        if given is None or (is_command and not given):
+            unset.append(name)
             continue
         # Arguments of a command may hold a token: show which program it is, no more.
-        if name.endswith("_command") and given:
-            given = (given[0], "...") if len(given) > 1 else given
+        if is_command and len(given) > 1:
+            given = (given[0], "...")
         lines.append(f"{name} = {shown(given, unit_of(field.type))}\n")
+    if unset:
+        lines.append(f"# not set: {', '.join(unset)}\n")
     return "".join(lines)
 
 
