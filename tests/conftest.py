@@ -10,3 +10,8 @@ def corpus() -> Path | None:
     """The folder of real-world sample mails, where one lies beside the checkout; else None."""
     folder = Path(__file__).resolve().parent.parent.parent / "shared" / "corpus"
     return folder if folder.is_dir() else None
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their length: the content may hold the time (gzip), and workers must agree."""
+    return f"{argname}{len(val)}" if isinstance(val, bytes) else None
