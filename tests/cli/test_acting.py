@@ -176,9 +176,12 @@ def test_an_alert_is_sent_again_with_the_same_bytes(full: Place, relay: Relay):
     before = relay.taken[:]
 
     result = full("alerts", "resend", "1")
+    waits = full("alerts", "show", "1").out
     full("once")
 
     assert "1 waits for delivery" in result.out
+    assert "waiting again since today at 12:00Z (just now), 0 tries\n" in waits
+    assert "answer before: 250 2.0.0 taken\n" in waits
     assert 3 == len(relay.taken)
     assert relay.taken[2] in before
 

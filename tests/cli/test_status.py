@@ -146,6 +146,22 @@ def test_a_source_in_trouble_is_a_fail_with_the_servers_own_words():
     ) == part.more
 
 
+@pytest.mark.parametrize(
+    ("name", "word"), [("imap:u@imap.example.com", "connecting"), ("lmtp:/run/x", "starting")]
+)
+def test_a_source_that_has_not_logged_in_yet_is_not_ok(name: str, word: str):
+    """A server that never answers the first login must not look like one that has no mail."""
+    row = msgspec.structs.replace(
+        SOURCE, name=name, state="starting", since=NOW - HOUR, last_report=None, day={}
+    )
+
+    (part,) = parts.sources([row], config(), NOW)
+
+    assert "warn" == part.level
+    assert part.what.startswith(f"{name.partition(':')[2]}: {word} since ")
+    assert part.what.endswith(", 1 h ago")
+
+
 def test_a_source_may_warn_and_may_be_behind():
     """What is to be mended soon is a warning; mails still to be read are counted."""
     row = msgspec.structs.replace(

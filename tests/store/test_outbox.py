@@ -71,6 +71,40 @@ def test_a_mail_can_be_sent_once_more(store: SqliteStore, reader: Reader) -> Non
     assert RAW == reader.letter(1)[1]
 
 
+def test_a_mail_that_is_sent_again_keeps_its_past(store: SqliteStore, reader: Reader) -> None:
+    """When it was written and what the relay said stay, until the relay says something new."""
+    write(store, "one")
+    store.outbox.sent(1, NOW + 1, "250 taken")
+
+    store.outbox.resend(1, NOW + HOUR)
+
+    (row,) = reader.letters().rows
+    assert (NOW, "waiting", "250 taken", NOW + HOUR) == (
+        row.created_at,
+        row.state,
+        row.answer,
+        row.done_at,
+    )
+    store.outbox.retry(1, NOW + HOUR, "451 later", NOW + HOUR)
+    (due,) = store.outbox.due(NOW + HOUR)
+    assert (NOW + HOUR, 1) == (due.created, due.attempts)
+    store.outbox.sent(1, NOW + 2 * HOUR, "250 again")
+    (row,) = reader.letters().rows
+    assert ("250 again", NOW + 2 * HOUR) == (row.answer, row.done_at)
+
+
+def test_mail_that_was_handed_on_is_no_alert(store: SqliteStore, reader: Reader) -> None:
+    """A listing of alerts can leave it out; the number of rows agrees."""
+    write(store, "alert")
+    with store.compose() as txn:
+        txn.save_letters([Letter("forward:1", "ana@example.com", "letter", "forward", RAW)], NOW)
+
+    without, whole = reader.letters(forwards=False), reader.letters()
+
+    assert ["alert"] == [row.subject for row in without.rows]
+    assert (1, 2) == (without.total, whole.total)
+
+
 def test_an_endless_answer_is_cut(store: SqliteStore, reader: Reader) -> None:
     """A relay that talks without end fills no disk."""
     write(store, "one")

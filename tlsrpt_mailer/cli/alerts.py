@@ -49,23 +49,27 @@ def alerts() -> None:
 def list_(state: str | None, limit: int | None, all_: bool, json_: bool) -> None:
     """List the mails that went out or wait to, newest first.
 
-    Prints one line a mail, or a JSON list. Exit codes: 0 listed, 1 there is no
-    database.
+    Prints one line a mail, or a JSON list. Mails that were only handed on
+    (postmaster_to, forward_ignored_to) are listed with --all or --state. Exit
+    codes: 0 listed, 1 there is no database.
 
     \b
     Example:
       tlsrpt-mailer alerts --state failed
     """
+    forwards = all_ or state is not None
     page, now = out.page(limit, all_, json_), options.now()
     with opening.reading() as reader:
         rows = out.paged(
-            lambda limit, offset: reader.letters(state=state, limit=limit, offset=offset).rows,
+            lambda limit, offset: (
+                reader.letters(state=state, forwards=forwards, limit=limit, offset=offset).rows
+            ),
             page,
         )
         if json_:
             out.json_list(map(forms.letter, rows))
             return
-        total = reader.letters(state=state, limit=0).total
+        total = reader.letters(state=state, forwards=forwards, limit=0).total
         if not total:
             click.echo("No alert was written yet." if state is None else f"No alert is {state}.")
             return
@@ -111,10 +115,12 @@ def show(id: int, raw: bool, json_: bool) -> None:
     now = options.now()
     click.echo(f"To: {log.safe(row.recipient)}\nSubject: {log.safe(row.subject)}\n")
     click.echo("\n".join(log.safe(line) for line in text.splitlines()))
-    done = f", {words.when(row.done_at, now)}" if row.done_at else ""
+    again = " again since" if row.state == "waiting" else ","
+    done = f"{again} {words.when(row.done_at, now)}" if row.done_at else ""
     click.echo(f"\n{row.state}{done}, {words.plural(row.attempts, 'try', 'tries')}")
     if row.answer:
-        click.echo(f"answer: {log.safe(row.answer)}")
+        before = "" if row.attempts else " before"
+        click.echo(f"answer{before}: {log.safe(row.answer)}")
     if row.next_try:
         click.echo(f"next try: {words.moment(row.next_try, now)}")
 

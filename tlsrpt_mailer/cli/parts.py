@@ -79,6 +79,9 @@ def _source(row: SourceRow, now: Time) -> Part:
     name, place = f"source {kind}", log.safe(place, 60)
     if row.state == "trouble":
         return Part("FAIL", name, f"{place}: trouble since {_since(row, now)}", _trouble(row, now))
+    if row.state == "starting":
+        what = "connecting" if kind == "imap" else "starting"
+        return Part("warn", name, f"{place}: {what} since {_since(row, now)}")
     if row.last_report is None:
         last = "no report yet"
     else:
@@ -130,7 +133,8 @@ def alerts(reader: Reader, totals: Totals, config: Config, now: Time) -> Part:
         return Part("FAIL", "alerts", f"given up: {_about(refused[0])}", _answer(refused[0], sent))
     waiting = reader.letters(state="waiting", limit=1).rows
     if waiting and waiting[0].attempts:
-        late = now - waiting[0].created_at > WAITS_LONG
+        asked = waiting[0].done_at or waiting[0].created_at  # done once, and to be sent again
+        late = now - asked > WAITS_LONG
         what = f"the relay does not take: {_about(waiting[0])}"
         return Part("FAIL" if late else "warn", "alerts", what, _answer(waiting[0], sent))
     if not config.alerts.to:

@@ -21,9 +21,9 @@ class SqliteOutbox:
         """See `ports.Outbox.due`; `Letter.told` is left empty."""
         with self._writer.reading() as conn:
             rows = conn.execute(
-                "SELECT id, message_id, recipient, subject, event, raw, attempts, created_at"
-                " FROM letters WHERE state = 'waiting' AND next_try <= ?"
-                " ORDER BY next_try, id LIMIT ?",
+                "SELECT id, message_id, recipient, subject, event, raw, attempts,"
+                " coalesce(done_at, created_at) FROM letters"
+                " WHERE state = 'waiting' AND next_try <= ? ORDER BY next_try, id LIMIT ?",
                 (now, limit),
             ).fetchall()
         return [
@@ -49,11 +49,16 @@ class SqliteOutbox:
         self._tried(id, "failed", error, now, now)
 
     def resend(self, id: int, now: Time) -> bool:
-        """Let the same bytes go out once more; False where there is no such letter."""
+        """
+        Let the same bytes go out once more; False where there is no such letter.
+
+        What the relay said last stays until it says something new. *done_at* is the
+        moment of this call meanwhile: it gives the letter its five days anew.
+        """
         with self._writer.transaction() as conn:
             cursor = conn.execute(
-                "UPDATE letters SET state = 'waiting', attempts = 0, next_try = ?, done_at = NULL,"
-                " created_at = ? WHERE id = ?",
+                "UPDATE letters SET state = 'waiting', attempts = 0, next_try = ?, done_at = ?"
+                " WHERE id = ?",
                 (now, now, id),
             )
             return cursor.rowcount == 1
@@ -63,8 +68,8 @@ class SqliteOutbox:
     ) -> None:
         with self._writer.transaction() as conn:
             conn.execute(
-                "UPDATE letters SET state = ?, attempts = attempts + 1, answer = ?, done_at = ?,"
-                " next_try = ? WHERE id = ?",
+                "UPDATE letters SET state = ?, attempts = attempts + 1, answer = ?,"
+                " done_at = coalesce(?, done_at), next_try = ? WHERE id = ?",
                 (state, text(answer[:_ANSWER_CHARS]), done_at, next_try, id),
             )
 

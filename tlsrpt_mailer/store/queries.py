@@ -162,10 +162,17 @@ class Reader:
         return unpack(row[0])
 
     def letters(
-        self, *, state: str | None = None, limit: int | None = PAGE, offset: int = 0
+        self,
+        *,
+        state: str | None = None,
+        forwards: bool = True,
+        limit: int | None = PAGE,
+        offset: int = 0,
     ) -> Page[LetterRow]:
-        """Mails that went out or wait to, newest first."""
-        clause, values = where(("state = ?", state))
+        """Mails that went out or wait to, newest first; *forwards* were only handed on."""
+        clause, values = where(
+            ("state = ?", state), ("event <> ?", None if forwards else "forward")
+        )
         with self._snapshot() as conn:
             return page(
                 conn,
