@@ -343,12 +343,12 @@ def test_a_bar_is_drawn_on_a_terminal_only(place: Place, monkeypatch: pytest.Mon
 def test_a_summary_reads_well():
     """Singular and plural, and nothing said of what did not happen."""
     counts = importing.Counter(mails=14, stored=9, duplicate=2, ignored=3)
-    few = importing.Counter(mails=1, stored=1)
+    few = importing.Counter(mails=2, stored=1, ignored=1)
 
     assert "14 mails: 9 reports stored, 2 duplicates, 3 not TLS reports" == importing.summary(
         counts
     )
-    assert "1 mail: 1 report stored" == importing.summary(few)
+    assert "2 mails: 1 report stored, 1 not a TLS report" == importing.summary(few)
     assert "0 mails: nothing in them" == importing.summary(importing.Counter())
 
 

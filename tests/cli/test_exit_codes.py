@@ -38,6 +38,7 @@ def test_the_version_is_said(place: Place):
     [
         (("faliures",), 'No such command "faliures". Did you mean "failures"?'),
         (("zzzz",), 'No such command "zzzz".'),
+        (("failures", "1"), 'No such command "1". Did you mean "failures show 1"?'),
         (("import",), "Missing argument 'PATH...'"),
         (("show", "--nonsense", "x"), "No such option '--nonsense'"),
         (("reports", "--limit", "0"), "is not in the range"),

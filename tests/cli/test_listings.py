@@ -305,6 +305,16 @@ def test_a_file_that_is_not_there_or_too_large_is_said(place: Place):
 # ----------------------------------------------------------------- quarantine
 
 
+def test_what_is_no_report_is_said_once(place: Place):
+    """One sentence, with what it is instead where that is known."""
+    letter = place("show", str(place.mail("letter.eml", mails.letter())))
+    dmarc = place("show", str(place.mail("dmarc.eml", mails.dmarc_mail())))
+
+    assert (65, 65) == (letter.code, dmarc.code)
+    assert 1 == letter.err.count("no TLS report")
+    assert "dmarc.eml: no TLS report: " in dmarc.err
+
+
 def test_a_kept_mail_comes_out_as_it_came_in(full: Place, tmp_path: Path):
     """The very bytes are printed or written; no file is ever written over."""
     (row,) = full("quarantine", "--json").json

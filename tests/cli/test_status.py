@@ -115,7 +115,11 @@ def test_a_source_that_works_says_when_it_brought_the_last_report():
     """One line, and the last day in figures."""
     (part,) = parts.sources([SOURCE], config(), NOW)
 
-    assert ["ok", "source imap", ("24 h: 13 mails, 9 with reports stored, 4 not reports",)] == [
+    assert [
+        "ok",
+        "source imap",
+        ("24 h: 13 mails, 9 with reports stored, 4 without a report",),
+    ] == [
         part.level,
         part.name,
         part.more,

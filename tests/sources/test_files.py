@@ -1,5 +1,6 @@
 """Files for import: whatever a mail or a report lies in, it is found, and trouble stops nothing."""
 
+import errno
 import gzip
 import io
 import mailbox
@@ -430,3 +431,15 @@ def test_the_corpus_is_read_file_by_file(corpus: Path | None):
 
     assert not problems(items)
     assert len(items) == len([file for file in corpus.rglob("*") if file.is_file()])
+
+
+def test_standard_input_that_cannot_be_read_is_said():
+    """A disk that fails under the file on standard input is a problem of it, in its own words."""
+
+    class Failing(io.BytesIO):
+        def read(self, _size: int | None = -1) -> bytes:
+            raise OSError(errno.EIO, "Input/output error")
+
+    (item,) = read_paths(["-"], now=NOW, limits=Limits(), stdin=Failing())
+
+    assert "standard input: Input/output error" == item.problem

@@ -17,6 +17,14 @@ class Listing(click.Group):
             args = ["list", *args]
         return super().parse_args(ctx, args)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with a guess where a number stands in place of a command."""
+        if args[0].isdecimal() and "show" in self.commands:
+            ctx.fail(f'No such command "{args[0]}". Did you mean "{ctx.info_name} show {args[0]}"?')
+        return super().resolve_command(ctx, args)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options of ``list`` stand in the group's own help as well."""
         lister = self.commands["list"]

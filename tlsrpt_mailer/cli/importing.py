@@ -1,9 +1,10 @@
 """`import`: reports from files, folders and standard input."""
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import click
 from rich.console import Console
@@ -15,7 +16,7 @@ from tlsrpt_mailer.cli import opening, options, out
 from tlsrpt_mailer.errors import Temporary
 from tlsrpt_mailer.intake.model import Limits
 from tlsrpt_mailer.ports import Deliver, RawMail, Receipt
-from tlsrpt_mailer.sources.files import Item, read_paths, total_bytes
+from tlsrpt_mailer.sources.files import STDIN, Item, read_paths, total_bytes
 from tlsrpt_mailer.store.lock import as_root
 
 BATCH_MAILS = 200
@@ -23,14 +24,15 @@ BATCH_BYTES = 8 * 1024 * 1024
 
 COUNTED = ("stored", "superseded", "duplicate", "quarantined", "held", "ignored", "failed")
 _WORDS = {
-    "stored": "report|s stored",
-    "superseded": "superseded",
-    "duplicate": "duplicate|s",
-    "quarantined": "unreadable (tlsrpt-mailer quarantine)",
-    "held": "held",
-    "ignored": "not TLS reports",
-    "failed": "not taken",
+    "stored": ("report stored", "reports stored"),
+    "superseded": ("superseded", "superseded"),
+    "duplicate": ("duplicate", "duplicates"),
+    "quarantined": ("unreadable (tlsrpt-mailer quarantine)",) * 2,
+    "held": ("held", "held"),
+    "ignored": ("not a TLS report", "not TLS reports"),
+    "failed": ("not taken", "not taken"),
 }
+"""What is said of one, and of any other number."""
 
 
 @click.command("import")
@@ -66,14 +68,26 @@ def import_(paths: tuple[str, ...], json_: bool) -> None:
                 problems += 1
                 click.echo(f"{log.safe(item.path)}: {log.safe(item.problem)}", err=True)
     counts["failed"] += problems
-    if json_:
-        out.as_json({"mails": counts["mails"], **{name: counts[name] for name in COUNTED}})
-    else:
-        click.echo(summary(counts))
+    with _no_matter() if STDIN in paths else nullcontext():
+        if json_:
+            out.as_json({"mails": counts["mails"], **{name: counts[name] for name in COUNTED}})
+        else:
+            click.echo(summary(counts))
+        sys.stdout.flush()
     if counts["failed"] > problems:
         raise Temporary("not everything is stored; try again (the log lines above say why)")
     if problems:
         click.get_current_context().exit(1)
+
+
+@contextmanager
+def _no_matter() -> Iterator[None]:
+    """Let output fail: the mail is stored, and an MTA that hears 75 would bring it again."""
+    try:
+        yield
+    except OSError:
+        # What is in the buffer would fail again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def summary(counts: Counter[str]) -> str:
@@ -82,8 +96,8 @@ def summary(counts: Counter[str]) -> str:
     return f"{words.plural(counts['mails'], 'mail')}: {', '.join(parts) or 'nothing in them'}"
 
 
-def _count(number: int, form: str) -> str:
-    return f"{words.number(number)} {form.replace('|s', '' if number == 1 else 's')}"
+def _count(number: int, forms: tuple[str, str]) -> str:
+    return f"{words.number(number)} {forms[number != 1]}"
 
 
 def count(receipt: Receipt, counts: Counter[str]) -> None:

@@ -28,7 +28,7 @@ _MAILS = {
     "duplicate": "seen before",
     "held": "held",
     "quarantined": "unreadable",
-    "ignored": "not reports",
+    "ignored": "without a report",
 }
 
 

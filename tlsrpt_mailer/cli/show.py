@@ -8,7 +8,7 @@ import click
 from tlsrpt_mailer.cli import out
 from tlsrpt_mailer.cli.report_text import report_lines
 from tlsrpt_mailer.errors import BadReport, NoSuch, TooLarge
-from tlsrpt_mailer.intake.model import Limits
+from tlsrpt_mailer.intake.model import Limits, MailContent
 from tlsrpt_mailer.intake.read import read
 from tlsrpt_mailer.report.export import document
 
@@ -39,10 +39,14 @@ def show(file: str, json_: bool) -> None:
     if content.kind != "tls-report":
         if json_:
             click.get_current_context().exit(65)
-        what = (
-            "a TLS report that cannot be read" if content.kind == "bad-report" else "no TLS report"
-        )
-        raise BadReport(f"{file}: {what}: {content.reason}")
+        raise BadReport(f"{file}: {_why_not(content)}")
+
+
+def _why_not(content: MailContent) -> str:
+    if content.kind == "bad-report":
+        return f"a TLS report that cannot be read: {content.reason}"
+    said = content.reason or ""
+    return said if said.startswith("no TLS report") else f"no TLS report: {said}"
 
 
 def _bytes(file: str) -> bytes:

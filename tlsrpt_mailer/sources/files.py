@@ -109,7 +109,10 @@ class _Reader:
 
     def pipe(self, stdin: IO[bytes] | None) -> Item:
         """The one mail on standard input; kept if it is no report, for nobody else has it."""
-        raw = b"" if stdin is None else stdin.read(self._limit + 1)
+        try:
+            raw = b"" if stdin is None else stdin.read(self._limit + 1)
+        except OSError as error:
+            return self._problem(STDIN, f"standard input: {error.strerror or error}")
         if not raw.strip():
             return self._problem(STDIN, "standard input is empty")
         if len(raw) > self._limit:
