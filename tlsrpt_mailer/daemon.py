@@ -4,7 +4,7 @@ The long-running program: start, signals, readiness and watchdog, orderly stop.
 One thread a source, two of apscheduler (the tick with its jobs, and the posting
 of mails), and the main thread, which waits for signals. Killing any of it at any
 moment loses nothing (docs/explanation/delivery-guarantees.md), so the stop is
-short: sources get a second and a half, then the process leaves.
+short: sources get a good second, then the process leaves.
 """
 
 import logging
@@ -36,7 +36,7 @@ from tlsrpt_mailer.report.times import MINUTE, Time
 log = structlog.get_logger()
 
 TICK_SECONDS = 2
-STOP_SECONDS = 1.5
+STOP_SECONDS = 1.2
 CRASH_WAIT_SECONDS = 10
 
 
