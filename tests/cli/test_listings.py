@@ -260,6 +260,21 @@ def test_a_superseded_report_says_by_which(place: Place):
     assert "status superseded, superseded by 2" in place("reports", "show", "1").out
 
 
+def test_a_report_that_gave_way_to_another_says_so(place: Place):
+    """Two reports of one day under different ids are both kept, but one of them counts."""
+    for number, successful in enumerate((10, 20)):
+        report = mails.report(successful=successful, report_id=f"id-{number}")
+        place("import", str(place.mail(f"{number}.eml", mails.mail(report))))
+
+    first, second = (place("reports", "show", number).out for number in "12")
+    story = place("failures", "show", "1", "--why").out
+
+    assert "report 2 on the same time counts in its place: example.com\n" in first
+    assert "in its place" not in second
+    assert "nothing failed" not in story
+    assert "report 1" in story or "report 2" in story
+
+
 def test_a_report_is_shown_in_full(place: Place):
     """Everything that helps to find the trouble stands there, made safe for a terminal."""
     details = (

@@ -90,7 +90,7 @@ def test_what_a_window_could_not_do_is_explained():
         window(-1, received=on(0, 1)),
         failing(0),
         window(0, MAILRU, received=on(1, 13)),
-        window(1, good=0),
+        window(1, good=0, report=7),
         failing(2),
         window(1.5, received=on(3, 13), date=on(0)),
         window(-2, received=on(3, 14)),
@@ -104,7 +104,7 @@ def test_what_a_window_could_not_do_is_explained():
         "this reporter has not seen the failure",
         "no session worked, so it says nothing",
         "",
-        "another report on that time counts",
+        "report 7 on the same time counts in its place",
         "a later window of this reporter fails",
         "a reporter without standing",
         "",
@@ -241,3 +241,18 @@ def test_the_story_does_not_depend_on_the_order_given():
     shuffled = random.Random(1).sample(windows, len(windows))
 
     assert told(windows, on(9)) == told(shuffled, on(9))
+
+
+def test_a_report_that_takes_the_place_of_a_failing_one_names_it():
+    """Two reports about one day: whoever reads the story learns which of them counts, and why."""
+    earlier = failing(0, failed=5, received=on(1, 11), report=1)
+    later = failing(0, failed=50, received=on(1, 12), report=2)
+    never = failing(0, failed=70, received=on(1, 13), date=on(0), report=3)
+
+    steps = told([earlier, later, never], on(2))
+
+    assert [
+        ("first seen", "", False),
+        ("seen", "counts in place of report 1", False),
+        ("nothing", "report 2 on the same time counts in its place", True),
+    ] == [(step.kind, step.why, step.overlap) for step in steps]

@@ -6,7 +6,13 @@ import pytest
 
 from tests.failures.builders import GOOGLE, MICROSOFT, on, row, window
 from tlsrpt_mailer.failures.model import Sessions, Sighting, Window
-from tlsrpt_mailer.failures.windows import effective, not_counted, successes, windows_of
+from tlsrpt_mailer.failures.windows import (
+    counts_instead,
+    effective,
+    not_counted,
+    successes,
+    windows_of,
+)
 from tlsrpt_mailer.report.model import FailureDetail, Policy, Report
 from tlsrpt_mailer.report.times import DAY, HOUR, Time
 
@@ -362,3 +368,12 @@ def test_an_overlap_of_up_to_an_hour_is_none():
 
     assert len(effective([first, second])) == 2
     assert effective([first, longer]) == [longer]
+
+
+def test_a_window_that_gave_way_knows_to_which():
+    """Of those that count the one that overlaps, and none that only touches."""
+    lost, won, next_day = window(0, date=on(1)), window(0, date=on(2), good=1), window(1)
+
+    assert counts_instead(lost, [next_day, won]) is won
+    assert counts_instead(lost, [next_day]) is None
+    assert counts_instead(won, [next_day, won]) is None

@@ -227,14 +227,16 @@ def told(rows: Sequence[Told], now: Time) -> list[str]:
 
 def steps(story: Sequence[Step], rows: Sequence[Told], now: Time) -> list[str]:
     """The story, a line a report, with what was told in between."""
-    begun = next((at for at, step in enumerate(story) if step.kind != "nothing"), len(story))
+    begun = next(
+        (at for at, step in enumerate(story) if step.kind != "nothing" or step.overlap), len(story)
+    )
     events = [
         *((step.at, 0, _what(step), _behind(step, now), _why(step)) for step in story[begun:]),
         *((one.at, 1, one.event, f"TOLD {words.safe(one.recipient, 60)}", []) for one in rows),
     ]
-    lines = (
-        [f"  {words.plural(begun, 'report')} before it, in which nothing failed"] if begun else []
-    )
+    other = any(step.window is not None and step.window.sightings for step in story[:begun])
+    which = "this did not fail" if other else "nothing failed"
+    lines = [f"  {words.plural(begun, 'report')} before it, in which {which}"] if begun else []
     last_day = ""
     for at, _, what, behind, why in sorted(events, key=itemgetter(0, 1)):
         day = words.day(at, now)

@@ -1,5 +1,6 @@
 """`reports`: what is stored."""
 
+from collections.abc import Iterator
 from functools import partial
 
 import click
@@ -9,11 +10,15 @@ from tlsrpt_mailer.cli import forms, opening, options, out
 from tlsrpt_mailer.cli.groups import Listing
 from tlsrpt_mailer.cli.out import Column
 from tlsrpt_mailer.cli.report_text import report_lines
+from tlsrpt_mailer.failures.windows import counts_instead, effective
 from tlsrpt_mailer.report.export import as_json
 from tlsrpt_mailer.report.parse import parse
 from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.store.queries import Reader
 from tlsrpt_mailer.store.rows import ReportRow
 
+_NAMED, _LOOKED_AT = 3, 20
+"""Of how many domains it is said, and of how many looked up, whether a report counts."""
 HEADS = (
     Column("#", right=True),
     Column("reporter"),
@@ -86,6 +91,7 @@ def show(id: int, json_: bool) -> None:
     """
     with opening.reading() as reader:
         row, document = reader.report(id)
+        instead = [] if json_ else list(_counts_instead(reader, row))
     domain = row.domains[0] if row.domains else None
     report = parse(document, submitter=row.submitter, domain=domain)
     if json_:
@@ -96,6 +102,20 @@ def show(id: int, json_: bool) -> None:
     taken = words.moment(row.taken_at, options.now())
     click.echo(f"\n  number {row.id}, taken {taken}, counted under {words.safe(row.reporter)}")
     click.echo(f"  status {row.status}{replaced}")
+    for name, other in instead[:_NAMED]:
+        click.echo(f"  report {other} on the same time counts in its place: {words.name(name)}")
+
+
+def _counts_instead(reader: Reader, row: ReportRow) -> Iterator[tuple[str, int]]:
+    """Domains of which another report of the same reporter and time counts, and its number."""
+    for domain in row.domains[:_LOOKED_AT]:
+        told = [one for one in reader.history(domain).windows if one.reporter == row.reporter]
+        counted = effective(told)
+        for window in told:
+            if window.report == row.id and not any(window is other for other in counted):
+                other = counts_instead(window, counted)
+                if other is not None:
+                    yield domain, other.report
 
 
 def _row(row: ReportRow, now: Time) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from tlsrpt_mailer.failures.incidents import Standing
 from tlsrpt_mailer.failures.judge import judge_one
 from tlsrpt_mailer.failures.model import HumanAct, Identity, Sighting, Verdict, Window
 from tlsrpt_mailer.failures.timeline import Timeline, Track
-from tlsrpt_mailer.failures.windows import successes
+from tlsrpt_mailer.failures.windows import counts_instead, effective, successes
 from tlsrpt_mailer.failures.witnesses import CLEAN, Voice, clean_needed, clean_places
 from tlsrpt_mailer.report.times import Time
 
@@ -54,6 +54,8 @@ class Step(msgspec.Struct, frozen=True):
     """Which clean window in a row it is, of *needed* that acquit its reporter."""
     needed: int | None = None
     act: HumanAct | None = None
+    overlap: bool = False
+    """Whether it is a window that counts for nothing, since another one overlaps it."""
 
 
 _SAID: dict[str, StepKind] = {
@@ -134,8 +136,23 @@ class _Story:
             why = "it replaces the only report that spoke of the failure"
             self.steps.append(Step(window.received, "resolved", why, window))
             return
-        self.steps.append(self._step(window, self._timeline, before))
+        step = self._step(window, self._timeline, before)
+        gone = "" if step.overlap else self._overtaken(window)
+        self.steps.append(
+            msgspec.structs.replace(step, why="; ".join(filter(None, [gone, step.why])))
+        )
         self._note_end(before)
+
+    def _overtaken(self, window: Window) -> str:
+        """Which failing reports counted until *window* came; "" where there are none."""
+        ours = [one for one in self._windows if one.reporter == window.reporter]
+        counted = effective(ours)
+        gone = [
+            str(one.report)
+            for one in effective(one for one in ours if one is not window)
+            if one.sightings and not any(one is other for other in counted)
+        ]
+        return f"counts in place of report {', '.join(gone)}" if gone else ""
 
     def said(self, act: HumanAct) -> None:
         """A person has said something."""
@@ -171,7 +188,10 @@ class _Story:
     ) -> Step:
         line = next(line for line in timeline.lines if line.reporter == window.reporter)
         if not any(window is counted for counted in line.windows):
-            return _nothing(window, "another report on that time counts")
+            other = counts_instead(window, line.windows)
+            named = "another report" if other is None else f"report {other.report}"
+            why = f"{named} on the same time counts in its place"
+            return msgspec.structs.replace(_nothing(window, why), overlap=True)
         for row in rows_of(window, timeline.fold):
             if (row.policy_type, row.result_type, row.mx) == self._key:
                 if row.sessions:

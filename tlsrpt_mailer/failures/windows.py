@@ -105,6 +105,19 @@ def effective(windows: Iterable[Window]) -> list[Window]:
     return kept
 
 
+def counts_instead(window: Window, counted: Iterable[Window]) -> Window | None:
+    """The one of *counted*, all of one reporter and domain, that *window* gave way to."""
+    return next(
+        (
+            other
+            for other in counted
+            if other is not window
+            and min(other.end, window.end) - max(other.start, window.start) > OVERLAP
+        ),
+        None,
+    )
+
+
 def successes(window: Window) -> int:
     """
     The most successful sessions of one policy type.
