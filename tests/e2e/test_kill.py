@@ -25,7 +25,14 @@ from tests.servers.dovecot import PASSWORD, Dovecot
 
 MAILS = 1000
 FAILURES = MAILS // 10
-KILLS = (150, 450, 800)
+KILLS = pytest.mark.parametrize(
+    "kills",
+    [
+        pytest.param((150, 450, 800), id="three"),
+        pytest.param(tuple(range(30, MAILS, 40)), id="often", marks=pytest.mark.long),
+    ],
+)
+"""After how many stored mails the daemon is killed."""
 ALL = f"{AT_ONCE}\nmax_per_hour = 10000"
 
 
@@ -88,16 +95,19 @@ def _check(site: Site, sink: Sink) -> None:
     assert site.select("PRAGMA integrity_check") == [("ok",)]
 
 
-def test_while_an_mta_hands_over_mail(tmp_path: Path, sink: Sink, port: int) -> None:
+@KILLS
+def test_while_an_mta_hands_over_mail(
+    tmp_path: Path, sink: Sink, port: int, kills: tuple[int, ...]
+) -> None:
     """
-    The daemon is killed three times while an MTA hands over a thousand reports and tries
+    The daemon is killed again and again while an MTA hands over a thousand reports and tries
     again what was not answered: in the end each report counts once, and each failure was
     told once.
     """
     site = Site(tmp_path, lmtp_source(port), sink.port, ALL)
     postfix = Postfix(port, many(MAILS))
     postfix.start()
-    for stored in KILLS:
+    for stored in kills:
         with running(site) as daemon:
             site.wait_for("mails", stored)
             daemon.kill()
@@ -108,23 +118,27 @@ def test_while_an_mta_hands_over_mail(tmp_path: Path, sink: Sink, port: int) -> 
     print(f"{postfix.tries - MAILS} mails were handed over again")  # noqa: T201
 
 
+@KILLS
 @pytest.mark.servers
-def test_while_a_mailbox_is_drained(tmp_path: Path, sink: Sink, dovecot: Dovecot) -> None:
+def test_while_a_mailbox_is_drained(
+    tmp_path: Path, sink: Sink, dovecot: Dovecot, kills: tuple[int, ...]
+) -> None:
     """
-    The daemon is killed three times while it empties a mailbox of a thousand reports: in
+    The daemon is killed again and again while it empties a mailbox of a thousand reports: in
     the end each report counts once, each failure was told once, and every mail lies in the
     done folder, once.
     """
-    dovecot.put("drained", many(MAILS))
-    imap = imap_source(dovecot.port, "drained", 'after = "move"\n')
+    user = f"drained{len(kills)}"
+    dovecot.put(user, many(MAILS))
+    imap = imap_source(dovecot.port, user, 'after = "move"\n')
     site = Site(tmp_path, imap, sink.port, ALL)
-    for stored in KILLS:
+    for stored in kills:
         with running(site, PASSWORD=PASSWORD) as daemon:
             site.wait_for("mails", stored)
             daemon.kill()
     with running(site, PASSWORD=PASSWORD):
         site.wait_for("mails", MAILS)
         _check(site, sink)
-        until(lambda: dovecot.bodies("drained") == [], "an empty inbox")
+        until(lambda: dovecot.bodies(user) == [], "an empty inbox")
 
-    assert len(dovecot.bodies("drained", "TLSRPT/Done")) == MAILS
+    assert len(dovecot.bodies(user, "TLSRPT/Done")) == MAILS
