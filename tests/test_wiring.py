@@ -10,7 +10,7 @@ from tlsrpt_mailer import wiring
 from tlsrpt_mailer.channels.log import LogChannel
 from tlsrpt_mailer.errors import ConfigError, NoSuch, Temporary
 from tlsrpt_mailer.ports import RawMail
-from tlsrpt_mailer.report.times import DAY, HOUR
+from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE
 
 NOW = 1_791_979_200
 LMTP = '[[source]]\nkind = "lmtp"\nlisten = "127.0.0.1:{}"\nrecipients = ["t@example.com"]\n'
@@ -128,3 +128,31 @@ def test_the_organisational_domain_is_that_of_the_public_suffix_list() -> None:
         wiring.organisational("mail.example.co.uk"),
         wiring.organisational("co.uk"),
     )
+
+
+def test_alerts_wait_for_an_import_but_not_forever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A daemon sees an import of another process from its first batch to its end; one that was
+    killed holds alerts back for a minute, and a very long one for an hour.
+    """
+    now = NOW
+    monkeypatch.setattr(wiring, "_clock", lambda: now)
+    with app_in(tmp_path) as daemon:
+        beside = wiring.open_app(config_in(tmp_path), holder=False)
+        seen = [daemon.is_importing()]
+        with beside.import_under_way() as alive:
+            alive()
+            seen.append(daemon.is_importing())
+        seen.append(daemon.is_importing())
+        with beside.import_under_way() as alive:
+            alive()
+            now += MINUTE
+            seen.append(daemon.is_importing())
+            now += HOUR
+            alive()
+            seen.append(daemon.is_importing())
+        beside.close()
+
+    assert [False, True, False, False, False] == seen

@@ -280,7 +280,7 @@ class _Daemon:
             self._save_health()
             run_due(table(self._app), self._app, self._beats)
             now = self._app.clock()
-            if not holds_back(states, now):
+            if not holds_back(states, now) and not self._app.is_importing():
                 self._app.compose(now, close_groups=False)
         self._say(states)
 

@@ -6,7 +6,8 @@ that write all work through it.
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from email.utils import parseaddr
 from functools import cache, lru_cache, partial
 from importlib import import_module
@@ -27,7 +28,7 @@ from tlsrpt_mailer.errors import ConfigError, Temporary
 from tlsrpt_mailer.failures.model import Verdict
 from tlsrpt_mailer.flows.compose import Audience, compose
 from tlsrpt_mailer.flows.deliver import SendResult, send_due
-from tlsrpt_mailer.flows.health import SourceState
+from tlsrpt_mailer.flows.health import HOLD_BACK, SourceState
 from tlsrpt_mailer.flows.ingest import Ingest
 from tlsrpt_mailer.flows.ingest import Settings as IngestSettings
 from tlsrpt_mailer.flows.judging import Reads, Standing, judge_histories
@@ -36,7 +37,7 @@ from tlsrpt_mailer.intake.model import Limits, MailContent
 from tlsrpt_mailer.intake.read import read
 from tlsrpt_mailer.ports import Channel, Letter, RawMail, Receipt, Source
 from tlsrpt_mailer.report.dialects import KNOWN_REPORTERS
-from tlsrpt_mailer.report.times import HOUR, Time, iso
+from tlsrpt_mailer.report.times import HOUR, MINUTE, Span, Time, iso
 from tlsrpt_mailer.sources.imap_settings import Settings as ImapSettings
 from tlsrpt_mailer.sources.maildir import MaildirSource
 from tlsrpt_mailer.sources.maildir import Settings as MaildirSettings
@@ -101,6 +102,12 @@ def _maildir(settings: MaildirSettings, app: "App") -> Source:
 
 WORKER = "worker"
 """The fact that says who did the work last: `run`, the daemon, or `once`."""
+
+IMPORT = "import"
+"""The fact that says when an import that is under way began, and when it last stored something:
+two times of the machine's clock."""
+IMPORT_ALIVE: Span = MINUTE
+"""After so long without a word an import is over, or was killed."""
 
 _IN = "tlsrpt_mailer.sources"
 SOURCES: Mapping[str, SourceKind] = {
@@ -236,6 +243,29 @@ class App:
     def save_worker(self, name: str) -> None:
         """Note who does the work, so that `status` can tell a dead daemon from a cron job."""
         self.store.state.save_fact(WORKER, name)
+
+    @contextmanager
+    def import_under_way(self) -> Iterator[Callable[[], None]]:
+        """Tell a daemon that its alerts had better wait; yields what says that it goes on."""
+        began = _clock()
+
+        def note(text: str) -> None:
+            # A locked database defers mails, and says so; this is only a courtesy.
+            with suppress(Temporary):
+                self.store.state.save_fact(IMPORT, text)
+
+        yield lambda: note(f"{began} {_clock()}")
+        note("0 0")
+
+    def is_importing(self) -> bool:
+        """
+        Whether an import is at work, and has been for less than `HOLD_BACK`.
+
+        What one file of an old mailbox says may be over with the next one.
+        """
+        began, last = (int(word) for word in (self.store.state.fact(IMPORT) or "0 0").split())
+        now = _clock()
+        return now - last < IMPORT_ALIVE and now - began < HOLD_BACK
 
     def forget_sources(self, names: Collection[str]) -> None:
         """Drop the health of sources that are configured no more."""

@@ -18,6 +18,7 @@ from tlsrpt_mailer.intake.model import Limits
 from tlsrpt_mailer.ports import Deliver, RawMail, Receipt
 from tlsrpt_mailer.sources.files import STDIN, Item, read_paths, total_bytes
 from tlsrpt_mailer.store.lock import as_root
+from tlsrpt_mailer.wiring import App
 
 BATCH_MAILS = 200
 BATCH_BYTES = 8 * 1024 * 1024
@@ -60,9 +61,13 @@ def import_(paths: tuple[str, ...], json_: bool) -> None:
     """
     counts: Counter[str] = Counter()
     problems = 0
-    with opening.writing(make=True) as app, _progress(paths) as advance:
+    with (
+        opening.writing(make=True) as app,
+        _progress(paths) as advance,
+        _told(app, paths) as deliver,
+    ):
         items = read_paths(paths, now=options.now(), limits=Limits(), stdin=sys.stdin.buffer)
-        for item in _taken(items, app.deliver, counts):
+        for item in _taken(items, deliver, counts):
             advance(item.done)
             if item.problem is not None:
                 problems += 1
@@ -78,6 +83,21 @@ def import_(paths: tuple[str, ...], json_: bool) -> None:
         raise Temporary("not everything is stored; try again (the log lines above say why)")
     if problems:
         click.get_current_context().exit(1)
+
+
+@contextmanager
+def _told(app: App, paths: Sequence[str]) -> Iterator[Deliver]:
+    """How mails are stored: where they are many, a daemon hears of it and alerts wait."""
+    if STDIN in paths:
+        yield app.deliver
+        return
+    with app.import_under_way() as alive:
+
+        def deliver(mails: Sequence[RawMail]) -> list[Receipt]:
+            alive()
+            return app.deliver(mails)
+
+        yield deliver
 
 
 @contextmanager
