@@ -122,6 +122,25 @@ def test_when_nothing_is_open_the_figures_say_so(place: Place):
     assert result.out == place("causes").out
 
 
+def test_when_nothing_is_open_at_a_domain_the_figures_are_its_own(place: Place):
+    """A domain that works is told apart from one that no report speaks of."""
+    for domain, successful in (("example.com", 3433), ("other.example", 50)):
+        report = mails.report(domain, "2026-11-21", successful=successful, details=())
+        place("import", str(place.mail(f"{domain}.eml", mails.mail(report))))
+
+    known = place("failures", "--domain", "Other.example").out
+    late = place("failures", "--domain", "other.example", now="2026-12-23T12:00:00Z").out
+    unknown = place("failures", "--domain", "nope.example").out
+
+    assert (
+        "Nothing is open at other.example.\n"
+        "50 sessions of 1 reporter in the last 7 days, none failed.\n"
+        "Last report: 23 Nov 12:00Z, just now.\n"
+    ) == known
+    assert "0 sessions of 0 reporters in the last 7 days" in late
+    assert "No report speaks of nope.example.\n" == unknown
+
+
 def test_what_was_mended_lately_is_counted(full: Place):
     """Whoever looks a day late still learns that something was broken this week, and no longer."""
     for day in ("22", "23"):

@@ -5,14 +5,15 @@ from operator import itemgetter
 
 from tlsrpt_mailer.alerts import catalogue, words
 from tlsrpt_mailer.cli.causes_of import CauseGroup
-from tlsrpt_mailer.failures.model import Verdict
+from tlsrpt_mailer.failures.model import Verdict, Window
 from tlsrpt_mailer.failures.why import Step
 from tlsrpt_mailer.ports import Evidence, FailureRecord, Told
 from tlsrpt_mailer.report.dialects import KNOWN_REPORTERS
-from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.report.times import DAY, Time
 from tlsrpt_mailer.store.rows import Totals
 
 _INDENT = " " * 25
+WEEK = 7 * DAY
 _NAMED = 3
 """How many domains of a cause a page names."""
 _LOUD = {"critical": "CRITICAL"}
@@ -22,14 +23,37 @@ def nothing_open(totals: Totals, now: Time) -> list[str]:
     """What stands where no failure is open."""
     if totals.last_report is None:
         return ["Nothing is open, but no report has come in yet: tlsrpt-mailer status"]
-    worked = f"{words.number(totals.failed)} failed" if totals.failed else "none failed"
-    sessions = words.plural(totals.sessions, "session")
-    reporters = words.plural(totals.reporters, "reporter")
-    last = f"{words.moment(totals.last_report, now)}, {words.age(now - totals.last_report)}"
+    figures = _figures(totals.sessions, totals.failed, totals.reporters)
+    return [f"Nothing is open. {figures}.", _last(totals.last_report, now)]
+
+
+def nothing_open_at(domain: str, windows: Sequence[Window], now: Time) -> list[str]:
+    """The same of one domain, of which *windows* count."""
+    if not windows:
+        return [f"No report speaks of {words.name(domain)}."]
+    fresh = [window for window in windows if window.end > now - WEEK]
+    figures = _figures(
+        sum(
+            max((one.successful + one.failed for one in each.sessions), default=0) for each in fresh
+        ),
+        sum(max((one.failed for one in each.sessions), default=0) for each in fresh),
+        len({window.reporter for window in fresh}),
+    )
     return [
-        f"Nothing is open. {sessions} of {reporters} in the last 7 days, {worked}.",
-        f"Last report: {last}.",
+        f"Nothing is open at {words.name(domain)}.",
+        f"{figures}.",
+        _last(max(window.received for window in windows), now),
     ]
+
+
+def _figures(sessions: int, failed: int, reporters: int) -> str:
+    worked = f"{words.number(failed)} failed" if failed else "none failed"
+    by = words.plural(reporters, "reporter")
+    return f"{words.plural(sessions, 'session')} of {by} in the last 7 days, {worked}"
+
+
+def _last(taken: Time, now: Time) -> str:
+    return f"Last report: {words.moment(taken, now)}, {words.age(now - taken)}."
 
 
 def page(causes: Sequence[CauseGroup], now: Time) -> list[str]:

@@ -10,11 +10,11 @@ from tlsrpt_mailer.cli.out import Column, Page
 from tlsrpt_mailer.config import Config
 from tlsrpt_mailer.failures import why as story
 from tlsrpt_mailer.failures.model import SEVERITIES, Severity
+from tlsrpt_mailer.failures.windows import effective
 from tlsrpt_mailer.ports import FailureRecord
-from tlsrpt_mailer.report.times import DAY, Time, iso
+from tlsrpt_mailer.report.times import Time, iso
 from tlsrpt_mailer.store.queries import Reader
 
-WEEK = 7 * DAY
 HEADS = (
     Column("#", right=True),
     Column("severity"),
@@ -73,7 +73,7 @@ def list_(
         elif all_:
             _print_all(found, limit, options.now())
         else:
-            _print_page(found, out.page(limit, all_), reader, options.now())
+            _print_page(found, out.page(limit, all_), reader, domain and domain.lower())
     if fail_on is not None and _is_open(found, fail_on):
         click.get_current_context().exit(1)
 
@@ -83,11 +83,16 @@ def _is_open(found: list[FailureRecord], at_least: Severity) -> bool:
     return any(one.verdict.is_open and one.verdict.severity in wanted for one in found)
 
 
-def _print_page(found: list[FailureRecord], page: Page, reader: Reader, now: Time) -> None:
+def _print_page(found: list[FailureRecord], page: Page, reader: Reader, domain: str | None) -> None:
+    now = options.now()
     shown = [one for one in found if one.verdict.state != "muted"]
-    ended = reader.mended(now - WEEK, now)
+    ended = 0 if domain else reader.mended(now - failure_text.WEEK, now)
     if not shown:
-        click.echo("\n".join(failure_text.nothing_open(reader.totals(now), now)))
+        if domain:
+            windows = effective(reader.history(domain).windows)
+            click.echo("\n".join(failure_text.nothing_open_at(domain, windows, now)))
+        else:
+            click.echo("\n".join(failure_text.nothing_open(reader.totals(now), now)))
         if ended:
             click.echo(failure_text.mended(ended))
         if found:
