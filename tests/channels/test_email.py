@@ -201,6 +201,19 @@ def test_a_relay_without_starttls_gets_no_mail():
     assert plain.envelopes == []
 
 
+def test_tls_to_a_plain_port_is_said_in_words():
+    """A relay that greets in the clear where TLS is configured: what to change."""
+    with relay() as plain, pytest.raises(Temporary, match="does not speak TLS; alerts"):
+        channel(plain.port, security="tls").send(letter())
+
+
+def test_tls_that_breaks_is_temporary():
+    """Garbage after STARTTLS defers the mail, in OpenSSL's words."""
+    replies = ("220 hello", "250-r\r\n250 STARTTLS", "220 go ahead", "no TLS at all")
+    with scripted(line_by_line(*replies)) as port, pytest.raises(Temporary, match="SSL"):
+        channel(port, security="starttls").send(letter())
+
+
 def test_starttls_that_is_offered_and_refused_is_temporary():
     """A relay whose TLS is out of order at the moment gets the mail later."""
     replies = ("220 hello", "250-r\r\n250 STARTTLS", "454 TLS not available")

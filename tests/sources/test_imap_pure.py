@@ -1,12 +1,14 @@
 """What the IMAP source decides without a server: batches, folder names, texts, back-off."""
 
+import ssl
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tlsrpt_mailer.sources.imap import Pace, retry_delay
 from tlsrpt_mailer.sources.imap_batches import BATCH_BYTES, BATCH_MAILS, Listed, batches, named
 from tlsrpt_mailer.sources.imap_folders import Grammar, no_such_folder, probable, server_name
-from tlsrpt_mailer.sources.imap_texts import told
+from tlsrpt_mailer.sources.imap_texts import tls_trouble, told
 
 LIMIT = 16 * 1024 * 1024
 
@@ -98,3 +100,10 @@ def test_the_back_off_doubles_to_five_minutes_and_is_jittered():
 
     assert doubling == [1, 2, 4, 8]
     assert longest == (300, 150)
+
+
+def test_other_trouble_with_tls_is_said_in_openssls_words():
+    """A guess is made only where it is sure to be right."""
+    error = ssl.SSLError(1, "[SSL: TLSV1_ALERT_INTERNAL_ERROR] tlsv1 alert internal error")
+
+    assert "[SSL: TLSV1_ALERT_INTERNAL_ERROR] tlsv1 alert internal error" == tls_trouble(error)

@@ -181,6 +181,12 @@ def test_a_server_without_starttls_gets_no_password(dovecot: Dovecot, rig: Rig):
         rig.drain(security="starttls")
 
 
+def test_tls_to_a_plain_port_is_said_in_words(dovecot: Dovecot, rig: Rig):
+    """Port 143 with security = "tls": what to change, not what OpenSSL calls it."""
+    with pytest.raises(Unreachable, match='does not speak TLS on that port; security = "starttls"'):
+        rig.drain(security="tls")
+
+
 def test_idle_over_tls(secure: Dovecot, certificates: Certificates, user: str):
     """New mail is noticed over an encrypted connection too, and the stop is as quick."""
     rig = Rig(secure.tls_port, user, security="tls", ca_file=str(certificates.ca), poll=FOREVER)

@@ -28,6 +28,9 @@ LONGEST: Span = 10 * MINUTE
 OURS = frozenset({421, 500, 502, 503, 504, 530, 534, 535, 538})
 """Codes that are about the session or the login (RFC 5321, 4954), not about the mail."""
 
+NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
+"""OpenSSL's reasons for an answer that is no TLS at all; which one depends on its version."""
+
 Answer: TypeAlias = tuple[int, bytes]
 
 
@@ -207,9 +210,14 @@ class EmailChannel:
         except TimeoutError as error:
             self._fail(self._silent, error)
         except OSError as error:
-            self._fail(f"{self._where}: {error.strerror or error}", error)
+            self._fail(f"{self._where}{self._said(error)}", error)
         except ConfigError as error:  # the password or the CA file cannot be read
             self._fail(str(error), error)
+
+    def _said(self, error: OSError) -> str:
+        if getattr(error, "reason", None) in NOT_TLS and self._settings.security == "tls":
+            return ' does not speak TLS; alerts.smtp.security = "starttls"?'
+        return f": {error.strerror or error}"
 
     def _fail(self, text: str, error: Exception) -> NoReturn:
         raise Temporary(text) from error

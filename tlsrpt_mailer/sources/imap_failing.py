@@ -13,7 +13,7 @@ from imapclient.exceptions import (
 
 from tlsrpt_mailer.errors import ConfigError, TlsrptError, Unreachable
 from tlsrpt_mailer.report.times import Span
-from tlsrpt_mailer.sources.imap_texts import told, untrusted
+from tlsrpt_mailer.sources.imap_texts import tls_trouble, told, untrusted
 
 
 class Declined(TlsrptError):
@@ -48,6 +48,8 @@ def failures(host: str, timeout: Span) -> Iterator[None]:
         raise Unreachable(f"{host} did not answer within {timeout} s") from error
     except ssl.SSLCertVerificationError as error:
         raise Unreachable(untrusted(host, error)) from error
+    except ssl.SSLError as error:
+        raise Unreachable(f"{host}: {tls_trouble(error)}") from error
     except OSError as error:
         raise Unreachable(f"{host}: {error.strerror or error}") from error
     except (ValueError, LookupError, TypeError, AttributeError, AssertionError, MemoryError) as e:

@@ -6,6 +6,9 @@ from typing import Any
 
 from tlsrpt_mailer.sources.imap_settings import Settings
 
+NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
+"""OpenSSL's reasons for an answer that is no TLS at all; which one depends on its version."""
+
 
 def told(*said: Any) -> str:  # exceptions and bytes, as imaplib hands them on
     """What the server said, on one line, without imaplib's wrapping."""
@@ -25,6 +28,13 @@ def untrusted(host: str, error: ssl.SSLCertVerificationError) -> str:
         f"The certificate of {host} is not trusted: {why.rstrip('.')}.\n"
         "If it comes from a CA of your own, name that CA's file in ca_file."
     )
+
+
+def tls_trouble(error: ssl.SSLError) -> str:
+    """What OpenSSL says, and where it is sure to be that the server began without TLS."""
+    if getattr(error, "reason", None) in NOT_TLS:
+        return 'the server does not speak TLS on that port; security = "starttls"?'
+    return error.strerror or str(error)
 
 
 def login_refused(settings: Settings, said: str, offers: Collection[str]) -> str:

@@ -86,7 +86,7 @@ class MaildirSource:
         try:
             self._round(deliver, health, self._closed.is_set)
         except OSError as error:
-            raise Unreachable(f"{self.name}: {_said(error)}") from error
+            raise Unreachable(_said(error)) from error
 
     def close(self) -> None:
         """Take no further batch."""
