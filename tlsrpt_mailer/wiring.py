@@ -7,7 +7,7 @@ that write all work through it.
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from email.utils import parseaddr
 from functools import cache, lru_cache, partial
 from importlib import import_module
@@ -358,17 +358,18 @@ def open_app(
     become_owner(path)
     if make and not holder:
         _make(path)
-    lock = hold(path) if holder else None
     clock = _clock if now is None else partial(_fixed, now)
-    try:
+    with ExitStack() as undo:
+        lock = hold(path) if holder else None
+        if lock is not None:
+            undo.callback(lock.release)
         store = open_store(path, create=holder, clock=clock)
+        undo.callback(store.close)
         if now is not None and not force:
             _must_go_forward(store, now)
-        return App(config, store, clock, lock)
-    except BaseException:
-        if lock is not None:
-            lock.release()
-        raise
+        app = App(config, store, clock, lock)
+        undo.pop_all()
+        return app
 
 
 def _make(path: Path) -> None:
@@ -386,7 +387,6 @@ def _make(path: Path) -> None:
 def _must_go_forward(store: SqliteStore, now: Time) -> None:
     newest = store.state.newest()
     if newest is not None and now < newest - HOUR:
-        store.close()
         raise ConfigError(
             f"--now {iso(now)} is before {iso(newest)}, which this database has seen.\n"
             "Say --force if you mean it."

@@ -118,7 +118,7 @@ def open_writer(path: Path, *, create: bool, busy_seconds: float = BUSY_SECONDS)
     if create:
         _make_file(path)
     _must_be_readable(path, write=True)
-    with opening(path):
+    with opening(path), contextlib.ExitStack() as undo:
         conn = sqlite3.connect(
             path,
             timeout=busy_seconds,
@@ -126,11 +126,9 @@ def open_writer(path: Path, *, create: bool, busy_seconds: float = BUSY_SECONDS)
             check_same_thread=False,
             cached_statements=512,
         )
-        try:
-            _prepare(conn, path, create=create)
-        except BaseException:
-            conn.close()
-            raise
+        undo.callback(conn.close)
+        _prepare(conn, path, create=create)
+        undo.pop_all()
     return Writer(conn, path)
 
 
@@ -145,7 +143,7 @@ def open_reader(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Co
 
     """
     _must_be_readable(path, write=False)
-    with opening(path):
+    with opening(path), contextlib.ExitStack() as undo:
         conn = sqlite3.connect(
             f"file:{quote(str(path.absolute()))}?mode=ro",
             uri=True,
@@ -154,12 +152,10 @@ def open_reader(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Co
             check_same_thread=False,
             cached_statements=256,
         )
-        try:
-            conn.execute("PRAGMA trusted_schema = OFF")
-            _must_fit(conn, path, fresh_allowed=False)
-        except BaseException:
-            conn.close()
-            raise
+        undo.callback(conn.close)
+        conn.execute("PRAGMA trusted_schema = OFF")
+        _must_fit(conn, path, fresh_allowed=False)
+        undo.pop_all()
     return conn
 
 
