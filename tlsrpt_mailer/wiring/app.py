@@ -1,104 +1,43 @@
 """
-The registries (one line a kind), and the only place that builds adapters from settings.
+`App`: the program without its threads, over an open store.
 
-`App` is the program without its threads: the daemon, `once` and the commands
-that write all work through it.
+The daemon, `once` and the commands that write all work through it.
 """
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from email.utils import parseaddr
-from functools import cache, lru_cache, partial
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from threading import Event
-from typing import Any, Literal
 
-import msgspec
-
-from tlsrpt_mailer import __version__
-from tlsrpt_mailer.alerts.model import Context
-from tlsrpt_mailer.alerts.model import Settings as PlanSettings
-from tlsrpt_mailer.channels.email import EmailChannel
-from tlsrpt_mailer.channels.email import Settings as MailSettings
 from tlsrpt_mailer.channels.log import LogChannel
-from tlsrpt_mailer.config import Config, Kinds, SourceConfig, database, host_name, secret
+from tlsrpt_mailer.config import Config, database, host_name
 from tlsrpt_mailer.errors import ConfigError, Temporary
 from tlsrpt_mailer.failures.model import Verdict
-from tlsrpt_mailer.flows.compose import Audience, compose
+from tlsrpt_mailer.flows.compose import compose
 from tlsrpt_mailer.flows.deliver import SendResult, send_due
 from tlsrpt_mailer.flows.health import HOLD_BACK, SourceState
 from tlsrpt_mailer.flows.ingest import Ingest
 from tlsrpt_mailer.flows.ingest import Settings as IngestSettings
-from tlsrpt_mailer.flows.judging import Reads, Standing, judge_histories
+from tlsrpt_mailer.flows.judging import Reads, judge_histories
 from tlsrpt_mailer.flows.review import review
-from tlsrpt_mailer.intake.model import Limits, MailContent
+from tlsrpt_mailer.intake.model import MailContent
 from tlsrpt_mailer.intake.read import read
-from tlsrpt_mailer.ports import Channel, Letter, RawMail, Receipt, Source
-from tlsrpt_mailer.report.dialects import KNOWN_REPORTERS
+from tlsrpt_mailer.ports import Channel, Letter, RawMail, Receipt
 from tlsrpt_mailer.report.times import HOUR, MINUTE, Span, Time, iso
-from tlsrpt_mailer.sources.imap_settings import Settings as ImapSettings
-from tlsrpt_mailer.sources.maildir import MaildirSource
-from tlsrpt_mailer.sources.maildir import Settings as MaildirSettings
-from tlsrpt_mailer.sources.smtp_settings import Settings as ListenerSettings
 from tlsrpt_mailer.store import retention
 from tlsrpt_mailer.store.lock import HolderLock, become_owner, hold
 from tlsrpt_mailer.store.sqlite import SqliteStore, open_store
-
-LOG_RECIPIENT = "log"
-"""Who is told where no address is configured: the log, and the terminal."""
-
-
-class SourceKind(msgspec.Struct, frozen=True):
-    """How sources of one kind are made from their settings."""
-
-    settings: type[msgspec.Struct]
-    module: str
-    """What is imported only where such a source is built: IMAP and SMTP libraries are heavy."""
-    build: Callable[[Any, "App"], Source]
-    name: Callable[[Any], str]
-
-
-@cache
-def _suffixes() -> Callable[[str], str | None]:
-    """The public suffix list that ships with its library; loaded at the first report."""
-    from publicsuffixlist import PublicSuffixList  # noqa: PLC0415 - heavy, and only for reports
-
-    private: Callable[[str], str | None] = PublicSuffixList().privatesuffix
-    return private
-
-
-@lru_cache(maxsize=4096)
-def organisational(name: str) -> str | None:
-    """A host name to its organisational domain; None where there is none."""
-    return _suffixes()(name)
-
-
-def standing(config: Config) -> Standing:
-    """Which reporters are known from the start."""
-    return Standing(frozenset(KNOWN_REPORTERS), frozenset(config.trust.reporters))
-
-
-def _imap(settings: ImapSettings, app: "App") -> Source:
-    from tlsrpt_mailer.sources.imap import ImapSource  # noqa: PLC0415 - heavy
-
-    word = "token" if settings.auth == "xoauth2" else "password"
-    place = secret(settings, word, beside=app.config.file)
-    if place is None:
-        raise ConfigError(f"source {settings.name}: no {word} is configured")
-    return ImapSource(settings, place, app.store.positions, app.clock, Limits())
-
-
-def _listener(kind: Literal["lmtp", "smtp"], settings: ListenerSettings, app: "App") -> Source:
-    from tlsrpt_mailer.sources.smtp import ListenerSource  # noqa: PLC0415 - heavy
-
-    return ListenerSource(kind, settings, app.clock)
-
-
-def _maildir(settings: MaildirSettings, app: "App") -> Source:
-    return MaildirSource(settings, app.clock, Limits())
-
+from tlsrpt_mailer.wiring.kinds import SOURCES, sources
+from tlsrpt_mailer.wiring.parts import (
+    LOG_RECIPIENT,
+    audience,
+    mail_channel,
+    organisational,
+    standing,
+)
 
 WORKER = "worker"
 """The fact that says who did the work last: `run`, the daemon, or `once`."""
@@ -108,49 +47,6 @@ IMPORT = "import"
 two times of the machine's clock."""
 IMPORT_ALIVE: Span = MINUTE
 """After so long without a word an import is over, or was killed."""
-
-_IN = "tlsrpt_mailer.sources"
-SOURCES: Mapping[str, SourceKind] = {
-    "imap": SourceKind(ImapSettings, f"{_IN}.imap", _imap, lambda one: str(one.name)),
-    "lmtp": SourceKind(
-        ListenerSettings,
-        f"{_IN}.smtp",
-        partial(_listener, "lmtp"),
-        lambda one: f"lmtp:{one.listen}",
-    ),
-    "smtp": SourceKind(
-        ListenerSettings,
-        f"{_IN}.smtp",
-        partial(_listener, "smtp"),
-        lambda one: f"smtp:{one.listen}",
-    ),
-    "maildir": SourceKind(
-        MaildirSettings, f"{_IN}.maildir", _maildir, lambda one: f"maildir:{one.path}"
-    ),
-}
-"""Every kind of ``[[source]]``."""
-
-KINDS = Kinds(sources={name: kind.settings for name, kind in SOURCES.items()}, mail=MailSettings)
-
-
-def source(one: SourceConfig, app: "App") -> Source:
-    """Build a source; raises ConfigError where its settings cannot be used."""
-    return SOURCES[one.kind].build(one.settings, app)
-
-
-def source_name(one: SourceConfig) -> str:
-    """The name that a source of these settings has, without building it."""
-    return SOURCES[one.kind].name(one.settings)
-
-
-def sources(app: "App") -> list[Source]:
-    """All sources of the configuration; raises ConfigError where two have one name."""
-    built = [source(one, app) for one in app.config.source]
-    names = [one.name for one in built]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ConfigError(*(f"source: {name} is configured twice" for name in twice))
-    return built
 
 
 class App:
@@ -280,51 +176,6 @@ class App:
 
     def _channel(self, recipient: str) -> Channel:
         return LogChannel() if recipient == LOG_RECIPIENT else self._mail
-
-
-def audience(config: Config, host: str) -> Audience:
-    """``[alerts]`` as composing wants it."""
-    alerts = config.alerts
-    return Audience(
-        recipients=alerts.to or (LOG_RECIPIENT,),
-        settings=PlanSettings(
-            now=0,
-            group_wait=alerts.group_wait,
-            group_interval=alerts.group_interval,
-            resolve_wait=alerts.resolve_wait,
-            max_per_hour=alerts.max_per_hour,
-            max_age=alerts.max_age,
-            min_severity=alerts.min_severity,
-        ),
-        context=context(config, host),
-        names=KNOWN_REPORTERS,
-        tls_required_no=alerts.tls_required_no,
-    )
-
-
-def context(config: Config, host: str) -> Context:
-    """Where alert mails are written; the recipient is filled in later."""
-    alerts = config.alerts
-    return Context(
-        now=0,
-        host=host,
-        version=__version__,
-        recipient="",
-        sender=alerts.sender or f"tlsrpt-mailer@{host}",
-        subject=alerts.subject,
-        auto_submitted=alerts.auto_submitted,
-        max_per_hour=alerts.max_per_hour,
-        group_interval=alerts.group_interval,
-    )
-
-
-def mail_channel(config: Config) -> EmailChannel:
-    """The relay of ``[alerts.smtp]``."""
-    settings = config.mail
-    if not isinstance(settings, MailSettings):
-        raise TypeError(settings)
-    sender = parseaddr(config.alerts.sender or f"tlsrpt-mailer@{host_name()}")[1]
-    return EmailChannel(settings, secret(settings, beside=config.file), sender)
 
 
 def open_app(

@@ -1,0 +1,36 @@
+"""
+The registries, and the only place that builds adapters from settings.
+
+`kinds` has one entry a kind of source, `parts` turns settings into what the
+flows want, `app` is the program without its threads.
+"""
+
+from tlsrpt_mailer.wiring.app import IMPORT, WORKER, App, judge_now, open_app
+from tlsrpt_mailer.wiring.kinds import KINDS, SOURCES, source, source_name, sources
+from tlsrpt_mailer.wiring.parts import (
+    LOG_RECIPIENT,
+    audience,
+    context,
+    mail_channel,
+    organisational,
+    standing,
+)
+
+__all__ = [
+    "IMPORT",
+    "KINDS",
+    "LOG_RECIPIENT",
+    "SOURCES",
+    "WORKER",
+    "App",
+    "audience",
+    "context",
+    "judge_now",
+    "mail_channel",
+    "open_app",
+    "organisational",
+    "source",
+    "source_name",
+    "sources",
+    "standing",
+]

@@ -1,0 +1,94 @@
+"""The registry of sources: one entry a kind, and how each is built from its settings."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from tlsrpt_mailer.channels.email import Settings as MailSettings
+from tlsrpt_mailer.config import Kinds, SourceConfig, secret
+from tlsrpt_mailer.errors import ConfigError
+from tlsrpt_mailer.intake.model import Limits
+from tlsrpt_mailer.ports import Source
+from tlsrpt_mailer.sources.imap_settings import Settings as ImapSettings
+from tlsrpt_mailer.sources.maildir import MaildirSource
+from tlsrpt_mailer.sources.maildir import Settings as MaildirSettings
+from tlsrpt_mailer.sources.smtp_settings import Settings as ListenerSettings
+
+if TYPE_CHECKING:
+    from tlsrpt_mailer.wiring.app import App
+
+
+class SourceKind(msgspec.Struct, frozen=True):
+    """How sources of one kind are made from their settings."""
+
+    settings: type[msgspec.Struct]
+    module: str
+    """What is imported only where such a source is built: IMAP and SMTP libraries are heavy."""
+    build: Callable[[Any, "App"], Source]
+    name: Callable[[Any], str]
+
+
+def _imap(settings: ImapSettings, app: "App") -> Source:
+    from tlsrpt_mailer.sources.imap import ImapSource  # noqa: PLC0415 - heavy
+
+    word = "token" if settings.auth == "xoauth2" else "password"
+    place = secret(settings, word, beside=app.config.file)
+    if place is None:
+        raise ConfigError(f"source {settings.name}: no {word} is configured")
+    return ImapSource(settings, place, app.store.positions, app.clock, Limits())
+
+
+def _listener(kind: Literal["lmtp", "smtp"], settings: ListenerSettings, app: "App") -> Source:
+    from tlsrpt_mailer.sources.smtp import ListenerSource  # noqa: PLC0415 - heavy
+
+    return ListenerSource(kind, settings, app.clock)
+
+
+def _maildir(settings: MaildirSettings, app: "App") -> Source:
+    return MaildirSource(settings, app.clock, Limits())
+
+
+_IN = "tlsrpt_mailer.sources"
+SOURCES: Mapping[str, SourceKind] = {
+    "imap": SourceKind(ImapSettings, f"{_IN}.imap", _imap, lambda one: str(one.name)),
+    "lmtp": SourceKind(
+        ListenerSettings,
+        f"{_IN}.smtp",
+        partial(_listener, "lmtp"),
+        lambda one: f"lmtp:{one.listen}",
+    ),
+    "smtp": SourceKind(
+        ListenerSettings,
+        f"{_IN}.smtp",
+        partial(_listener, "smtp"),
+        lambda one: f"smtp:{one.listen}",
+    ),
+    "maildir": SourceKind(
+        MaildirSettings, f"{_IN}.maildir", _maildir, lambda one: f"maildir:{one.path}"
+    ),
+}
+"""Every kind of ``[[source]]``."""
+
+KINDS = Kinds(sources={name: kind.settings for name, kind in SOURCES.items()}, mail=MailSettings)
+
+
+def source(one: SourceConfig, app: "App") -> Source:
+    """Build a source; raises ConfigError where its settings cannot be used."""
+    return SOURCES[one.kind].build(one.settings, app)
+
+
+def source_name(one: SourceConfig) -> str:
+    """The name that a source of these settings has, without building it."""
+    return SOURCES[one.kind].name(one.settings)
+
+
+def sources(app: "App") -> list[Source]:
+    """All sources of the configuration; raises ConfigError where two have one name."""
+    built = [source(one, app) for one in app.config.source]
+    names = [one.name for one in built]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(*(f"source: {name} is configured twice" for name in twice))
+    return built

@@ -1,0 +1,83 @@
+"""Settings, turned into what the flows want: who is known, who is told, by which relay."""
+
+from collections.abc import Callable
+from email.utils import parseaddr
+from functools import cache, lru_cache
+
+from tlsrpt_mailer import __version__
+from tlsrpt_mailer.alerts.model import Context
+from tlsrpt_mailer.alerts.model import Settings as PlanSettings
+from tlsrpt_mailer.channels.email import EmailChannel
+from tlsrpt_mailer.channels.email import Settings as MailSettings
+from tlsrpt_mailer.config import Config, host_name, secret
+from tlsrpt_mailer.flows.compose import Audience
+from tlsrpt_mailer.flows.judging import Standing
+from tlsrpt_mailer.report.dialects import KNOWN_REPORTERS
+
+LOG_RECIPIENT = "log"
+"""Who is told where no address is configured: the log, and the terminal."""
+
+
+@cache
+def _suffixes() -> Callable[[str], str | None]:
+    """The public suffix list that ships with its library; loaded at the first report."""
+    from publicsuffixlist import PublicSuffixList  # noqa: PLC0415 - heavy, and only for reports
+
+    private: Callable[[str], str | None] = PublicSuffixList().privatesuffix
+    return private
+
+
+@lru_cache(maxsize=4096)
+def organisational(name: str) -> str | None:
+    """A host name to its organisational domain; None where there is none."""
+    return _suffixes()(name)
+
+
+def standing(config: Config) -> Standing:
+    """Which reporters are known from the start."""
+    return Standing(frozenset(KNOWN_REPORTERS), frozenset(config.trust.reporters))
+
+
+def audience(config: Config, host: str) -> Audience:
+    """``[alerts]`` as composing wants it."""
+    alerts = config.alerts
+    return Audience(
+        recipients=alerts.to or (LOG_RECIPIENT,),
+        settings=PlanSettings(
+            now=0,
+            group_wait=alerts.group_wait,
+            group_interval=alerts.group_interval,
+            resolve_wait=alerts.resolve_wait,
+            max_per_hour=alerts.max_per_hour,
+            max_age=alerts.max_age,
+            min_severity=alerts.min_severity,
+        ),
+        context=context(config, host),
+        names=KNOWN_REPORTERS,
+        tls_required_no=alerts.tls_required_no,
+    )
+
+
+def context(config: Config, host: str) -> Context:
+    """Where alert mails are written; the recipient is filled in later."""
+    alerts = config.alerts
+    return Context(
+        now=0,
+        host=host,
+        version=__version__,
+        recipient="",
+        sender=alerts.sender or f"tlsrpt-mailer@{host}",
+        subject=alerts.subject,
+        auto_submitted=alerts.auto_submitted,
+        max_per_hour=alerts.max_per_hour,
+        group_interval=alerts.group_interval,
+    )
+
+
+def mail_channel(config: Config) -> EmailChannel:
+    """The relay of ``[alerts.smtp]``."""
+    settings = config.mail
+    if not isinstance(settings, MailSettings):
+        raise TypeError(settings)
+    sender = parseaddr(config.alerts.sender or f"tlsrpt-mailer@{host_name()}")[1]
+    return EmailChannel(settings, secret(settings, beside=config.file), sender)
