@@ -1,5 +1,6 @@
 """Commands that do something: once, alerts, config, prune, backup, run."""
 
+import os
 import signal
 import socket
 import sqlite3
@@ -15,8 +16,11 @@ import pytest
 
 from tests import mails
 from tests.cli.conftest import Place
-from tlsrpt_mailer.cli import importing
-from tlsrpt_mailer.errors import Temporary
+from tlsrpt_mailer import wiring
+from tlsrpt_mailer.cli import importing, opening
+from tlsrpt_mailer.config import Config
+from tlsrpt_mailer.errors import NoSuch, Temporary
+from tlsrpt_mailer.store.trouble import NotAllowed
 
 
 class Relay:
@@ -91,6 +95,44 @@ def test_once_says_what_did_not_work(full: Place, tmp_path: Path):
 
     assert 69 == result.code
     assert "maildir:" in result.err
+
+
+def test_once_from_cron_says_only_what_went_wrong(full: Place, relay: Relay, tmp_path: Path):
+    """Cron mails whatever is printed: nothing where all went well, the trouble where it did not."""
+    with_relay(full, relay.port)
+    well = full("once", "--quiet")
+    with_relay(full, 1, f'[[source]]\nkind = "maildir"\npath = "{tmp_path / "none"}"\n')
+    badly = full("once", "-q")
+
+    assert (0, "", "") == (well.code, well.out, well.err)
+    assert 2 == len(relay.taken)
+    assert (69, "") == (badly.code, badly.out)
+    assert "No such file or directory" in badly.err
+
+
+def test_once_by_another_user_is_told_the_whole_command(
+    full: Place, monkeypatch: pytest.MonkeyPatch
+):
+    """What to try can be pasted."""
+    monkeypatch.setattr("os.access", lambda *_, **__: False)
+
+    result = full("once")
+
+    assert 1 == result.code
+    assert f"Try: sudo tlsrpt-mailer -c {full.config} " in result.err
+    assert result.err.endswith(" once\n")
+
+
+@pytest.mark.servers
+def test_a_database_that_root_left_in_the_daemons_folder_is_given_back(full: Place):
+    """More rights help no service: the file gets the owner of its folder again."""
+    os.chown(full.database, 65_534, 65_534)
+
+    with (
+        pytest.raises(NoSuch, match=f"Try: sudo chown -R root {full.database.parent}"),
+        opening.plain_words(Config(mail=wiring.KINDS.mail())),
+    ):
+        raise NotAllowed(full.database)
 
 
 def test_once_reads_a_maildir(place: Place):

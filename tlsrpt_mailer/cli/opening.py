@@ -1,8 +1,11 @@
 """What commands open: the configuration, the database to read, the whole program to write."""
 
+import os
+import pwd
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from tlsrpt_mailer import config, wiring
 from tlsrpt_mailer.cli import options
@@ -36,7 +39,7 @@ def reading(configuration: Config | None = None) -> Iterator[Reader]:
     """
     configuration = configuration or load()
     path = config.database(configuration)
-    with _plain_words(configuration):
+    with plain_words(configuration):
         become_owner(path)
         reader = open_queries(path)
     with reader:
@@ -58,7 +61,7 @@ def writing(configuration: Config | None = None, *, make: bool = False) -> Itera
     """
     configuration = configuration or load()
     chosen = options.current()
-    with _plain_words(configuration):
+    with plain_words(configuration):
         app = wiring.open_app(
             configuration, holder=False, now=chosen.now, make=make, force=chosen.force
         )
@@ -69,16 +72,32 @@ def writing(configuration: Config | None = None, *, make: bool = False) -> Itera
 
 
 @contextmanager
-def _plain_words(configuration: Config) -> Iterator[None]:
-    """Say what to try, in words that only the command line knows."""
+def plain_words(configuration: Config) -> Iterator[None]:
+    """Say what to try, in words that only the command line knows, where the database is shut."""
     try:
         yield
     except NotAllowed as error:
-        words = shlex.join(options.current().words)
-        raise NoSuch(f"you may not read {error.path}\nTry: sudo tlsrpt-mailer {words}") from None
+        raise NoSuch(f"you may not read {error.path}\n{_remedy(error.path)}") from None
     except NoDatabase as error:
         raise NoSuch(
             f"no database at {error.path}\n"
             f"Configuration: {configuration.file or NONE_FOUND}\n"
             "The daemon makes the database: systemctl status tlsrpt-mailer"
         ) from None
+
+
+def _remedy(path: Path) -> str:
+    """What helps who may not read *path*: sudo, or its own file back where it lies at home."""
+    me = os.geteuid()
+    with suppress(OSError):
+        if path.parent.stat().st_uid == me != path.stat().st_uid:
+            # A command of root's, or a backup put back, left it in the daemon's folder.
+            return f"Try: sudo chown -R {_user(me)} {shlex.quote(str(path.parent))}"
+    return f"Try: sudo tlsrpt-mailer {shlex.join(options.current().words)}"
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)

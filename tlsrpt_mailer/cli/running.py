@@ -30,12 +30,14 @@ def run() -> None:
     if options.current().now is not None:
         raise click.UsageError("--now is for commands that end; `run` goes by the clock")
     config = _loaded()
-    daemon.run(config, _loaded)
+    with opening.plain_words(config):
+        daemon.run(config, _loaded)
 
 
 @click.command()
+@click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")
 @click.option("--json", "json_", is_flag=True, help="Print one JSON object.")
-def once(json_: bool) -> None:
+def once(quiet: bool, json_: bool) -> None:
     """Do one round of the daemon's work, for cron and timers.
 
     Drains every source, judges, writes and sends the alerts that are due, and
@@ -48,12 +50,14 @@ def once(json_: bool) -> None:
 
     \b
     Example:
-      */15 * * * * tlsrpt-mailer once >/dev/null
+      */15 * * * * tlsrpt-mailer once --quiet
     """
-    result = daemon.once(_loaded(), options.current().now, force=options.current().force)
+    config, chosen = _loaded(quiet=quiet), options.current()
+    with opening.plain_words(config):
+        result = daemon.once(config, chosen.now, force=chosen.force)
     if json_:
         out.as_json(once_json(result))
-    else:
+    elif not quiet:
         _print(result)
     if result.problems or result.sent.deferred or result.sent.failed:
         raise Unreachable("\n".join(result.problems) or "the relay did not take every alert")
@@ -73,10 +77,11 @@ def once_json(result: OnceResult) -> dict[str, object]:
     }
 
 
-def _loaded() -> Config:
-    """The configuration, with the log set up as it says."""
+def _loaded(*, quiet: bool = False) -> Config:
+    """The configuration, with the log set up as it says, but for *quiet*."""
     config = opening.load()
-    log.configure(config.log.level, config.log.format)
+    level = config.log.level
+    log.configure("warning" if quiet and level in ("debug", "info") else level, config.log.format)
     return config
 
 
