@@ -85,6 +85,18 @@ def test_settings_that_cannot_be(wrong, why):
         msgspec.convert(right | wrong, Settings)
 
 
+def test_all_that_is_wrong_with_a_listener_is_said_at_once():
+    """Each problem names its key, and none hides another."""
+    wrong = {"listen": "x", "recipients": [], "tls_cert": "/c"}
+
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.convert(wrong, Settings)
+
+    said = str(caught.value)
+    assert said.startswith('listen: "x" must be')
+    assert "; recipients: must name at least one address; tls_cert and tls_key: " in said
+
+
 def test_a_port_that_is_taken_is_said_at_the_start():
     """Two daemons on one port: the second says so and does not start."""
     with listening() as lmtp:

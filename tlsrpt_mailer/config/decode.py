@@ -172,7 +172,7 @@ def _guess(field: inspect.Field, turn: int) -> object:
         case inspect.VarTupleType():
             choices += [("a@one.example",), ("b@two.example",)]
         case _:
-            choices += ["one.example", "two.example"]
+            choices += ["one.example", "two.example", "localhost"]
     return choices[turn % len(choices)]
 
 

@@ -1,6 +1,7 @@
 """The settings of a listener, apart from it: commands read these and need no asyncio."""
 
 import re
+from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
@@ -53,18 +54,29 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Hand mail that is no report on to this address, in place of keeping it."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for what types alone cannot say."""
-        parse_listen(self.listen)
-        recipients = Recipients(self.recipients)
+        """Raise ValueError for what types alone cannot say, all of it at once."""
+        problems = []
+        try:
+            parse_listen(self.listen)
+        except ValueError as error:
+            problems.append(f"listen: {error}")
+        try:
+            problems += self._forwarding(Recipients(self.recipients))
+        except ValueError as error:
+            problems.append(f"recipients: {error}")
         if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("tls_cert and tls_key: one without the other")
+            problems.append("tls_cert and tls_key: one without the other")
+        if problems:
+            raise ValueError("; ".join(problems))
+
+    def _forwarding(self, recipients: Recipients) -> Iterator[str]:
         for key in ("postmaster_to", "forward_ignored_to"):
             address = getattr(self, key)
             if address is None:
                 continue
             if not re.fullmatch(r"[^\s@]+@[^\s@]+", address):
-                raise ValueError(f'{key}: "{address}" must be an address')
-            if recipients.match(address) or (
+                yield f'{key}: "{address}" must be an address'
+            elif recipients.match(address) or (
                 self.postmaster_to is not None and recipients.is_postmaster(address)
             ):
-                raise ValueError(f"{key}: {address} is among recipients, mail would go round")
+                yield f"{key}: {address} is among recipients, mail would go round"
