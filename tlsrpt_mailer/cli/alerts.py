@@ -30,8 +30,9 @@ HEADS = (
 def alerts() -> None:
     """List the mails that went out, or show, resend or test one.
 
-    Newest first, one line a mail. Exit codes: 0 done, 1 there is no database
-    or no such alert, 69 the relay does not take it.
+    Newest first, one line a mail; mails that were only handed on with --all.
+    Exit codes: 0 done, 1 there is no database or no such alert, 69 the relay
+    does not take it.
 
     \b
     Examples:
