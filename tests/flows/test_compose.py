@@ -177,3 +177,17 @@ def test_the_end_is_told_though_a_stranger_goes_on(world: World) -> None:
         told += [letter.event for letter in tell(world)]
 
     assert ["new", "resolved", "regressed"] == told
+
+
+def test_a_failure_that_is_taken_back_claims_no_clean_days(world: World) -> None:
+    """When a revision takes back what was told, the mail says that, not that days were clean."""
+    world.take(mail(report(), date=NOW - 7200))
+    tell(world)
+    world.take(mail(report(details=()), date=NOW - 3600))
+
+    (letter,) = tell(world)
+
+    text = message_from_bytes(letter.raw, policy=policy.default).get_body(("plain",)).get_content()
+    assert "resolved" == letter.event
+    assert "has replaced the report that said so" in " ".join(text.split())
+    assert "clean days" not in text

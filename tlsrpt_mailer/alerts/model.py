@@ -92,6 +92,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     """Newest first; only needed to render."""
     previous: Previous | None = None
     """None in the first incident."""
+    taken_back: bool = False
+    """Over because the report that spoke of it was replaced by one that does not."""
 
     @property
     def is_superseded(self) -> bool:

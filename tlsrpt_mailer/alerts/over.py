@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from tlsrpt_mailer.alerts import words
-from tlsrpt_mailer.alerts.document import Section, code, para, section, table
+from tlsrpt_mailer.alerts.document import Block, Section, code, para, section, table
 from tlsrpt_mailer.alerts.model import Context, Evidence, Group, Item
 from tlsrpt_mailer.alerts.trouble import ATTACH_FROM, WORST, the_domains
 
 CLEAN_ROWS = 8
+CLEAN = "Each reporter that saw it and still reports has sent clean days since."
+TAKEN_BACK = "The reporter has replaced the report that said so; the new one knows no such failure."
 
 
 def sections(group: Group, context: Context) -> tuple[Section, ...]:
@@ -34,8 +36,14 @@ def _how_we_know(item: Item, context: Context) -> Section:
     return section(
         "HOW WE KNOW",
         table(lines),
-        para("Each reporter that saw it and still reports has sent clean days since."),
+        *_grounds([item]),
     )
+
+
+def _grounds(items: Sequence[Item]) -> list[Block]:
+    """Why it is over: those who saw it say so, or have taken back what they said."""
+    said = [] if all(item.taken_back for item in items) else [CLEAN]
+    return [para(text) for text in said + [TAKEN_BACK] * any(item.taken_back for item in items)]
 
 
 def _clean_row(row: Evidence, context: Context) -> tuple[str, ...]:
@@ -80,7 +88,7 @@ def _the_clean(items: Sequence[Item], context: Context) -> Section:
         "OVER",
         table(words.table(rows, (8, 0, 16, 12, 12), right=(0, 3, 4))),
         para(f"and {words.number(more)} more: see the attached domains.csv") if more else None,
-        para("Each reporter that saw it and still reports has sent clean days since."),
+        *_grounds(items),
     )
 
 

@@ -159,6 +159,8 @@ class Verdict(msgspec.Struct, frozen=True):
     acknowledged_until: Time | None = None
     previous: Previous | None = None
     """None in the first incident."""
+    taken_back: bool = False
+    """Ended because revisions have replaced every report that spoke of it."""
 
     @property
     def is_open(self) -> bool:

@@ -186,6 +186,7 @@ def _item(txn: ComposeTxn, record: FailureRecord) -> Item:
         sessions=verdict.sessions,
         reasons=verdict.reasons,
         previous=_previous(verdict),
+        taken_back=verdict.taken_back,
     )
 
 

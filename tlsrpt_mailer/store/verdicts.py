@@ -169,7 +169,9 @@ def _withdraw(conn: sqlite3.Connection, old: _Stored, now: Time) -> None:
         conn.execute("DELETE FROM failures WHERE id = ?", (old.id,))
         return
     verdict = _decode(old.verdict)
-    ended = msgspec.structs.replace(verdict, state="resolved", resolved_at=verdict.last_seen)
+    ended = msgspec.structs.replace(
+        verdict, state="resolved", resolved_at=verdict.last_seen, taken_back=True
+    )
     conn.execute(
         "UPDATE failures SET state = ?, severity = ?, is_open = ?, incident = ?, first_seen = ?,"
         " last_seen = ?, resolved_at = ?, judged_at = ?, verdict = ? WHERE id = ?",
