@@ -1,8 +1,10 @@
 """The program without its threads: how it is put together, and what it refuses."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.mails import mail, report
 from tests.place import app_in, config_in
@@ -156,3 +158,19 @@ def test_alerts_wait_for_an_import_but_not_forever(
         beside.close()
 
     assert [False, True, False, False, False] == seen
+
+
+def test_mail_that_had_to_go_early_is_said(tmp_path: Path) -> None:
+    """When junk fills max_untrusted_mb the oldest goes, and the log says how many that were."""
+    junk = [
+        RawMail(mail(b"{" + hashlib.shake_256(bytes([n])).hexdigest(400_000).encode()), "test", NOW)
+        for n in range(4)
+    ]
+    with app_in(tmp_path, "max_untrusted_mb = 1\n", now=NOW) as app, capture_logs() as logs:
+        assert {"quarantined"} == {one.outcome for one in app.deliver(junk)}
+        first = app.prune(NOW)
+        app.prune(NOW)
+
+    said = [entry for entry in logs if entry["event"] == "store.evicted"]
+    assert first.evicted > 0
+    assert [first.evicted] == [entry["mails"] for entry in said]

@@ -6,6 +6,7 @@ import msgspec
 
 from tlsrpt_mailer.failures.judge import judge
 from tlsrpt_mailer.failures.model import HumanAct, Identity, Verdict
+from tlsrpt_mailer.failures.standing import known
 from tlsrpt_mailer.ports import History, Txn
 from tlsrpt_mailer.report.times import Time
 
@@ -19,9 +20,7 @@ class Standing(msgspec.Struct, frozen=True):
     def known(self, reporters: Collection[str], established: Collection[str]) -> frozenset[str]:
         """Those of *reporters* that have standing (docs/explanation/what-counts-as-new.md)."""
         return frozenset(
-            name
-            for name in reporters
-            if name in self.shipped or name in self.configured or name in established
+            name for name in reporters if known(name, self.shipped, self.configured, established)
         )
 
 
@@ -51,8 +50,8 @@ def judge_histories(reads: Reads, standing: Standing, now: Time) -> list[Verdict
     verdicts: list[Verdict] = []
     for history in reads.histories:
         names = {window.reporter for window in history.windows}
-        known = standing.known(names, reads.established)
-        verdicts += judge(history.windows, acts_of(history), known, now)
+        believed = standing.known(names, reads.established)
+        verdicts += judge(history.windows, acts_of(history), believed, now)
     return verdicts
 
 

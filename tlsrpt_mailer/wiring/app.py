@@ -12,6 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from threading import Event
 
+import structlog
+
 from tlsrpt_mailer.channels.log import LogChannel
 from tlsrpt_mailer.config import Config, database, host_name
 from tlsrpt_mailer.errors import ConfigError, Temporary
@@ -38,6 +40,8 @@ from tlsrpt_mailer.wiring.parts import (
     organisational,
     standing,
 )
+
+log = structlog.get_logger()
 
 WORKER = "worker"
 """The fact that says who did the work last: `run`, the daemon, or `once`."""
@@ -112,7 +116,12 @@ class App:
             ignored=storage.keep_ignored,
             untrusted_bytes=storage.max_untrusted_mb * 1024 * 1024,
         )
-        return retention.prune(self.store.writer, now, keep)
+        pruned = retention.prune(self.store.writer, now, keep)
+        if pruned.evicted:
+            log.warning(
+                "store.evicted", mails=pruned.evicted, max_untrusted_mb=storage.max_untrusted_mb
+            )
+        return pruned
 
     def job_runs(self) -> Mapping[str, Time]:
         """When each job ran last."""
