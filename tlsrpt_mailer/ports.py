@@ -204,6 +204,11 @@ class Told(msgspec.Struct, frozen=True):
     """How many mails so far: the n of the next Message-ID is one more."""
     message_id: str | None = None
     """Of the first mail of the thread, for References."""
+    steps: tuple[str, ...] = ()
+    """All steps of the incident that the recipient knows of."""
+    opened_at: Time | None = None
+    """The last mail that said that it fails: reminders count from here."""
+    reminded_at: Time | None = None
 
 
 class History(msgspec.Struct, frozen=True):
@@ -304,10 +309,19 @@ class Letter(msgspec.Struct, frozen=True):
     recipient: str
     subject: str
     event: str
-    """new, joined, regressed, resolved, summary, flood, test, forward."""
+    """new, joined, worsened, not-fixed, regressed, resolved, maintenance, reminder, summary,
+    flood, first, silent, digest, operator, answer, test, forward."""
     raw: bytes
+    """For a channel that is no mail (recipient ``channel:NAME``): the JSON of a `Notice`."""
     told: tuple[Told, ...] = ()
     """What this mail tells; written with it."""
+    token: str | None = None
+    """What an answer to this mail must bring along."""
+    failures: tuple[int, ...] = ()
+    """Failures that the mail names without telling anything new (reminder, digest): an answer
+    without numbers is about these and those in `told`."""
+    key: str | None = None
+    """For channels: the cause that the notice is about; the same for all its events."""
 
 
 class ComposeTxn(Protocol):
@@ -372,6 +386,71 @@ class Outbox(Protocol):
 
     def give_up(self, id: int, now: Time, error: str) -> None:
         """It was refused for good, or the five days are over."""
+
+
+class NoticeFailure(msgspec.Struct, frozen=True, kw_only=True):
+    """One failure as a channel hears of it; names may hold anything a report may."""
+
+    failure: int
+    event: str
+    policy_domain: str
+    policy_type: str
+    result_type: str
+    mx: str | None
+    severity: str
+    state: str
+    first_seen: Time
+    last_seen: Time
+    resolved_at: Time | None
+    failed_sessions: int
+    sessions: int
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """What a channel that is no mail hands on; frozen as JSON in `Letter.raw`."""
+
+    id: str
+    """The same at each repeat of this notice, so that the other side can drop one."""
+    key: str
+    """Names the cause: the same for every event of it, on every channel, for ever."""
+    event: str
+    """As `Letter.event`."""
+    severity: str
+    is_open: bool
+    """Whether anything of the cause is still open once this is read."""
+    title: str
+    text: str
+    """The words of the mail."""
+    at: Time
+    host: str
+    failures: tuple[NoticeFailure, ...] = ()
+    """What it tells."""
+    open_failures: tuple[NoticeFailure, ...] = ()
+    """Everything of the cause that is open now, for a channel that keeps a state."""
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """What the other side of a channel said."""
+
+    answer: str
+    remote_ref: str | None = None
+    """Its name for the cause (a thread, a ticket): kept, and handed to what follows."""
+
+
+class Notifier(Protocol):
+    """A way out for notices: a webhook, a command, a chat. One file a kind (docs/how-to)."""
+
+    def notify(self, notice: Notice, remote_ref: str | None) -> Sent:
+        """
+        Hand over one notice.
+
+        Args:
+            remote_ref: What an earlier notice of the same key brought back; None for the first.
+
+        Raises:
+            Temporary: It may work later; it is tried again for five days.
+            Refused: It never will.
+        """
 
 
 class Channel(Protocol):

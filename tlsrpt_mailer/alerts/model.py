@@ -7,6 +7,7 @@ are seconds (`report.times.Time`), ranges are half-open.
 """
 
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -14,10 +15,27 @@ import msgspec
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
 
 Severity: TypeAlias = Literal["critical", "warning", "notice", "low"]
-Event: TypeAlias = Literal["new", "regressed", "resolved", "left"]
+Event: TypeAlias = Literal["new", "worsened", "not-fixed", "regressed", "resolved", "left"]
 """What one failure's `Told` row says. ``left`` is told open, then named once more in a mail
 that said that others of its cause are over."""
-Kind: TypeAlias = Literal["new", "joined", "regressed", "resolved", "summary", "flood"]
+Kind: TypeAlias = Literal[
+    "new",
+    "joined",
+    "worsened",
+    "not-fixed",
+    "regressed",
+    "resolved",
+    "maintenance",
+    "reminder",
+    "summary",
+    "flood",
+]
+"""``maintenance``: what is still open after planned quiet, whatever its causes; ``reminder``:
+all that is open and unanswered (its transitions have the event that was told last)."""
+Role: TypeAlias = Literal[
+    "domain", "mx", "policy-host", "default", "escalation", "assigned", "channel"
+]
+"""Why somebody is told."""
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "notice", "low")
 
@@ -57,6 +75,18 @@ class Previous(msgspec.Struct, frozen=True, kw_only=True):
     sessions: int = 0
 
 
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person said of a failure."""
+
+    kind: str
+    """ack, fixed or assign."""
+    who: str
+    at: Time
+    until: Time | None = None
+    note: str | None = None
+    assignee: str | None = None
+
+
 class Item(msgspec.Struct, frozen=True, kw_only=True):
     """One failure, as its verdict has it now."""
 
@@ -94,6 +124,23 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     """None in the first incident."""
     taken_back: bool = False
     """Over because the report that spoke of it was replaced by one that does not."""
+    steps: tuple[str, ...] = ()
+    """How bad it has become (`failures.steps`); one that was not told is *worsened*, and one
+    that begins with ``not-fixed-`` is *not-fixed*."""
+    muted_until: Time | None = None
+    is_quiet: bool = False
+    """All that failed in the incident failed in planned maintenance."""
+    maintenance: int | None = None
+    """The newest maintenance that a failing window of the incident overlaps."""
+    answer: Answer | None = None
+    """The last ack or fixed of the incident, whether or not it still holds (see `state`)."""
+    assigned: Answer | None = None
+    role: Role = "default"
+    """Why this recipient is told of it."""
+    role_of: str = ""
+    """The owner's name, or who assigned it; for the footer."""
+    also_told: tuple[str, ...] = ()
+    """The other addresses that are told of this very failure at once."""
 
     @property
     def is_superseded(self) -> bool:
@@ -117,6 +164,12 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     mails: int = 1
     message_id: str | None = None
     """Of the first mail of the thread."""
+    steps: tuple[str, ...] = ()
+    """All steps of the incident that the recipient knows of."""
+    opened_at: Time | None = None
+    """The last mail that said that it fails (new, worsened, not-fixed, regressed): reminders
+    count from here. None in rows of before: as `at`."""
+    reminded_at: Time | None = None
 
     @property
     def is_open(self) -> bool:
@@ -134,6 +187,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_per_hour: int = 20
     max_age: Span = 7 * DAY
     min_severity: Severity = "warning"
+    slot: Time | None = None
+    """The last `alerts.at` that is over: reminders go out once after it. None: no reminders."""
     close_groups: bool = False
     """For a run that ends (`once`): nothing waits for `group_wait`. The two limits on how
     often people hear of one cause hold all the same."""
@@ -148,6 +203,8 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     """Whether one of those was a flood summary."""
     last_mail: Mapping[int, Time] = msgspec.field(default_factory=dict)
     """Cause to its last mail; what is missing here is taken from the `Told` rows."""
+    last_reminder: Time | None = None
+    last_digest: Time | None = None
 
 
 class Transition(msgspec.Struct, frozen=True):
@@ -211,6 +268,10 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     auto_submitted: bool = True
     max_per_hour: int = 20
     group_interval: Span = 12 * HOUR
+    reply_to: str | None = None
+    """The address with its token that takes answers to this mail; None: no answers by mail."""
+    zone: tzinfo = UTC
+    """For the few times that are said in the reader's own zone (when the next digest comes)."""
 
 
 class Rendered(msgspec.Struct, frozen=True):

@@ -24,6 +24,8 @@ class Kinds(msgspec.Struct, frozen=True):
     """The settings of each kind of ``[[source]]``."""
     mail: type[msgspec.Struct]
     """The settings of ``[alerts.smtp]``."""
+    channels: Mapping[str, type[msgspec.Struct]] = msgspec.field(default_factory=dict)
+    """The settings of each kind of ``[[channel]]``, without the keys that all channels have."""
 
 
 class Storage(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +61,69 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     subject: Literal["state", "thread"] = "state"
     tls_required_no: Literal["auto", "always", "never"] = "auto"
     auto_submitted: bool = True
+    reply_to: str = ""
+    """With +ack-TOKEN it takes answers; empty: no token is printed."""
+    answer_from: tuple[str, ...] = ()
+    """Who may answer mails to `to` beside the recipient: addresses, or @example.com."""
+    escalate_after: Wait = 2 * DAY
+    at: str = "08:00"
+    """HH:MM in `timezone`: reminders and digests."""
+    timezone: str = "UTC"
+    """An IANA name, such as Europe/Berlin."""
+    fallback: tuple[str, ...] = ()
+    """Names of channels that operator mails take when the relay is in trouble."""
+
+
+class OwnerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """``[[owner]]``: a team, by name."""
+
+    name: str
+    addresses: tuple[str, ...]
+    escalate_to: tuple[str, ...] = ()
+    answer_from: tuple[str, ...] = ()
+    when_empty: Literal["send", "skip"] = "skip"
+    """Of the digest: a week in which there is nothing to say."""
+
+
+class DomainsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """``[[domains]]``: policy domains, and whose they are. The first block that matches wins."""
+
+    match: tuple[str, ...] = ()
+    file: str | None = None
+    """One name or pattern a line; beside the configuration if relative."""
+    owners: tuple[str, ...] = ()
+    """Names of [[owner]] or addresses."""
+    group: str | None = None
+    mx: tuple[str, ...] = ()
+    policy_host_owners: tuple[str, ...] = ()
+    """Who runs mta-sts.DOMAIN: sts-policy-* and sts-webpki-invalid go there."""
+    tell_domain_owners: Literal["digest", "alert", "none"] = "digest"
+    """Of failures of the policy host that has owners of its own."""
+
+
+class MxConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """``[[mx]]``: MX hosts, and who runs them."""
+
+    match: tuple[str, ...]
+    owners: tuple[str, ...]
+    tell_domain_owners: Literal["digest", "alert", "none"] = "digest"
+
+
+class Digest(msgspec.Struct, frozen=True, kw_only=True):
+    """``[digest]``."""
+
+    schedule: str = "weekly"
+    """weekly, daily, off, or a cron expression, in `alerts.timezone`."""
+    when_empty: Literal["send", "skip"] = "send"
+    """To operator and default recipients; named owners have a setting of their own."""
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """``[health]``: who notices when this host is dead."""
+
+    ping_url: str = ""
+    ping_url_file: str | None = None
+    """Where the address is itself a secret."""
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +142,23 @@ class SourceConfig(msgspec.Struct, frozen=True):
     """An instance of what `Kinds.sources` names for the kind."""
 
 
+class ChannelConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One ``[[channel]]``."""
+
+    kind: str
+    name: str
+    """By default the kind, with a number from the second one on."""
+    settings: msgspec.Struct
+    """An instance of what `Kinds.channels` names for the kind."""
+    min_severity: Literal["critical", "warning", "notice"] = "warning"
+    events: tuple[str, ...] = ()
+    """Empty: all."""
+    owners: tuple[str, ...] = ()
+    """Only failures of these owners; empty: all."""
+    groups: tuple[str, ...] = ()
+    """Only failures of domains in these groups; empty: all."""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """The whole configuration."""
 
@@ -86,6 +168,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     source: tuple[SourceConfig, ...] = ()
     trust: Trust = Trust()
     alerts: Alerts = Alerts()
+    owner: tuple[OwnerConfig, ...] = ()
+    domains: tuple[DomainsConfig, ...] = ()
+    """With the names of `file` put into `match`."""
+    mx: tuple[MxConfig, ...] = ()
+    channel: tuple[ChannelConfig, ...] = ()
+    digest: Digest = Digest()
+    health: Health = Health()
     log: Log = Log()
     file: Path | None = None
     """Where it was read from; None where there is no file and all is by default."""

@@ -21,6 +21,9 @@ Act: TypeAlias = Literal["ack", "fixed", "mute", "assign", "reopen"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "notice", "low")
 ENDED: frozenset[State] = frozenset({"resolved", "closed"})
 
+FOREVER: Time = 253_402_300_799
+"""9999-12-31T23:59:59Z: until somebody says otherwise."""
+
 
 class Sessions(msgspec.Struct, frozen=True):
     """The session counts of one policy type in one window (all its policies together)."""
@@ -85,8 +88,33 @@ class HumanAct(msgspec.Struct, frozen=True):
     at: Time
     who: str
     until: Time | None = None
+    """``ack`` and ``mute``: when it lapses; ``fixed``: the moment it was mended, if not `at`."""
     note: str | None = None
     incident: int = 1
+    assignee: str | None = None
+    """``assign``: the address that has it from now on."""
+
+
+class Quiet(msgspec.Struct, frozen=True):
+    """Planned maintenance that touches one domain: what fails in it is no news."""
+
+    number: int
+    start: Time
+    end: Time
+    mx: str | None = None
+    """Only failures at this MX; None: every failure of the domain."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a person last said of a failure that still matters to a reader, whether or not it
+    still holds."""
+
+    kind: Act
+    who: str
+    at: Time
+    until: Time | None = None
+    note: str | None = None
+    assignee: str | None = None
 
 
 class Witness(msgspec.Struct, frozen=True):
@@ -161,6 +189,16 @@ class Verdict(msgspec.Struct, frozen=True):
     """None in the first incident."""
     taken_back: bool = False
     """Ended because revisions have replaced every report that spoke of it."""
+    muted_until: Time | None = None
+    """`FOREVER` for a mute without an end; also set while the state is resolved or stale."""
+    is_quiet: bool = False
+    """Every failing window of the incident that counts overlaps planned maintenance."""
+    maintenance: int | None = None
+    """The newest maintenance that a failing window of the incident overlaps."""
+    answer: Answer | None = None
+    """The last ack or fixed of the incident, also where it was lifted or refuted since."""
+    assigned: Answer | None = None
+    """The last assign of the incident."""
 
     @property
     def is_open(self) -> bool:
