@@ -1,18 +1,12 @@
-"""From a group to the bytes of a mail (RFC 5322): words, headers, parts."""
+"""From a group to its mail: which words, which facts, which attachment."""
 
 import csv
-import hashlib
 import io
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from email.message import EmailMessage
-from email.policy import EmailPolicy
-from email.utils import format_datetime, parseaddr
+from collections.abc import Sequence
 
-from tlsrpt_mailer.alerts import effects, many, opening, over, trouble, words
+from tlsrpt_mailer.alerts import effects, envelope, many, opening, over, trouble, words
 from tlsrpt_mailer.alerts.document import Document, para, section
 from tlsrpt_mailer.alerts.model import Context, Group, Item, Rendered, Transition
-from tlsrpt_mailer.alerts.page import as_html, as_text
 from tlsrpt_mailer.report.times import iso, iso_or_none
 
 HEADERS_AT_MOST = 100
@@ -28,7 +22,7 @@ def render(group: Group, context: Context) -> Rendered:
     """
     document = _document(group, context)
     attach = len(group.items) >= trouble.ATTACH_FROM
-    return _mail(
+    return envelope.mail(
         document,
         context,
         message_id=message_id(group, context),
@@ -61,11 +55,11 @@ def render_test(context: Context) -> Rendered:
         ),
         footer=_footer(None, context),
     )
-    digest = _digest([context.recipient, iso(context.now)])
-    return _mail(
+    parts = [context.recipient, iso(context.now)]
+    return envelope.mail(
         document,
         context,
-        message_id=f"<tlsrpt.test.{context.now}.{digest}@{_host(context)}>",
+        message_id=envelope.message_name(f"test.{context.now}", parts, context),
         subject="TEST: alerts of tlsrpt-mailer reach you [tlsrpt]",
         facts=["event=test"],
     )
@@ -74,20 +68,10 @@ def render_test(context: Context) -> Rendered:
 def message_id(group: Group, context: Context) -> str:
     """``<tlsrpt.17.new.1.HASH@host>``; the hash is over recipient and [(failure, event, n)]."""
     told = sorted((row.item.failure, row.event, row.n) for row in group.transitions)
-    digest = _digest([group.recipient, *(f"{failure} {event} {n}" for failure, event, n in told)])
+    parts = [group.recipient, *(f"{failure} {event} {n}" for failure, event, n in told)]
     about = "all" if group.kind in {"summary", "flood"} else str(opening.number(group))
     count = max(row.n for row in group.transitions)
-    return f"<tlsrpt.{about}.{group.kind}.{count}.{digest}@{_host(context)}>"
-
-
-def _digest(parts: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
-
-def _host(context: Context) -> str:
-    """The right side of our Message-IDs: the sender's domain; a host may have no full name."""
-    domain = parseaddr(context.sender)[1].partition("@")[2]
-    return words.token(domain) or words.token(context.host) or "localhost"
+    return envelope.message_name(f"{about}.{group.kind}.{count}", parts, context)
 
 
 # ---------------------------------------------------------------------- words
@@ -133,75 +117,16 @@ def _facts(group: Group) -> list[str]:
 
 def _fact(row: Transition) -> str:
     item = row.item
-    pairs = {
-        "event": row.event,
-        "failure": str(item.failure),
-        "domain": words.token(item.domain),
-        "result": words.token(item.result_type),
-        "mx": words.token(item.mx or ""),
-        "severity": item.severity,
-    }
-    return "; ".join(f"{key}={value}" for key, value in pairs.items())
-
-
-class _Folding(EmailPolicy):
-    """SMTP's policy, but a Subject is folded between its words from the first line on."""
-
-    def fold_binary(self, name: str, value: str) -> bytes:
-        """As `EmailPolicy.fold_binary`, which leaves the first line of a long Subject empty."""
-        if name.lower() != "subject":
-            folded: bytes = super().fold_binary(name, value)
-            return folded
-        lines = words.wrap(f"{name}: {value}", " ", "", break_long_words=False)
-        if lines[0] == f"{name}:":
-            # One word fills the line: readers would take the blank before it for a part of it.
-            lines[:2] = [f"{lines[0]} {lines[1].strip()}"]
-        return "".join(line + self.linesep for line in lines).encode("ascii")
-
-
-_POLICY = _Folding(linesep="\r\n")
-
-
-def _mail(
-    document: Document,
-    context: Context,
-    *,
-    message_id: str,
-    subject: str,
-    facts: Sequence[str],
-    references: Sequence[str] = (),
-    attachment: bytes | None = None,
-) -> Rendered:
-    text, html = as_text(document), as_html(document, subject)
-    message = EmailMessage(policy=_POLICY)
-    message["From"] = context.sender if "<" in context.sender else f"TLS reports <{context.sender}>"
-    message["To"] = context.recipient
-    message["Date"] = format_datetime(datetime.fromtimestamp(context.now, UTC))
-    message["Subject"] = subject
-    message["Message-ID"] = message_id
-    if references:
-        message["References"] = " ".join(references)
-    if context.auto_submitted:
-        message["Auto-Submitted"] = "auto-generated"
-    message["List-Id"] = f"TLS reports <{context.list_id or f'tlsrpt-mailer.{_host(context)}'}>"
-    if context.tls_required_no:
-        # RFC 8689, section 5: the news that TLS is broken must not wait for TLS.
-        message["TLS-Required"] = "No"
-    for fact in facts:
-        message["X-TLSRPT-Mailer"] = fact
-    message.set_content(text)
-    message.add_alternative(html, subtype="html")
-    if attachment is not None:
-        message.add_attachment(attachment, "text", "csv", filename="domains.csv")
-    return Rendered(message_id, subject, text, html, _bytes(message, message_id))
-
-
-def _bytes(message: EmailMessage, message_id: str) -> bytes:
-    """The mail with boundaries that follow from its name, where the library would draw lots."""
-    digest = _digest([message_id])
-    for at, part in enumerate(part for part in message.walk() if part.is_multipart()):
-        part.set_boundary(f"=_{digest}_{at}")
-    return message.as_bytes()
+    return envelope.fact(
+        {
+            "event": row.event,
+            "failure": str(item.failure),
+            "domain": item.domain,
+            "result": item.result_type,
+            "mx": item.mx or "",
+            "severity": item.severity,
+        }
+    )
 
 
 # ------------------------------------------------------------------------ CSV
