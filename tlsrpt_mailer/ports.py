@@ -222,6 +222,20 @@ class History(msgspec.Struct, frozen=True):
     """(domain, policy type, result type, mx or "") to failure number, for those known before."""
 
 
+class Maintenance(msgspec.Struct, frozen=True):
+    """Planned quiet, as somebody entered it."""
+
+    number: int
+    kind: Literal["mx", "domain", "group"]
+    value: str
+    """A name, or a pattern such as ``*.mail.example.net`` (lower case, A-labels)."""
+    start: Time
+    end: Time
+    who: str
+    note: str | None
+    made_at: Time
+
+
 class Txn(Protocol):
     """One write transaction (BEGIN IMMEDIATE); what is read in it may be written after."""
 
@@ -248,6 +262,9 @@ class Txn(Protocol):
 
     def established(self, reporters: Collection[str]) -> frozenset[str]:
         """Those with at least three counted windows over seven days with successes."""
+
+    def maintenance(self) -> list[Maintenance]:
+        """All planned quiet, past and future, by number."""
 
     def save_verdicts(self, verdicts: Iterable[Verdict], now: Time) -> None:
         """Write each failure's state; give new failures and causes a number."""

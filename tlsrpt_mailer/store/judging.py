@@ -13,7 +13,7 @@ from tlsrpt_mailer.failures.model import (
     Verdict,
     Window,
 )
-from tlsrpt_mailer.ports import FailureRecord, History
+from tlsrpt_mailer.ports import FailureRecord, History, Maintenance
 from tlsrpt_mailer.report.times import DAY
 from tlsrpt_mailer.store.bind import select_in, text
 
@@ -123,13 +123,21 @@ def acts(conn: sqlite3.Connection, failures: Collection[int]) -> dict[int, tuple
     said: defaultdict[int, tuple[HumanAct, ...]] = defaultdict(tuple)
     rows = select_in(
         conn,
-        "SELECT failure_id, kind, at, who, until, note, incident FROM acts"
+        "SELECT failure_id, kind, at, who, until, note, incident, assignee FROM acts"
         " WHERE failure_id IN ({keys}) ORDER BY id",
         failures,
     )
-    for failure, kind, at, who, until, note, incident in rows:
-        said[failure] += (HumanAct(kind, at, who, until, note, incident),)
+    for failure, *act in rows:
+        said[failure] += (HumanAct(*act),)
     return said
+
+
+def maintenance(conn: sqlite3.Connection) -> list[Maintenance]:
+    """See `ports.Txn.maintenance`."""
+    rows = conn.execute(
+        "SELECT id, kind, value, start_at, end_at, who, note, made_at FROM maintenance ORDER BY id"
+    )
+    return [Maintenance(*row) for row in rows]
 
 
 def established(conn: sqlite3.Connection, reporters: Collection[str]) -> frozenset[str]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tlsrpt_mailer.failures.model import Verdict
-from tlsrpt_mailer.ports import Entry, History, Known
+from tlsrpt_mailer.ports import Entry, History, Known, Maintenance
 from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.store import judging, ledger
 from tlsrpt_mailer.store.compose import SqliteComposeTxn
@@ -66,6 +66,10 @@ class SqliteTxn:
     def established(self, reporters: Collection[str]) -> frozenset[str]:
         """See `ports.Txn.established`."""
         return judging.established(self._conn, reporters)
+
+    def maintenance(self) -> list[Maintenance]:
+        """See `ports.Txn.maintenance`."""
+        return judging.maintenance(self._conn)
 
     def save_verdicts(self, verdicts: Iterable[Verdict], now: Time) -> None:
         """
