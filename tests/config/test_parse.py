@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tlsrpt_mailer.config import Kinds, Size, parse
 from tlsrpt_mailer.config.model import Config
-from tlsrpt_mailer.config.parse import is_address
+from tlsrpt_mailer.config.meaning import is_address
 from tlsrpt_mailer.config.render import render
 from tlsrpt_mailer.config.units import size_of, size_text, span_of, span_text
 from tlsrpt_mailer.errors import ConfigError
@@ -199,9 +199,9 @@ def test_a_wrong_value_is_named_with_what_would_be_right(line: str, problem: str
     ("text", "problem"),
     [
         ("[alrts]", 'alrts: unknown table, did you mean "alerts"?'),
-        ("[zzz]", "zzz: unknown table; there are: storage, source, trust, alerts, log"),
-        ("[digest]", "digest: not in this version yet, take it out"),
-        ("[[domains]]", "domains: not in this version yet, take it out"),
+        ("[zzz]", "zzz: unknown table; there are: storage, source, trust, owner,"),
+        ("[checks]", "checks: not in this version yet, take it out"),
+        ("[[dns]]", "dns: not in this version yet, take it out"),
         ("[trust]\nauthserv_ids = []", "trust.authserv_ids: not in this version yet"),
         ("alerts = 1", "alerts: must be a table, not 1"),
         ("[alerts]\nsmtp = 1", "alerts.smtp: must be a table, not 1"),

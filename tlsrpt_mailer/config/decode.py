@@ -25,13 +25,12 @@ BAD: Final = object()
 _TURNS = 5
 """How often keys that contradict each other are looked for beside a value that is wrong."""
 
-SECRET_WORDS = ("password", "token", "secret")
+SECRET_WORDS = ("password", "token", "secret", "url", "urls", "ping_url")
 SECRET_WAYS = ("file", "env", "command")
 
 LATER: Mapping[str, frozenset[str]] = {
-    "": frozenset({"dns", "domains", "owner", "mx", "channel", "digest", "checks", "health"}),
+    "": frozenset({"dns", "checks"}),
     "trust": frozenset({"authserv_ids"}),
-    "alerts": frozenset({"reply_to", "at", "timezone", "escalate_after"}),
     "source": frozenset({"trust_before"}),
 }
 """Keys that are decided on, by table, but that this version does nothing with yet."""
@@ -191,6 +190,23 @@ def _bare(kind: inspect.Type) -> inspect.Type:
 def joined(path: str, key: str) -> str:
     """The path of *key* in the table at *path*."""
     return f"{path}.{key}" if path else key
+
+
+def kind_of(table: object, path: str, kinds: Collection[str], problem: Problem) -> str | None:
+    """The `kind` that *table* says it is of; None once its problem is noted."""
+    if not isinstance(table, dict):
+        problem(path, f"must be a table, not {quoted(table)}")
+        return None
+    known, kind, where = sorted(kinds), table.get("kind"), joined(path, "kind")
+    if kind is None:
+        problem(where, f"is missing; it must be {one_of(known)}")
+        return None
+    if isinstance(kind, str) and kind in known:
+        return kind
+    meant = nearest(kind, known) if isinstance(kind, str) else None
+    guess = f', did you mean "{meant}"?' if meant else ""
+    problem(where, f"must be {one_of(known)}, not {quoted(kind)}{guess}")
+    return None
 
 
 def _unknown(

@@ -7,6 +7,7 @@ shows an empty table where the truth is "looked in the wrong place".
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,8 @@ SYSTEM_FILE = Path("/etc/tlsrpt-mailer/config.toml")
 SYSTEM_STATE = Path("/var/lib/tlsrpt-mailer")
 DATABASE_NAME = "tlsrpt.db"
 MAX_BYTES = 1 << 20
+MAX_LIST_BYTES = 16 << 20
+"""Of a file of domain names."""
 NONE_FOUND = f"none found (-c, ${VARIABLE}, {SYSTEM_FILE.parent})"
 
 
@@ -67,19 +70,30 @@ def load(
     path = find(option, environ=environ, system_file=system_file)
     if path is None:
         return defaults(kinds)
-    config = parse(_text(path), kinds, name=path.name)
+    beside = partial(_named, path.parent)
+    config = parse(_text(path), kinds, name=path.name, read=beside)
     return msgspec.structs.replace(config, file=path)
 
 
-def _text(path: Path) -> str:
+def _named(folder: Path, name: str) -> str:
+    """A file that the configuration names."""
+    try:
+        return _text(folder / name, MAX_LIST_BYTES, "there is no such file")
+    except NoSuch:
+        raise ConfigError(f"you may not read {folder / name}") from None
+
+
+def _text(
+    path: Path, limit: int = MAX_BYTES, missing: str = "there is no such configuration file"
+) -> str:
     try:
         with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-        if len(raw) > MAX_BYTES:
-            raise ConfigError(f"{path}: is larger than {MAX_BYTES} bytes")
+            raw = file.read(limit + 1)
+        if len(raw) > limit:
+            raise ConfigError(f"{path}: is larger than {limit} bytes")
         return raw.decode()
     except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such configuration file") from None
+        raise ConfigError(f"{path}: {missing}") from None
     except PermissionError:
         raise NoSuch(_not_allowed(path)) from None
     except UnicodeDecodeError:

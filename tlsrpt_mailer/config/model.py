@@ -7,7 +7,7 @@ structs that `Kinds` names; so this module knows none of them.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
@@ -89,8 +89,9 @@ class DomainsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """``[[domains]]``: policy domains, and whose they are. The first block that matches wins."""
 
     match: tuple[str, ...] = ()
+    """Names, and patterns such as ``*.example.com``: lower case, A-labels."""
     file: str | None = None
-    """One name or pattern a line; beside the configuration if relative."""
+    """One name or pattern a line; beside the configuration if relative. See `Config.listed`."""
     owners: tuple[str, ...] = ()
     """Names of [[owner]] or addresses."""
     group: str | None = None
@@ -107,6 +108,20 @@ class MxConfig(msgspec.Struct, frozen=True, kw_only=True):
     match: tuple[str, ...]
     owners: tuple[str, ...]
     tell_domain_owners: Literal["digest", "alert", "none"] = "digest"
+
+
+ChannelEvent: TypeAlias = Literal[
+    "new",
+    "joined",
+    "worsened",
+    "not-fixed",
+    "regressed",
+    "resolved",
+    "maintenance",
+    "silent",
+    "operator",
+]
+"""What a channel may be told: the events of failures, silence, and trouble of this program."""
 
 
 class Digest(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,21 +157,32 @@ class SourceConfig(msgspec.Struct, frozen=True):
     """An instance of what `Kinds.sources` names for the kind."""
 
 
-class ChannelConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """One ``[[channel]]``."""
+class ChannelKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """The keys that every ``[[channel]]`` has beside its kind."""
 
-    kind: str
-    name: str
-    """By default the kind, with a number from the second one on."""
-    settings: msgspec.Struct
-    """An instance of what `Kinds.channels` names for the kind."""
+    name: str | None = None
+    """None: the kind, with a number from the second one on."""
     min_severity: Literal["critical", "warning", "notice"] = "warning"
-    events: tuple[str, ...] = ()
+    events: tuple[ChannelEvent, ...] = ()
     """Empty: all."""
     owners: tuple[str, ...] = ()
     """Only failures of these owners; empty: all."""
     groups: tuple[str, ...] = ()
     """Only failures of domains in these groups; empty: all."""
+
+
+class ChannelConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One ``[[channel]]``."""
+
+    kind: str
+    name: str
+    """Unique."""
+    settings: msgspec.Struct
+    """An instance of what `Kinds.channels` names for the kind."""
+    min_severity: Literal["critical", "warning", "notice"] = "warning"
+    events: tuple[ChannelEvent, ...] = ()
+    owners: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,7 +196,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     alerts: Alerts = Alerts()
     owner: tuple[OwnerConfig, ...] = ()
     domains: tuple[DomainsConfig, ...] = ()
-    """With the names of `file` put into `match`."""
+    listed: tuple[tuple[str, ...], ...] = ()
+    """What stands in `file` of each of `domains`, as it would stand in `match`."""
     mx: tuple[MxConfig, ...] = ()
     channel: tuple[ChannelConfig, ...] = ()
     digest: Digest = Digest()

@@ -5,19 +5,53 @@ from typing import Any
 
 import msgspec
 
-from tlsrpt_mailer.config.decode import BAD, LATER, joined, nearest, one_of, quoted, struct
-from tlsrpt_mailer.config.model import Alerts, Config, Kinds, Log, SourceConfig, Storage, Trust
+from tlsrpt_mailer.config import meaning
+from tlsrpt_mailer.config.channels import Channels
+from tlsrpt_mailer.config.decode import BAD, LATER, kind_of, nearest, struct
+from tlsrpt_mailer.config.meaning import Read
+from tlsrpt_mailer.config.model import (
+    Alerts,
+    Config,
+    Digest,
+    DomainsConfig,
+    Health,
+    Kinds,
+    Log,
+    MxConfig,
+    OwnerConfig,
+    SourceConfig,
+    Storage,
+    Trust,
+)
+from tlsrpt_mailer.config.names import normal_pattern
 from tlsrpt_mailer.errors import ConfigError
 
-TABLES = ("storage", "source", "trust", "alerts", "log")
+TABLES = (
+    "storage",
+    "source",
+    "trust",
+    "owner",
+    "domains",
+    "mx",
+    "alerts",
+    "channel",
+    "digest",
+    "health",
+    "log",
+)
 
 
-def parse(text: str, kinds: Kinds, *, name: str) -> Config:
+def _no_files(name: str) -> str:
+    raise ConfigError(f"{name} cannot be read here")
+
+
+def parse(text: str, kinds: Kinds, *, name: str, read: Read = _no_files) -> Config:
     """
     Check the configuration *text* and return what it says.
 
     Args:
         name: How problems call the file, such as ``config.toml``.
+        read: The text of a file that the configuration names; may raise ConfigError.
 
     Raises:
         ConfigError: Lists every problem, and last how many they are.
@@ -26,7 +60,7 @@ def parse(text: str, kinds: Kinds, *, name: str) -> Config:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise refusal([f"{name}: {error}"], name) from None
-    reading = _Reading(kinds)
+    reading = _Reading(kinds, read)
     config = reading.config(document)
     if reading.problems or config is None:
         raise refusal([f"{name}: {problem}" for problem in reading.problems], name)
@@ -47,21 +81,45 @@ def refusal(problems: list[str], name: str) -> ConfigError:
 class _Reading:
     """One pass over a document, gathering problems."""
 
-    def __init__(self, kinds: Kinds) -> None:
+    def __init__(self, kinds: Kinds, read: Read) -> None:
         self._kinds = kinds
+        self._read = read
         self.problems: list[str] = []
 
     def config(self, document: dict[str, Any]) -> Config | None:
         self._unknown_tables(document)
         storage = self._table(Storage, document, "storage")
-        sources = self._sources(document.get("source", []))
+        sources = self._sources(document)
         trust = self._table(Trust, document, "trust")
+        owners = self._structs(OwnerConfig, document, "owner")
+        domains = self._structs(DomainsConfig, document, "domains")
+        mx = self._structs(MxConfig, document, "mx")
         alerts, mail = self._alerts(document.get("alerts", {}))
+        channels = Channels(self._kinds, self._list(document, "channel"), self._problem)
+        digest = self._table(Digest, document, "digest")
+        health = self._table(Health, document, "health")
         log = self._table(Log, document, "log")
+        meaning.check(document, self._problem, channels.names)
+        listed = tuple(
+            meaning.listed(table, path, self._read, self._problem)
+            for path, table in meaning.tables(document, "domains")
+        )
         if self.problems:
             return None
         return Config(
-            storage=storage, source=sources, trust=trust, alerts=alerts, log=log, mail=mail
+            storage=storage,
+            source=sources,
+            trust=trust,
+            owner=owners,
+            domains=tuple(_normal(block) for block in domains),
+            listed=listed,
+            mx=tuple(_normal(block) for block in mx),
+            alerts=alerts,
+            mail=mail,
+            channel=channels.found,
+            digest=digest,
+            health=health,
+            log=log,
         )
 
     def _problem(self, path: str, text: str) -> None:
@@ -69,6 +127,22 @@ class _Reading:
 
     def _table(self, settings: type[msgspec.Struct], document: dict[str, Any], name: str) -> Any:
         return struct(settings, document.get(name, {}), name, self._problem)
+
+    def _structs(
+        self, settings: type[msgspec.Struct], document: dict[str, Any], name: str
+    ) -> tuple[Any, ...]:
+        return tuple(
+            struct(settings, table, path, self._problem)
+            for path, table in self._list(document, name)
+        )
+
+    def _list(self, document: dict[str, Any], name: str) -> list[tuple[str, object]]:
+        """What stands in the tables of that name, with the path of each."""
+        found = document.get(name, [])
+        if not isinstance(found, list):
+            self._problem(name, f"is written [[{name}]], in double brackets")
+            return []
+        return [(f"{name}[{number}]", table) for number, table in enumerate(found)]
 
     def _unknown_tables(self, document: dict[str, Any]) -> None:
         for key in document:
@@ -86,67 +160,28 @@ class _Reading:
         smtp = table.get("smtp", {}) if isinstance(table, dict) else {}
         alerts = struct(Alerts, table, "alerts", self._problem, also=["smtp"])
         mail = struct(self._kinds.mail, smtp, "alerts.smtp", self._problem)
-        if isinstance(table, dict):
-            self._addresses(table)
         return alerts, mail
 
-    def _addresses(self, table: dict[str, Any]) -> None:
-        """As it was written: what else is wrong with the table hides no address."""
-        given = {"alerts.from": table.get("from")}
-        for key in ("to", "operator"):
-            addresses = table.get(key)
-            for number, address in enumerate(addresses if isinstance(addresses, list) else ()):
-                given[f"alerts.{key}[{number}]"] = address
-        for where, text in given.items():
-            if isinstance(text, str) and text.isprintable() and not is_address(text):
-                self._problem(where, f"{quoted(text)} is not a mail address")
-
-    def _sources(self, tables: object) -> tuple[SourceConfig, ...]:
-        if not isinstance(tables, list):
-            self._problem("source", "is written [[source]], in double brackets")
-            return ()
-        found: list[SourceConfig] = []
-        for number, table in enumerate(tables):
-            path = f"source[{number}]"
-            source = self._source(table, path)
+    def _sources(self, document: dict[str, Any]) -> tuple[SourceConfig, ...]:
+        found: dict[SourceConfig, str] = {}
+        for path, table in self._list(document, "source"):
+            kind = kind_of(table, path, self._kinds.sources, self._problem)
+            if kind is None:
+                continue
+            settings = struct(self._kinds.sources[kind], table, path, self._problem, also=["kind"])
+            source = SourceConfig(kind, settings)
             if source in found:
-                self._problem(path, f"says the same as source[{found.index(source)}]")
-            elif source is not None:
-                found.append(source)
+                self._problem(path, f"says the same as {found[source]}")
+            elif settings is not BAD:
+                found[source] = path
         return tuple(found)
 
-    def _source(self, table: object, path: str) -> SourceConfig | None:
-        known = sorted(self._kinds.sources)
-        if not isinstance(table, dict):
-            self._problem(path, f"must be a table, not {quoted(table)}")
-            return None
-        kind = table.get("kind")
-        if kind is None:
-            self._problem(joined(path, "kind"), f"is missing; it must be {one_of(known)}")
-            return None
-        if not isinstance(kind, str) or kind not in known:
-            self._problem(joined(path, "kind"), f"must be {one_of(known)}, not {quoted(kind)}")
-            return None
-        settings = struct(self._kinds.sources[kind], table, path, self._problem, also=["kind"])
-        return None if settings is BAD else SourceConfig(kind, settings)
 
-
-def is_address(text: str) -> bool:
-    """
-    Whether *text* is a mail address that an envelope and a header can hold.
-
-    Deliberately narrow: no quoted local parts, no display name, ASCII only.
-    """
-    local, at, host = text.rpartition("@")
-    return bool(
-        at
-        and local
-        and host
-        and len(text) <= 254
-        and text.isascii()
-        and text.isprintable()
-        and not set(text) & set(' "(),:;<>[\\]')
-        and "@" not in local
-        and not host.startswith((".", "-"))
-        and ".." not in host
-    )
+def _normal(block: Any) -> Any:  # a DomainsConfig or MxConfig
+    """*block* with its names as they are looked up."""
+    changed = {
+        key: tuple(normal_pattern(text) or text for text in getattr(block, key))
+        for key in ("match", "mx")
+        if hasattr(block, key)
+    }
+    return msgspec.structs.replace(block, **changed)

@@ -1,11 +1,16 @@
 """The configuration as TOML again: what is in force, defaults included, secrets left out."""
 
+from urllib.parse import urlsplit
+
 import msgspec
 from msgspec import inspect
 
 from tlsrpt_mailer.config import decode
+from tlsrpt_mailer.config.channels import COMMON
 from tlsrpt_mailer.config.decode import fields_of
-from tlsrpt_mailer.config.model import Config
+from tlsrpt_mailer.config.model import ChannelConfig, ChannelKeys, Config
+
+URLS = ("url", "ping_url")
 
 
 def render(config: Config) -> str:
@@ -18,11 +23,23 @@ def render(config: Config) -> str:
                 for source in config.source
             ),
             _block("[trust]", config.trust),
+            *(_block("[[owner]]", owner) for owner in config.owner),
+            *(_block("[[domains]]", block) for block in config.domains),
+            *(_block("[[mx]]", block) for block in config.mx),
             _block("[alerts]", config.alerts),
             _block("[alerts.smtp]", config.mail),
+            *(_channel(channel) for channel in config.channel),
+            _block("[digest]", config.digest),
+            _block("[health]", config.health),
             _block("[log]", config.log),
         ]
     )
+
+
+def _channel(channel: ChannelConfig) -> str:
+    keys = ChannelKeys(**{key: getattr(channel, key) for key in COMMON})
+    first = _block("[[channel]]", keys, f"kind = {_text(channel.kind)}\n")
+    return first + _block("", channel.settings).lstrip("\n")
 
 
 def _block(head: str, settings: msgspec.Struct, first: str = "") -> str:
@@ -41,10 +58,19 @@ def _block(head: str, settings: msgspec.Struct, first: str = "") -> str:
         # Arguments of a command may hold a token: show which program it is, no more.
         if is_command and len(given) > 1:
             given = (given[0], "...")
+        if name in URLS and isinstance(given, str):
+            given = _shortened(given)
         lines.append(f"{name} = {shown(given, unit_of(field.type))}\n")
     if unset:
         lines.append(f"# not set: {', '.join(unset)}\n")
     return "".join(lines)
+
+
+def _shortened(url: str) -> str:
+    """*url* without what stands behind its host: many services put a token there."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}/..." if parts.path.strip("/") or parts.query else url
 
 
 def unit_of(kind: inspect.Type) -> str:

@@ -14,6 +14,7 @@ from tlsrpt_mailer.ports import Source
 from tlsrpt_mailer.sources.imap_settings import Settings as ImapSettings
 from tlsrpt_mailer.sources.maildir import MaildirSource
 from tlsrpt_mailer.sources.maildir import Settings as MaildirSettings
+from tlsrpt_mailer.sources.recipients import Recipients
 from tlsrpt_mailer.sources.smtp_settings import Settings as ListenerSettings
 
 if TYPE_CHECKING:
@@ -28,6 +29,17 @@ class SourceKind(msgspec.Struct, frozen=True):
     """What is imported only where such a source is built: IMAP and SMTP libraries are heavy."""
     build: Callable[[Any, "App"], Source]
     name: Callable[[Any], str]
+    takes: Callable[[Any, str], bool]
+    """Whether mail to an address comes in by this source, as far as settings tell."""
+
+
+def _believed(*_: object) -> bool:
+    """What else is delivered to a mailbox only its server knows."""
+    return True
+
+
+def _listens_for(settings: ListenerSettings, address: str) -> bool:
+    return Recipients(settings.recipients).match(address)
 
 
 def _imap(settings: ImapSettings, app: "App") -> Source:
@@ -52,21 +64,23 @@ def _maildir(settings: MaildirSettings, app: "App") -> Source:
 
 _IN = "tlsrpt_mailer.sources"
 SOURCES: Mapping[str, SourceKind] = {
-    "imap": SourceKind(ImapSettings, f"{_IN}.imap", _imap, lambda one: str(one.name)),
+    "imap": SourceKind(ImapSettings, f"{_IN}.imap", _imap, lambda one: str(one.name), _believed),
     "lmtp": SourceKind(
         ListenerSettings,
         f"{_IN}.smtp",
         partial(_listener, "lmtp"),
         lambda one: f"lmtp:{one.listen}",
+        _listens_for,
     ),
     "smtp": SourceKind(
         ListenerSettings,
         f"{_IN}.smtp",
         partial(_listener, "smtp"),
         lambda one: f"smtp:{one.listen}",
+        _listens_for,
     ),
     "maildir": SourceKind(
-        MaildirSettings, f"{_IN}.maildir", _maildir, lambda one: f"maildir:{one.path}"
+        MaildirSettings, f"{_IN}.maildir", _maildir, lambda one: f"maildir:{one.path}", _believed
     ),
 }
 """Every kind of ``[[source]]``."""
@@ -77,6 +91,11 @@ KINDS = Kinds(sources={name: kind.settings for name, kind in SOURCES.items()}, m
 def source(one: SourceConfig, app: "App") -> Source:
     """Build a source; raises ConfigError where its settings cannot be used."""
     return SOURCES[one.kind].build(one.settings, app)
+
+
+def takes(one: SourceConfig, address: str) -> bool:
+    """Whether mail to *address* comes in by a source of these settings, as far as they tell."""
+    return SOURCES[one.kind].takes(one.settings, address)
 
 
 def source_name(one: SourceConfig) -> str:

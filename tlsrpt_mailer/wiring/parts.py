@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from email.utils import parseaddr
 from functools import cache, lru_cache
+from zoneinfo import ZoneInfo
 
 from tlsrpt_mailer import __version__
 from tlsrpt_mailer.alerts.model import Context
@@ -13,6 +14,7 @@ from tlsrpt_mailer.config import Config, host_name, secret
 from tlsrpt_mailer.flows.compose import Audience
 from tlsrpt_mailer.flows.judging import Standing
 from tlsrpt_mailer.report.dialects import KNOWN_REPORTERS
+from tlsrpt_mailer.wiring.kinds import takes
 
 LOG_RECIPIENT = "log"
 """Who is told where no address is configured: the log, and the terminal."""
@@ -72,6 +74,19 @@ def context(config: Config, host: str) -> Context:
         max_per_hour=alerts.max_per_hour,
         group_interval=alerts.group_interval,
     )
+
+
+def zone(config: Config) -> ZoneInfo:
+    """Where ``alerts.at`` and the digest's schedule are read."""
+    return ZoneInfo(config.alerts.timezone)
+
+
+def answer_address(config: Config) -> str | None:
+    """``alerts.reply_to``, where a source takes mail to it with a ``+detail``; else None."""
+    address = config.alerts.reply_to
+    local, _, domain = address.partition("@")
+    answering = f"{local}+ack-token@{domain}"
+    return address if address and any(takes(one, answering) for one in config.source) else None
 
 
 def mail_channel(config: Config) -> EmailChannel:
