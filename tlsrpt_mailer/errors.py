@@ -22,7 +22,19 @@ class TooLarge(BadReport):
 
 
 class Temporary(TlsrptError):
-    """Trouble of ours (disk, database, memory): the same call may work later. Exit code 75."""
+    """
+    It did not work now (disk, database, memory, another server), and may work later. Exit code 75.
+
+    *retry_in* is for how many seconds the other side asked to be left alone, if it did;
+    *is_cut_off* means that there was no other side: no connection, no name, no trust.
+    """
+
+    def __init__(
+        self, *said: object, retry_in: int | None = None, is_cut_off: bool = False
+    ) -> None:
+        super().__init__(*said)
+        self.retry_in = retry_in
+        self.is_cut_off = is_cut_off
 
 
 class Rejected(Temporary):

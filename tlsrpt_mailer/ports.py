@@ -209,6 +209,8 @@ class Told(msgspec.Struct, frozen=True):
     opened_at: Time | None = None
     """The last mail that said that it fails: reminders count from here."""
     reminded_at: Time | None = None
+    first_at: Time | None = None
+    """The first mail of this incident: escalation counts from here."""
 
 
 class History(msgspec.Struct, frozen=True):
@@ -380,6 +382,12 @@ class Store(Protocol):
         """Notes about mails that trouble the process."""
 
 
+MAIL = "mail"
+"""The lane of everything that goes out by `[alerts.smtp]`."""
+CHANNEL = "channel:"
+"""Recipients that begin so are channels, each with a lane of its own."""
+
+
 class Outgoing(msgspec.Struct, frozen=True):
     """One delivery that is due."""
 
@@ -387,16 +395,22 @@ class Outgoing(msgspec.Struct, frozen=True):
     letter: Letter
     attempts: int
     created: Time
+    remote_ref: str | None = None
+    """What the channel called the cause when it took an earlier notice of the same key."""
 
 
 class Outbox(Protocol):
     """The frozen mails that wait for delivery; each call is its own transaction."""
 
-    def due(self, now: Time, limit: int = 50) -> list[Outgoing]:
-        """Those whose next try has come, oldest first."""
+    def due(self, now: Time, limit: int = 50, lane: str | None = None) -> list[Outgoing]:
+        """Those whose next try has come, oldest first. A notice of a channel is not due while
+        an earlier one of the same key waits. *lane*: `MAIL`, or the recipient of a channel."""
 
-    def sent(self, id: int, now: Time, answer: str) -> None:
-        """The relay took it."""
+    def lanes(self) -> list[str]:
+        """The channels that anything waits for, by recipient."""
+
+    def sent(self, id: int, now: Time, answer: str, remote_ref: str | None = None) -> None:
+        """The other side took it, and calls its cause *remote_ref*."""
 
     def retry(self, id: int, now: Time, error: str, next_try: Time) -> None:
         """It did not work; try again at *next_try*."""

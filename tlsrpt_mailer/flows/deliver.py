@@ -1,8 +1,11 @@
 """
-Hand over the frozen mails that are due, and try again for five days.
+Hand over the frozen mails and notices that are due, and try again for five days.
 
-A mail is at-least-once: the process may end between the relay's answer and
+Both are at-least-once: the process may end between the other side's answer and
 `Outbox.sent`; the second copy then has the same bytes and Message-ID.
+
+Mails share one lane, each channel has one of its own. The daemon works every lane
+in a thread of its own, so that none waits for another.
 """
 
 from collections.abc import Callable
@@ -12,7 +15,7 @@ import msgspec
 import structlog
 
 from tlsrpt_mailer.errors import Refused, Temporary
-from tlsrpt_mailer.ports import Channel, Outbox, Outgoing
+from tlsrpt_mailer.ports import CHANNEL, Channel, Letter, Notice, Notifier, Outbox, Outgoing, Sent
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
 
 log = structlog.get_logger()
@@ -20,13 +23,30 @@ log = structlog.get_logger()
 GIVE_UP: Span = 5 * DAY
 """How long a relay may defer a mail (RFC 5321, 4.5.4.1 asks for at least 4 to 5 days)."""
 
+_notice = msgspec.json.Decoder(Notice).decode
+
 
 class SendResult(msgspec.Struct, frozen=True):
-    """What became of the mails that were due."""
+    """What became of what was due."""
 
     sent: int = 0
     deferred: int = 0
     failed: int = 0
+    is_cut_off: bool = False
+    """The last one found nobody at the other side."""
+
+    def __add__(self, other: "SendResult") -> "SendResult":
+        """What became of both."""
+        return SendResult(
+            self.sent + other.sent,
+            self.deferred + other.deferred,
+            self.failed + other.failed,
+            self.is_cut_off or other.is_cut_off,
+        )
+
+
+def _no_notifier(recipient: str) -> Notifier:
+    raise Temporary(f"there is no {recipient}")
 
 
 def send_due(
@@ -35,22 +55,32 @@ def send_due(
     now: Time,
     stop: Event | None = None,
     beat: Callable[[], None] = lambda: None,
+    *,
+    notifier: Callable[[str], Notifier] = _no_notifier,
+    lane: str | None = None,
 ) -> SendResult:
     """
-    Send every mail whose time has come, once each.
+    Send everything whose time has come, once each.
 
     Args:
-        channel: The way out for a recipient.
+        channel: The way out for a mail's recipient.
+        notifier: The way out for a channel's; raises Temporary where there is none.
         stop: Set when the program ends: what is left waits for the next start.
-        beat: Called before each mail, for the watchdog.
+        beat: Called before each one, for the watchdog.
+        lane: Only this one, see `ports.Outbox.due`.
     """
     done = {"sent": 0, "deferred": 0, "failed": 0}
-    for outgoing in outbox.due(now):
-        if stop is not None and stop.is_set():
-            break
-        beat()
-        done[_send(outbox, channel(outgoing.letter.recipient), outgoing, now)] += 1
-    return SendResult(**done)
+    cut_off = False
+    # What was tried is not due again at *now*, so this ends; a notice that waited for an
+    # earlier one of its cause comes in the next turn.
+    while batch := outbox.due(now, lane=lane):
+        for outgoing in batch:
+            if stop is not None and stop.is_set():
+                return SendResult(**done, is_cut_off=cut_off)
+            beat()
+            became, cut_off = _send(outbox, _way(outgoing, channel, notifier), outgoing, now)
+            done[became] += 1
+    return SendResult(**done, is_cut_off=cut_off)
 
 
 def next_try(attempts: int, now: Time) -> Time:
@@ -59,17 +89,42 @@ def next_try(attempts: int, now: Time) -> Time:
     return now + min(HOUR, wait)
 
 
-def _send(outbox: Outbox, channel: Channel, outgoing: Outgoing, now: Time) -> str:
+def _way(
+    outgoing: Outgoing,
+    channel: Callable[[str], Channel],
+    notifier: Callable[[str], Notifier],
+) -> Callable[[], Sent]:
+    """What hands it over."""
+    letter = outgoing.letter
+
+    def hand_over() -> Sent:
+        if letter.recipient.startswith(CHANNEL):
+            return notifier(letter.recipient).notify(_notice_of(letter), outgoing.remote_ref)
+        return Sent(channel(letter.recipient).send(letter))
+
+    return hand_over
+
+
+def _notice_of(letter: Letter) -> Notice:
+    try:
+        return _notice(letter.raw)
+    except msgspec.DecodeError as error:
+        raise Refused(f"this version cannot read the notice: {error}") from error
+
+
+def _send(
+    outbox: Outbox, hand_over: Callable[[], Sent], outgoing: Outgoing, now: Time
+) -> tuple[str, bool]:
     letter = outgoing.letter
     facts = {"recipient": letter.recipient, "message_id": letter.message_id, "about": letter.event}
     try:
-        answer = channel.send(letter)
+        said = hand_over()
     except Refused as error:
-        return _give_up(outbox, outgoing, now, str(error))
+        return _give_up(outbox, outgoing, now, str(error)), False
     except Temporary as error:
         if now - outgoing.created >= GIVE_UP:
-            return _give_up(outbox, outgoing, now, f"{error} (for five days)")
-        at = next_try(outgoing.attempts + 1, now)
+            return _give_up(outbox, outgoing, now, f"{error} (for five days)"), error.is_cut_off
+        at = _when(outgoing, now, error.retry_in)
         outbox.retry(outgoing.id, now, str(error), at)
         log.warning(
             "alert.deferred",
@@ -78,10 +133,17 @@ def _send(outbox: Outbox, channel: Channel, outgoing: Outgoing, now: Time) -> st
             retry_in=at - now,
             error=str(error),
         )
-        return "deferred"
-    outbox.sent(outgoing.id, now, answer)
-    log.info("alert.sent", **facts, answer=answer)
-    return "sent"
+        return "deferred", error.is_cut_off
+    outbox.sent(outgoing.id, now, said.answer, said.remote_ref)
+    log.info("alert.sent", **facts, answer=said.answer)
+    return "sent", False
+
+
+def _when(outgoing: Outgoing, now: Time, asked: Span | None) -> Time:
+    """When to try again; the other side may ask for up to an hour."""
+    if asked is None:
+        return next_try(outgoing.attempts + 1, now)
+    return now + max(1, min(HOUR, asked))
 
 
 def _give_up(outbox: Outbox, outgoing: Outgoing, now: Time, error: str) -> str:

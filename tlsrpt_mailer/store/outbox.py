@@ -1,14 +1,19 @@
-"""The frozen mails that wait for delivery."""
+"""The frozen mails and notices that wait for delivery, and what channels call a cause."""
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
-from tlsrpt_mailer.ports import Letter, Outgoing
+from tlsrpt_mailer.ports import CHANNEL, MAIL, Letter, Outgoing
 from tlsrpt_mailer.report.times import Time
-from tlsrpt_mailer.store.bind import pack, text, unpack
+from tlsrpt_mailer.store.bind import pack, text, text_or_none, unpack
 from tlsrpt_mailer.store.connection import Writer
 
 _ANSWER_CHARS = 2000
+_REF_CHARS = 500
+# Everything that begins with "channel:": a colon is followed by a semicolon.
+_NAME = f"substr(one.recipient, {len(CHANNEL) + 1})"
+_CHANNELS = f"recipient >= '{CHANNEL}' AND recipient < '{CHANNEL[:-1]};'"
 
 
 class SqliteOutbox:
@@ -17,36 +22,57 @@ class SqliteOutbox:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
-    def due(self, now: Time, limit: int = 50) -> list[Outgoing]:
+    def due(self, now: Time, limit: int = 50, lane: str | None = None) -> list[Outgoing]:
         """See `ports.Outbox.due`; `Letter.told` is left empty."""
+        mine = ""
+        values: list[object] = [now]
+        if lane == MAIL:
+            mine = f"AND NOT ({_CHANNELS})"
+        elif lane is not None:
+            mine, values = "AND recipient = ?", [now, text(lane)]
         with self._writer.reading() as conn:
             rows = conn.execute(
-                "SELECT id, message_id, recipient, subject, event, raw, attempts,"
-                " coalesce(done_at, created_at) FROM letters"
-                " WHERE state = 'waiting' AND next_try <= ? ORDER BY next_try, id LIMIT ?",
-                (now, limit),
+                "SELECT id, message_id, recipient, subject, event, raw, one.key, attempts,"
+                " coalesce(done_at, created_at), ref FROM letters AS one"
+                f" LEFT JOIN remote_refs AS ref ON ref.channel = {_NAME} AND ref.key = one.key"
+                f" WHERE state = 'waiting' AND next_try <= ? {mine}"
+                " AND NOT EXISTS (SELECT 1 FROM letters AS before WHERE before.state = 'waiting'"
+                " AND before.recipient = one.recipient AND before.key = one.key"
+                " AND before.id < one.id) ORDER BY next_try, id LIMIT ?",
+                (*values, limit),
             ).fetchall()
-        return [
-            Outgoing(
-                id=row[0],
-                letter=Letter(row[1], row[2], row[3], row[4], unpack(row[5])),
-                attempts=row[6],
-                created=row[7],
-            )
-            for row in rows
-        ]
+        return [_outgoing(row) for row in rows]
 
-    def sent(self, id: int, now: Time, answer: str) -> None:
+    def lanes(self) -> list[str]:
+        """See `ports.Outbox.lanes`."""
+        with self._writer.reading() as conn:
+            rows = conn.execute(
+                f"SELECT DISTINCT recipient FROM letters WHERE state = 'waiting' AND {_CHANNELS}"
+                " ORDER BY recipient"
+            ).fetchall()
+        return [row[0] for row in rows]
+
+    def sent(self, id: int, now: Time, answer: str, remote_ref: str | None = None) -> None:
         """See `ports.Outbox.sent`."""
-        self._tried(id, "sent", answer, now, now)
+        with self._writer.transaction() as conn:
+            _tried(conn, id, "sent", answer, now, now)
+            if remote_ref:
+                conn.execute(
+                    "INSERT OR REPLACE INTO remote_refs (channel, key, ref, at)"
+                    f" SELECT {_NAME}, key, ?, ? FROM letters AS one"
+                    " WHERE id = ? AND key IS NOT NULL",
+                    (text(remote_ref[:_REF_CHARS]), now, id),
+                )
 
     def retry(self, id: int, now: Time, error: str, next_try: Time) -> None:
         """See `ports.Outbox.retry`."""
-        self._tried(id, "waiting", error, None, max(next_try, now))
+        with self._writer.transaction() as conn:
+            _tried(conn, id, "waiting", error, None, max(next_try, now))
 
     def give_up(self, id: int, now: Time, error: str) -> None:
         """See `ports.Outbox.give_up`."""
-        self._tried(id, "failed", error, now, now)
+        with self._writer.transaction() as conn:
+            _tried(conn, id, "failed", error, now, now)
 
     def resend(self, id: int, now: Time) -> bool:
         """
@@ -63,15 +89,30 @@ class SqliteOutbox:
             )
             return cursor.rowcount == 1
 
-    def _tried(
-        self, id: int, state: str, answer: str, done_at: Time | None, next_try: Time
-    ) -> None:
-        with self._writer.transaction() as conn:
-            conn.execute(
-                "UPDATE letters SET state = ?, attempts = attempts + 1, answer = ?,"
-                " done_at = coalesce(?, done_at), next_try = ? WHERE id = ?",
-                (state, text(answer[:_ANSWER_CHARS]), done_at, next_try, id),
-            )
+
+def _outgoing(row: tuple[Any, ...]) -> Outgoing:
+    return Outgoing(
+        id=row[0],
+        letter=Letter(row[1], row[2], row[3], row[4], unpack(row[5]), key=row[6]),
+        attempts=row[7],
+        created=row[8],
+        remote_ref=row[9],
+    )
+
+
+def _tried(
+    conn: sqlite3.Connection,
+    id: int,
+    state: str,
+    answer: str,
+    done_at: Time | None,
+    next_try: Time,
+) -> None:
+    conn.execute(
+        "UPDATE letters SET state = ?, attempts = attempts + 1, answer = ?,"
+        " done_at = coalesce(?, done_at), next_try = ? WHERE id = ?",
+        (state, text(answer[:_ANSWER_CHARS]), done_at, next_try, id),
+    )
 
 
 def add_letters(conn: sqlite3.Connection, letters: Sequence[Letter], now: Time) -> None:
@@ -83,8 +124,9 @@ def add_letters(conn: sqlite3.Connection, letters: Sequence[Letter], now: Time) 
     """
     for letter in letters:
         cursor = conn.execute(
-            "INSERT INTO letters (message_id, recipient, subject, event, created_at, raw, next_try)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (message_id, recipient) DO NOTHING",
+            "INSERT INTO letters (message_id, recipient, subject, event, created_at, raw, next_try,"
+            " token, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (message_id, recipient) DO NOTHING",
             (
                 text(letter.message_id),
                 text(letter.recipient),
@@ -93,11 +135,16 @@ def add_letters(conn: sqlite3.Connection, letters: Sequence[Letter], now: Time) 
                 now,
                 pack(letter.raw),
                 now,
+                letter.token,
+                text_or_none(letter.key),
             ),
         )
-        if cursor.rowcount == 1 and letter.told:
+        if cursor.rowcount == 1:
+            # What it tells comes first: a failure that is named besides is no second row.
+            named = [(one.failure, one.event, one.incident) for one in letter.told]
+            named += [(failure, letter.event, 0) for failure in letter.failures]
             conn.executemany(
                 "INSERT OR IGNORE INTO letter_failures (letter_id, failure_id, event, incident)"
                 " VALUES (?, ?, ?, ?)",
-                [(cursor.lastrowid, one.failure, one.event, one.incident) for one in letter.told],
+                [(cursor.lastrowid, *one) for one in named],
             )

@@ -304,12 +304,14 @@ PEOPLE = """
 ALTER TABLE told ADD COLUMN steps TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE told ADD COLUMN opened_at INTEGER;
 ALTER TABLE told ADD COLUMN reminded_at INTEGER;
+ALTER TABLE told ADD COLUMN first_at INTEGER;
 
 ALTER TABLE acts ADD COLUMN assignee TEXT;
 
 ALTER TABLE letters ADD COLUMN token TEXT;
 ALTER TABLE letters ADD COLUMN key TEXT;
 CREATE INDEX letters_token ON letters (token) WHERE token IS NOT NULL;
+CREATE INDEX letters_key ON letters (recipient, key) WHERE state = 'waiting' AND key IS NOT NULL;
 
 -- When it became known that it ended, where resolved_at is the end of a window.
 ALTER TABLE failures ADD COLUMN ended_at INTEGER;
