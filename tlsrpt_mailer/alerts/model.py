@@ -8,6 +8,7 @@ are seconds (`report.times.Time`), ranges are half-open.
 
 from collections.abc import Mapping
 from datetime import UTC, tzinfo
+from hashlib import sha256
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -33,9 +34,10 @@ Kind: TypeAlias = Literal[
 """``maintenance``: what is still open after planned quiet, whatever its causes; ``reminder``:
 all that is open and unanswered (its transitions have the event that was told last)."""
 Role: TypeAlias = Literal[
-    "domain", "mx", "policy-host", "default", "escalation", "assigned", "channel"
+    "domain", "mx", "policy-host", "default", "escalation", "assigned", "channel", "told"
 ]
-"""Why somebody is told."""
+"""Why somebody is told; ``told`` is who was told that it broke and is not responsible any more:
+they hear the end, and nothing else."""
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "notice", "low")
 
@@ -73,6 +75,8 @@ class Previous(msgspec.Struct, frozen=True, kw_only=True):
     """None: nobody confirmed that it was over."""
     failed_sessions: int = 0
     sessions: int = 0
+    answer: "Answer | None" = None
+    """The last ack or fixed of that incident."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +96,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
     failure: int
     cause: int
+    cause_mx: str | None = None
+    """The MX of its cause, also where the failure itself names none."""
     domain: str
     policy_type: str
     result_type: str
@@ -139,6 +145,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     """Why this recipient is told of it."""
     role_of: str = ""
     """The owner's name, or who assigned it; for the footer."""
+    asked_at: Time | None = None
+    """Role escalation: when the owner was told, who has not answered since."""
     also_told: tuple[str, ...] = ()
     """The other addresses that are told of this very failure at once."""
 
@@ -170,6 +178,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     """The last mail that said that it fails (new, worsened, not-fixed, regressed): reminders
     count from here. None in rows of before: as `at`."""
     reminded_at: Time | None = None
+    first_at: Time | None = None
+    """The first mail of this incident: escalation counts from here."""
 
     @property
     def is_open(self) -> bool:
@@ -187,6 +197,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_per_hour: int = 20
     max_age: Span = 7 * DAY
     min_severity: Severity = "warning"
+    escalate_after: Span = 2 * DAY
     slot: Time | None = None
     """The last `alerts.at` that is over: reminders go out once after it. None: no reminders."""
     close_groups: bool = False
@@ -243,9 +254,48 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(transition.item for transition in self.others)
 
     @property
+    def key(self) -> str:
+        """See `cause_key`, of the cause of the worst failure."""
+        worst = self.items[0]
+        return cause_key(worst.result_type, worst.cause_mx or worst.mx, worst.domain)
+
+    @property
     def is_partial(self) -> bool:
         """Whether it tells that a part of a cause is over."""
         return self.kind == "resolved" and bool(self.others)
+
+
+def cause_key(result_type: str, mx: str | None, domain: str | None) -> str:
+    """What a channel calls a cause: the same for ever, whatever number the store gives it."""
+    about = [result_type, mx or "", "" if mx else domain or ""]
+    said = "\n".join(about).encode("utf-8", "surrogatepass")
+    return f"tlsrpt-{sha256(said).hexdigest()[:20]}"
+
+
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """One planned maintenance, for its name."""
+
+    number: int
+    kind: str
+    """mx, domain or group."""
+    value: str
+    start: Time
+    end: Time
+    note: str | None = None
+
+
+class Backlog(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read before the first mail: of the recipient's domains alone."""
+
+    reports: int
+    reporters: int
+    domains: int
+    first: Time
+    """Start of the oldest counted window."""
+    last: Time
+    """End of the newest."""
+    ended: int = 0
+    """Failures that began and ended in it, and are not told one by one."""
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -272,6 +322,10 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     """The address with its token that takes answers to this mail; None: no answers by mail."""
     zone: tzinfo = UTC
     """For the few times that are said in the reader's own zone (when the next digest comes)."""
+    planned: tuple[Planned, ...] = ()
+    """The maintenances that a group of kind maintenance may speak of."""
+    backlog: Backlog | None = None
+    """For a summary; None: it says nothing of what was read."""
 
 
 class Rendered(msgspec.Struct, frozen=True):
