@@ -1,11 +1,12 @@
 """Settings, turned into what the flows want: who is known, who is told, by which relay."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from email.utils import parseaddr
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from tlsrpt_mailer import __version__
+from tlsrpt_mailer.alerts.directory import Directory, DomainBlock, MxBlock, Owner
 from tlsrpt_mailer.alerts.model import Context
 from tlsrpt_mailer.alerts.model import Settings as PlanSettings
 from tlsrpt_mailer.channels.email import EmailChannel
@@ -18,6 +19,9 @@ from tlsrpt_mailer.wiring.kinds import takes
 
 LOG_RECIPIENT = "log"
 """Who is told where no address is configured: the log, and the terminal."""
+
+DEFAULT_OWNER = "default"
+"""What the owner is called whose addresses are ``alerts.to``."""
 
 
 @cache
@@ -73,6 +77,58 @@ def context(config: Config, host: str) -> Context:
         auto_submitted=alerts.auto_submitted,
         max_per_hour=alerts.max_per_hour,
         group_interval=alerts.group_interval,
+    )
+
+
+def directory(config: Config) -> Directory:
+    """Whose is what, by ``[[owner]]``, ``[[domains]]`` and ``[[mx]]``."""
+    owners = {
+        one.name: Owner(
+            name=one.name,
+            addresses=one.addresses,
+            escalate_to=one.escalate_to,
+            answer_from=one.answer_from,
+            skips_empty=one.when_empty == "skip",
+        )
+        for one in config.owner
+    }
+
+    def named(names: Sequence[str]) -> tuple[Owner, ...]:
+        return tuple(owners.get(name) or Owner(name=name, addresses=(name,)) for name in names)
+
+    listed = config.listed or ((),) * len(config.domains)
+    return Directory(
+        default_owner(config),
+        tuple(owners.values()),
+        [
+            DomainBlock(
+                match=block.match + more,
+                owners=named(block.owners),
+                group=block.group,
+                policy_host_owners=named(block.policy_host_owners),
+                tell_domain_owners=block.tell_domain_owners,
+            )
+            for block, more in zip(config.domains, listed, strict=True)
+        ],
+        [
+            MxBlock(
+                match=block.match,
+                owners=named(block.owners),
+                tell_domain_owners=block.tell_domain_owners,
+            )
+            for block in config.mx
+        ],
+    )
+
+
+def default_owner(config: Config) -> Owner:
+    """Those of ``alerts.to``, who own what nobody owns."""
+    return Owner(
+        name=DEFAULT_OWNER,
+        addresses=config.alerts.to or (LOG_RECIPIENT,),
+        answer_from=config.alerts.answer_from,
+        skips_empty=config.digest.when_empty == "skip",
+        is_default=True,
     )
 
 
