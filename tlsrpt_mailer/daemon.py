@@ -278,10 +278,7 @@ class _Daemon:
         states = [runner.health.state for runner in self._runners]
         with self._store_permitting("tick"):
             self._save_health()
-            run_due(table(self._app), self._app, self._beats)
-            now = self._app.clock()
-            if not holds_back(states, now) and not self._app.is_importing():
-                self._app.compose(now, close_groups=False)
+            tick(self._app, states, self._beats)
         self._say(states)
 
     def _save_health(self) -> None:
@@ -330,6 +327,22 @@ class _Daemon:
         if status != self._status:
             self._status = status
             notify("STATUS=" + " ".join(status.split())[:500])
+
+
+def tick(app: wiring.App, states: list[SourceState], beats: Beats | None = None) -> None:
+    """
+    The work of every few seconds: jobs that are due, then the alerts, by the app's clock.
+
+    Args:
+        states: How the sources are doing; alerts wait while one works through a backlog.
+
+    Raises:
+        Temporary: The database cannot be used now; all of it is tried again at the next one.
+    """
+    run_due(table(app), app, beats)
+    now = app.clock()
+    if not holds_back(states, now) and not app.is_importing():
+        app.compose(now, close_groups=False)
 
 
 def _others(deadline: float) -> list[str]:

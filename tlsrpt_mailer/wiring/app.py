@@ -194,6 +194,7 @@ def open_app(
     now: Time | None = None,
     force: bool = False,
     make: bool = False,
+    clock: Callable[[], Time] | None = None,
 ) -> App:
     """
     Open the store and build the program around it.
@@ -204,6 +205,7 @@ def open_app(
         now: The time to work at (``--now``); None for the clock of the machine.
         force: Let *now* lie more than an hour before what the store has seen.
         make: Make the database, if nobody holds it, and let go of the lock again; for `import`.
+        clock: What tells the time in place of the machine, where *now* does not.
 
     Raises:
         Temporary: Another process holds the lock, or the database is in trouble.
@@ -218,7 +220,7 @@ def open_app(
     become_owner(path)
     if make and not holder:
         _make(path)
-    clock = _clock if now is None else partial(_fixed, now)
+    clock = (clock or _clock) if now is None else partial(_fixed, now)
     with ExitStack() as undo:
         lock = hold(path) if holder else None
         if lock is not None:
