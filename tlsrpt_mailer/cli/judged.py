@@ -35,7 +35,8 @@ def judged(reader: Reader, config: Config, stored: Iterable[FailureRecord]) -> l
         reader.history(domain) for domain in {one.verdict.identity.domain for one in stored}
     ]
     reporters = {window.reporter for one in histories for window in one.windows}
-    reads = Reads(histories, reader.established(frozenset(reporters)))
+    established = reader.established(frozenset(reporters))
+    reads = Reads(histories, established, reader.maintenance())
     verdicts = {
         verdict.identity: verdict for verdict in wiring.judge_now(config, reads, options.now())
     }

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
-from tlsrpt_mailer.failures.acts import Said, said
+from tlsrpt_mailer.failures.acts import Said, as_answer, said
 from tlsrpt_mailer.failures.identity import Key, cause_of, key_of
 from tlsrpt_mailer.failures.incidents import Incident, Standing, incidents
 from tlsrpt_mailer.failures.model import (
@@ -18,15 +18,16 @@ from tlsrpt_mailer.failures.model import (
     HumanAct,
     Identity,
     Previous,
+    Quiet,
     State,
     Verdict,
     Window,
     Witness,
 )
 from tlsrpt_mailer.failures.severity import mode_of, severity
-from tlsrpt_mailer.failures.steps import steps_of
-from tlsrpt_mailer.failures.timeline import Hit, Timeline, Track
-from tlsrpt_mailer.failures.witnesses import Voice, clean_places, counting
+from tlsrpt_mailer.failures.steps import refutations, steps_of
+from tlsrpt_mailer.failures.timeline import Hit, Line, Timeline, Track
+from tlsrpt_mailer.failures.witnesses import Voice, clean_places, counting, heard
 from tlsrpt_mailer.report.times import Time
 
 
@@ -35,6 +36,7 @@ def judge(
     acts: Mapping[Identity, Sequence[HumanAct]],
     known: Collection[str],
     now: Time,
+    quiet: Mapping[str, Sequence[Quiet]] | None = None,
 ) -> list[Verdict]:
     """
     Judge every failure that these windows show; ordered by identity.
@@ -46,6 +48,7 @@ def judge(
         known: Reporters with standing (`standing.known`).
         now: The moment of judgement; it moves failures along (stale, closed, an ack that
             lapses), but `resolved_at` is always the end of a window.
+        quiet: Planned maintenance, by domain.
     """
     by_domain: dict[str, list[Window]] = {}
     for window in windows:
@@ -54,7 +57,7 @@ def judge(
     verdicts: list[Verdict] = []
     for domain in sorted(by_domain):
         if any(window.sightings for window in by_domain[domain]):
-            timeline = Timeline(by_domain[domain], standing)
+            timeline = Timeline(by_domain[domain], standing, (quiet or {}).get(domain, ()))
             verdicts.extend(_judge_domain(domain, timeline, acts, now))
     return verdicts
 
@@ -64,10 +67,15 @@ def judge_one(
     timeline: Timeline,
     acts: Sequence[HumanAct],
     now: Time,
+    mx: str | None = None,
 ) -> tuple[Verdict, Standing] | None:
-    """One failure alone, its cause left to itself; None where no window shows it."""
+    """
+    One failure alone, its cause left to itself; None where no window shows it.
+
+    *mx* is that of its cause, for a failure without one: maintenance there makes it quiet.
+    """
     track = timeline.tracks.get(key_of(identity))
-    return None if track is None else _verdict(identity, track, timeline, acts, now)
+    return None if track is None else _verdict(identity, track, timeline, acts, now, mx)
 
 
 def _judge_domain(
@@ -78,7 +86,20 @@ def _judge_domain(
         identity = Identity(domain, *key)
         track = timeline.tracks[key]
         verdicts.append(_verdict(identity, track, timeline, acts.get(identity, ()), now)[0])
-    return _with_causes(verdicts)
+    joined = _with_causes(verdicts)
+    return [_as_at_cause(verdict, timeline, acts, now) for verdict in joined]
+
+
+def _as_at_cause(
+    verdict: Verdict, timeline: Timeline, acts: Mapping[Identity, Sequence[HumanAct]], now: Time
+) -> Verdict:
+    """A failure without an MX is quiet when the MX of its cause is."""
+    identity, mx = verdict.identity, verdict.cause.mx
+    if mx is None or mx == identity.mx or all(one.mx != mx for one in timeline.quiet):
+        return verdict
+    track = timeline.tracks[key_of(identity)]
+    anew, _ = _verdict(identity, track, timeline, acts.get(identity, ()), now, mx)
+    return msgspec.structs.replace(anew, cause=verdict.cause)
 
 
 def _order(key: Key) -> tuple[str, str, str]:
@@ -119,24 +140,27 @@ def _verdict(
     timeline: Timeline,
     acts: Sequence[HumanAct],
     now: Time,
+    mx: str | None = None,
 ) -> tuple[Verdict, Standing]:
+    if timeline.quiet:
+        track.mark(timeline.quiet, mx or identity.mx)
     *earlier, incident = incidents(track)
     standing = incident.standing(now, track, ended_only=False)
     counted = counting(incident.hits)
-    last = [voice.last for voice in standing.say]
-    word = said(acts, incident.number, counted, timeline.last_mode, now)
+    last = _last(standing.say, counted)
+    word = said(acts, incident.number, incident.hits, counted, timeline.last_mode, now)
     first = min(incident.hits, key=_by_end)
     verdict = Verdict(
         identity=identity,
         cause=cause_of(identity, ()),
         state=_state(standing, incident, word),
-        severity=severity(counted, last, timeline.last_mode),
+        severity=severity(heard(counted), last, timeline.last_mode),
         incident=incident.number,
         first_seen=incident.hits[0].start,
         clean_before=_clean_before(first, standing, track),
         first_failing_end=first.end,
         last_seen=max(hit.end for hit in incident.hits),
-        last_start=incident.hits[-1].start,
+        last_start=heard(incident.hits)[-1].start,
         first_received=min(hit.window.received for hit in incident.hits),
         last_received=max(hit.window.received for hit in incident.hits),
         resolved_at=standing.resolved_at,
@@ -148,12 +172,30 @@ def _verdict(
         mode=mode_of(identity, last, timeline.last_mode),
         reasons=tuple(sorted({reason for hit in counted for reason in hit.row.reasons})),
         witnesses=_witnesses(standing, track, now),
-        steps=steps_of(counted, timeline.last_mode),
+        steps=(*steps_of(counted, timeline.last_mode), *refutations(word.refuted)),
         acknowledged_by=word.ack.who if word.ack is not None else None,
         acknowledged_until=word.ack_until,
         previous=_previous(earlier[-1], incident, track, timeline.last_mode) if earlier else None,
+        muted_until=word.muted_until,
+        is_quiet=all(hit.quiet is not None for hit in counted),
+        maintenance=max((hit.quiet or 0 for hit in incident.hits), default=0) or None,
+        answer=as_answer(word.answer),
+        assigned=as_answer(word.assigned),
     )
     return verdict, standing
+
+
+def _last(say: Iterable[Voice], counted: Sequence[Hit]) -> list[Hit]:
+    """The last failing window of each witness; those in maintenance only where all are."""
+    loud = heard(counted)
+    if len(loud) == len(counted):
+        return [voice.last for voice in say]
+    latest: dict[Line, Hit] = {}
+    for hit in loud:
+        known = latest.get(hit.line)
+        if known is None or known.place < hit.place:
+            latest[hit.line] = hit
+    return [latest[voice.line] for voice in say if voice.line in latest] or list(latest.values())
 
 
 def _previous(ended: Incident, next_one: Incident, track: Track, last_mode: str | None) -> Previous:
@@ -162,7 +204,7 @@ def _previous(ended: Incident, next_one: Incident, track: Track, last_mode: str 
     counted = counting(ended.hits)
     return Previous(
         incident=ended.number,
-        severity=severity(counted, [voice.last for voice in standing.say], last_mode),
+        severity=severity(heard(counted), _last(standing.say, counted), last_mode),
         first_seen=ended.hits[0].start,
         last_seen=max(hit.end for hit in counted),
         first_received=min(hit.window.received for hit in ended.hits),
@@ -177,17 +219,20 @@ def _by_end(hit: Hit) -> tuple[Time, Time, str]:
 
 
 def _state(standing: Standing, incident: Incident, word: Said) -> State:
-    once = len(incident.hits) == 1
+    loud = heard(incident.hits)
+    once = len(loud) == 1
     first_time = incident.number == 1
+    # What comes back in planned maintenance alone is no regression.
+    back = once and loud[0].quiet is None
     holds: tuple[tuple[State, bool], ...] = (
         ("resolved", standing.resolved_at is not None),
         ("closed", standing.closed_at is not None),
         ("stale", standing.stale_at is not None),
-        ("muted", word.muted),
+        ("muted", word.muted_until is not None),
         ("acknowledged", word.ack is not None),
         ("fixed?", word.is_fixed),
         ("new", once and first_time),
-        ("regressed", once),
+        ("regressed", back),
     )
     return next((state for state, held in holds if held), "ongoing")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from tlsrpt_mailer.failures.cadence import MONTHLY, gap_of, stops
 from tlsrpt_mailer.failures.identity import Folding, Key, folding, rows_of
-from tlsrpt_mailer.failures.model import Sighting, Window
+from tlsrpt_mailer.failures.model import Quiet, Sighting, Window
 from tlsrpt_mailer.failures.windows import effective, successes
 from tlsrpt_mailer.report.times import HOUR, Span, Time
 
@@ -64,7 +64,18 @@ class Line:
 class Hit:
     """One failing window of one failure."""
 
-    __slots__ = ("end", "failed", "line", "mode", "place", "row", "sessions", "start", "window")
+    __slots__ = (
+        "end",
+        "failed",
+        "line",
+        "mode",
+        "place",
+        "quiet",
+        "row",
+        "sessions",
+        "start",
+        "window",
+    )
 
     def __init__(self, line: Line, place: int, row: Sighting) -> None:
         window = line.windows[place]
@@ -78,6 +89,8 @@ class Hit:
         self.sessions = row.sessions
         """Sessions of the policy type in this window; never fewer than failed."""
         self.mode: str | None = None
+        self.quiet: int | None = None
+        """The newest planned maintenance that it overlaps; see `Track.mark`."""
         for counts in window.sessions:
             if counts.policy_type == row.policy_type:
                 self.sessions = max(row.sessions, counts.successful + counts.failed)
@@ -105,14 +118,27 @@ class Track:
         self.touched: dict[Line, dict[int, bool]] = {}
         """By place: True where the window fails, False where its row joined another failure."""
 
+    def mark(self, quiet: Iterable[Quiet], mx: str | None) -> None:
+        """Say of each failing window, as one at *mx*, which maintenance it overlaps."""
+        ours = [one for one in quiet if one.mx is None or one.mx == mx]
+        for hit in self.hits:
+            hit.quiet = max(
+                (one.number for one in ours if hit.start < one.end and one.start < hit.end),
+                default=None,
+            )
+
 
 class Timeline:
     """Everything that one domain's windows say."""
 
-    __slots__ = ("fold", "last_mode", "lines", "tracks")
+    __slots__ = ("fold", "last_mode", "lines", "quiet", "tracks")
 
-    def __init__(self, windows: Iterable[Window], known: frozenset[str]) -> None:
+    def __init__(
+        self, windows: Iterable[Window], known: frozenset[str], quiet: Iterable[Quiet] = ()
+    ) -> None:
         counted = effective(windows)
+        self.quiet = tuple(quiet)
+        """Planned maintenance of the domain."""
         by_reporter: dict[str, list[Window]] = {}
         for window in counted:
             by_reporter.setdefault(window.reporter, []).append(window)

@@ -5,7 +5,7 @@ The rules are explained in docs/explanation/what-counts-as-new.md.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -114,6 +114,11 @@ def rank_of(line: Line, *, short: bool) -> int:
 def counting(hits: list[Hit]) -> list[Hit]:
     """Those of known reporters, or all where none is known."""
     return [hit for hit in hits if hit.line.known] or hits
+
+
+def heard(hits: Sequence[Hit]) -> Sequence[Hit]:
+    """Those outside planned maintenance, or all where none is."""
+    return [hit for hit in hits if hit.quiet is None] or hits
 
 
 def clean_places(last: Hit, track: Track) -> Iterator[int]:

@@ -1,14 +1,19 @@
 """Judge domains inside a transaction: read what is known of them, write what follows."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from fnmatch import fnmatchcase
 
 import msgspec
 
 from tlsrpt_mailer.failures.judge import judge
-from tlsrpt_mailer.failures.model import HumanAct, Identity, Verdict
+from tlsrpt_mailer.failures.model import HumanAct, Identity, Quiet, Verdict
 from tlsrpt_mailer.failures.standing import known
-from tlsrpt_mailer.ports import History, Txn
+from tlsrpt_mailer.ports import History, Maintenance, Txn
 from tlsrpt_mailer.report.times import Time
+
+
+def _no_group(_domain: str) -> str | None:
+    return None
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -16,6 +21,8 @@ class Standing(msgspec.Struct, frozen=True):
 
     shipped: frozenset[str]
     configured: frozenset[str] = frozenset()
+    group_of: Callable[[str], str | None] = _no_group
+    """A policy domain to the group that it is in, for maintenance by group."""
 
     def known(self, reporters: Collection[str], established: Collection[str]) -> frozenset[str]:
         """Those of *reporters* that have standing (docs/explanation/what-counts-as-new.md)."""
@@ -29,6 +36,7 @@ class Reads(msgspec.Struct, frozen=True):
 
     histories: Sequence[History]
     established: frozenset[str]
+    maintenance: Sequence[Maintenance] = ()
 
 
 def judge_domains(
@@ -39,7 +47,8 @@ def judge_domains(
         return []
     histories = txn.histories(domains)
     unsure = _reporters(histories) - standing.shipped - standing.configured
-    reads = Reads(histories, txn.established(unsure) if unsure else frozenset())
+    established = txn.established(unsure) if unsure else frozenset()
+    reads = Reads(histories, established, txn.maintenance())
     verdicts = judge_histories(reads, standing, now)
     txn.save_verdicts(verdicts, now)
     return verdicts
@@ -51,8 +60,29 @@ def judge_histories(reads: Reads, standing: Standing, now: Time) -> list[Verdict
     for history in reads.histories:
         names = {window.reporter for window in history.windows}
         believed = standing.known(names, reads.established)
-        verdicts += judge(history.windows, acts_of(history), believed, now)
+        quiet = {history.domain: quiet_of(history, reads.maintenance, standing.group_of)}
+        verdicts += judge(history.windows, acts_of(history), believed, now, quiet)
     return verdicts
+
+
+def quiet_of(
+    history: History,
+    maintenance: Sequence[Maintenance],
+    group_of: Callable[[str], str | None] = _no_group,
+) -> list[Quiet]:
+    """Which of *maintenance* touches the domain, a pattern of MX hosts by each host it means."""
+    if not maintenance:
+        return []
+    domain, group = history.domain, group_of(history.domain)
+    hosts = {row.mx for window in history.windows for row in window.sightings if row.mx}
+    found: list[Quiet] = []
+    for one in maintenance:
+        if one.kind == "mx":
+            named = sorted(host for host in hosts if fnmatchcase(host, one.value))
+            found += [Quiet(one.number, one.start, one.end, host) for host in named]
+        elif (one.value == group) if one.kind == "group" else fnmatchcase(domain, one.value):
+            found.append(Quiet(one.number, one.start, one.end))
+    return found
 
 
 def acts_of(history: History) -> dict[Identity, tuple[HumanAct, ...]]:

@@ -14,7 +14,7 @@ from typing import Self
 
 from tlsrpt_mailer.errors import NoSuch
 from tlsrpt_mailer.failures.model import HumanAct
-from tlsrpt_mailer.ports import Evidence, FailureRecord, History, Told
+from tlsrpt_mailer.ports import Evidence, FailureRecord, History, Maintenance, Told
 from tlsrpt_mailer.report.times import DAY, Time
 from tlsrpt_mailer.store import figures, judging
 from tlsrpt_mailer.store.bind import unpack
@@ -252,6 +252,10 @@ class Reader:
         """What each recipient was last told of it."""
         with self._snapshot() as conn:
             return told_of(conn, failure)
+
+    def maintenance(self) -> list[Maintenance]:
+        """All planned quiet, past and future, by number."""
+        return judging.maintenance(self._conn)
 
     def acts(self, failure: int) -> tuple[HumanAct, ...]:
         """What people said of it, oldest first."""

@@ -12,6 +12,7 @@ from tlsrpt_mailer.alerts.model import Settings as PlanSettings
 from tlsrpt_mailer.channels.email import EmailChannel
 from tlsrpt_mailer.channels.email import Settings as MailSettings
 from tlsrpt_mailer.config import Config, host_name, secret
+from tlsrpt_mailer.config.meaning import DEFAULT_OWNER
 from tlsrpt_mailer.flows.compose import Audience
 from tlsrpt_mailer.flows.judging import Standing
 from tlsrpt_mailer.report.dialects import KNOWN_REPORTERS
@@ -19,9 +20,6 @@ from tlsrpt_mailer.wiring.kinds import takes
 
 LOG_RECIPIENT = "log"
 """Who is told where no address is configured: the log, and the terminal."""
-
-DEFAULT_OWNER = "default"
-"""What the owner is called whose addresses are ``alerts.to``."""
 
 
 @cache
@@ -40,8 +38,12 @@ def organisational(name: str) -> str | None:
 
 
 def standing(config: Config) -> Standing:
-    """Which reporters are known from the start."""
-    return Standing(frozenset(KNOWN_REPORTERS), frozenset(config.trust.reporters))
+    """Which reporters are known from the start, and which domains are one group."""
+    return Standing(
+        frozenset(KNOWN_REPORTERS),
+        frozenset(config.trust.reporters),
+        directory(config).group_of,
+    )
 
 
 def audience(config: Config, host: str) -> Audience:
