@@ -317,6 +317,9 @@ CREATE INDEX letters_key ON letters (recipient, key) WHERE state = 'waiting' AND
 ALTER TABLE failures ADD COLUMN ended_at INTEGER;
 CREATE INDEX failures_ended ON failures (ended_at) WHERE ended_at IS NOT NULL;
 
+-- What the last weeks were like, over all domains.
+CREATE INDEX windows_end ON windows (end_at);
+
 -- What the other side of a channel calls a cause: a thread, a ticket.
 CREATE TABLE remote_refs (
   channel TEXT NOT NULL,

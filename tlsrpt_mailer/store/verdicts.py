@@ -12,6 +12,15 @@ from tlsrpt_mailer.store.bind import select_in, text
 
 Key = tuple[str, str, str, str]
 
+# What ended stays ended at the moment when that became known, whatever is found of it later.
+_UPDATE = """
+UPDATE failures SET state = ?1, severity = ?2, is_open = ?3, incident = ?4, first_seen = ?5,
+  last_seen = ?6, resolved_at = ?7, judged_at = ?8, verdict = ?9,
+  ended_at = CASE WHEN ?3 = 1 THEN NULL WHEN is_open = 1 OR incident <> ?4 THEN ?8
+  ELSE ended_at END
+WHERE id = ?10
+"""
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Verdict).decode
 
@@ -85,9 +94,9 @@ def _stored(conn: sqlite3.Connection, domains: Collection[str]) -> dict[Key, _St
 def _insert(conn: sqlite3.Connection, verdict: Verdict, now: Time) -> None:
     cursor = conn.execute(
         "INSERT INTO failures (domain, policy_type, result_type, mx, cause_id, state, severity,"
-        " is_open, incident, first_seen, last_seen, resolved_at, judged_at, verdict)"
-        " VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*_key(verdict.identity), *_columns(verdict, now)),
+        " is_open, incident, first_seen, last_seen, resolved_at, judged_at, verdict, ended_at)"
+        " VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*_key(verdict.identity), *_columns(verdict, now), None if verdict.is_open else now),
     )
     _set_cause(conn, int(cursor.lastrowid or 0), verdict.cause)
 
@@ -96,11 +105,7 @@ def _update(conn: sqlite3.Connection, old: _Stored, verdict: Verdict, now: Time)
     columns = _columns(verdict, now)
     if columns[-1] == old.verdict:
         return
-    conn.execute(
-        "UPDATE failures SET state = ?, severity = ?, is_open = ?, incident = ?, first_seen = ?,"
-        " last_seen = ?, resolved_at = ?, judged_at = ?, verdict = ? WHERE id = ?",
-        (*columns, old.id),
-    )
+    conn.execute(_UPDATE, (*columns, old.id))
     if verdict.cause != old.cause:
         _set_cause(conn, old.id, verdict.cause)
 
@@ -172,8 +177,4 @@ def _withdraw(conn: sqlite3.Connection, old: _Stored, now: Time) -> None:
     ended = msgspec.structs.replace(
         verdict, state="resolved", resolved_at=verdict.last_seen, taken_back=True
     )
-    conn.execute(
-        "UPDATE failures SET state = ?, severity = ?, is_open = ?, incident = ?, first_seen = ?,"
-        " last_seen = ?, resolved_at = ?, judged_at = ?, verdict = ? WHERE id = ?",
-        (*_columns(ended, now), old.id),
-    )
+    conn.execute(_UPDATE, (*_columns(ended, now), old.id))
