@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tlsrpt_mailer.config import Kinds, Size, parse
-from tlsrpt_mailer.config.model import Config
 from tlsrpt_mailer.config.meaning import is_address
+from tlsrpt_mailer.config.model import Config
 from tlsrpt_mailer.config.render import render
 from tlsrpt_mailer.config.units import size_of, size_text, span_of, span_text
 from tlsrpt_mailer.errors import ConfigError

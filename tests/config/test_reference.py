@@ -12,7 +12,16 @@ from msgspec import inspect
 
 from tlsrpt_mailer import wiring
 from tlsrpt_mailer.config import Alerts, Log, Storage, Trust, parse
+from tlsrpt_mailer.config.channels import COMMON
 from tlsrpt_mailer.config.decode import fields_of, value
+from tlsrpt_mailer.config.model import (
+    ChannelKeys,
+    Digest,
+    DomainsConfig,
+    Health,
+    MxConfig,
+    OwnerConfig,
+)
 from tlsrpt_mailer.config.render import shown, unit_of
 
 ROOT = Path(__file__).parents[2]
@@ -22,8 +31,18 @@ REFERENCE = ROOT / "docs/reference"
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "[storage]": Storage,
     "[trust]": Trust,
+    "[[owner]]": OwnerConfig,
+    "[[domains]]": DomainsConfig,
+    "[[mx]]": MxConfig,
     "[alerts]": Alerts,
     "[alerts.smtp]": wiring.KINDS.mail,
+    "[[channel]]": ChannelKeys,
+    **{
+        f'[[channel]] of kind "{kind}"': settings
+        for kind, settings in wiring.KINDS.channels.items()
+    },
+    "[digest]": Digest,
+    "[health]": Health,
     "[log]": Log,
     **{
         f'[[source]] of kind "{kind}"': settings
@@ -34,12 +53,16 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
 
 
 def blocks() -> dict[str, str]:
-    """The example, by table; a source by its kind."""
-    found = {}
-    for block in re.split(r"(?m)^(?=\[)", EXAMPLE)[1:]:
-        head = block.splitlines()[0]
-        kind = re.search(r'^kind = "(\w+)"', block, re.M)
-        found[f'{head} of kind "{kind[1]}"' if kind else head] = block
+    """The example, by table; sources and channels by kind, and once what all channels share."""
+    shared = re.compile(rf"(?m)^(?:# ?)?({'|'.join(COMMON)}) = .*\n")
+    found: dict[str, str] = {}
+    for block in re.split(r"(?m)^(?=#?\[)", EXAMPLE)[1:]:
+        head = block.splitlines()[0].removeprefix("#")
+        kind = re.search(r'^#?kind = "(\w+)"', block, re.M)
+        if head == "[[channel]]":
+            found.setdefault(head, "".join(line[0] for line in shared.finditer(block)))
+        own = shared.sub("", block) if head == "[[channel]]" else block
+        found[f'{head} of kind "{kind[1]}"' if kind else head] = own
     return found
 
 
@@ -54,7 +77,7 @@ def test_the_example_has_every_key_and_no_other(section: str):
     block = blocks()[section]
     wanted = {field.encode_name for field in fields_of(SECTIONS[section])}
 
-    named = set(re.findall(r"(?m)^(?:# )?([a-z_]+) = ", block))
+    named = set(re.findall(r"(?m)^(?:# ?)?([a-z_]+) = ", block))
 
     assert wanted == named - {"kind"}
 
@@ -66,12 +89,22 @@ def test_the_example_is_a_valid_configuration():
     assert ["imap", "lmtp", "maildir"] == [source.kind for source in config.source]
 
 
+def test_the_example_with_all_its_tables_is_a_valid_configuration():
+    """The tables that stand behind # without a blank can be switched on together."""
+    text = re.sub(r"(?m)^#(?=[a-z\[])", "", EXAMPLE)
+
+    config = parse(text, wiring.KINDS, name="config.example.toml")
+
+    assert set(wiring.KINDS.channels) == {one.kind for one in config.channel}
+    assert ("platform", ("platform",)) == (config.owner[0].name, config.domains[0].owners)
+
+
 @pytest.mark.parametrize("section", SECTIONS)
 def test_each_key_of_the_example_can_be_switched_on(section: str):
     """A line whose comment mark is taken away has a value of the right type."""
     fields = {field.encode_name: field for field in fields_of(SECTIONS[section])}
     problems: list[tuple[str, str]] = []
-    for line in re.findall(r"(?m)^# ([a-z_]+ = .*)$", blocks()[section]):
+    for line in re.findall(r"(?m)^# ?([a-z_]+ = .*)$", blocks()[section]):
         for key, given in tomllib.loads(line).items():
             value(fields[key].type, given, key, lambda *found: problems.append(found))
 
@@ -93,7 +126,8 @@ def test_the_defaults_in_the_example_are_true(section: str):
 
 
 def _has_default(field: inspect.Field) -> bool:
-    return field.default is not msgspec.NODEFAULT and field.default is not None
+    """An empty list or text shows better by an example."""
+    return field.default not in (msgspec.NODEFAULT, None, (), "")
 
 
 # --------------------------------------------------------------- the reference
@@ -153,7 +187,7 @@ def test_no_table_of_the_configuration_is_left_out():
     page = (REFERENCE / "configuration.md").read_text()
 
     assert set(SECTIONS) == set(tables(page))
-    assert {"storage", "source", "trust", "alerts", "log"} == set(tomllib.loads(EXAMPLE))
+    assert set(SECTIONS) == set(blocks())
 
 
 # ------------------------------------------------------------------ log events

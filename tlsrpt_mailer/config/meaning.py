@@ -19,6 +19,8 @@ Document: TypeAlias = Mapping[str, Any]  # what tomllib made of the file
 Read: TypeAlias = Callable[[str], str]
 """The text of a file that the configuration names; raises ConfigError."""
 
+DEFAULT_OWNER = "default"
+"""What the owner is called whose addresses are ``alerts.to``."""
 MAX_LINES_SAID = 10
 _AT = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 _WORDS = ("weekly", "daily", "off")
@@ -176,6 +178,8 @@ def _owner_names(document: Document, problem: Problem) -> list[str]:
         for where, name in texts(table, path, "name"):
             if not name.strip() or "@" in name:
                 problem(where, f"{quoted(name)} is no name: it must hold something, and no @")
+            elif name == DEFAULT_OWNER:
+                problem(where, f"{quoted(name)} is the name of those in alerts.to; take another")
             elif name in found:
                 problem(where, f"{quoted(name)} is already {found[name]}")
             else:
