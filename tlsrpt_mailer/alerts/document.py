@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-BlockKind: TypeAlias = Literal["para", "code", "table", "steps"]
+BlockKind: TypeAlias = Literal["para", "code", "table", "steps", "week"]
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -13,6 +13,9 @@ class Block(msgspec.Struct, frozen=True):
 
     kind: BlockKind
     lines: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...] = ()
+    """``week`` alone: the same as `lines` in cells, titles first; the last cell of each row has a
+    character a day (`page.DAYS`)."""
 
 
 class Section(msgspec.Struct, frozen=True):
@@ -58,3 +61,8 @@ def table(lines: Iterable[str]) -> Block:
 def section(title: str, *blocks: Block | None, aside: str = "") -> Section:
     """A section of those *blocks* that hold anything."""
     return Section(title, tuple(block for block in blocks if block and block.lines), aside)
+
+
+def week(lines: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Block:
+    """A line a domain, with a coloured cell a day in HTML."""
+    return Block("week", tuple(lines), tuple(rows))

@@ -16,6 +16,17 @@ COLOURS = {
 }
 OTHER_COLOUR = "#4a5a70"
 
+DAYS = {
+    ".": ("#cdeed6", "#12351d", "all worked"),
+    "-": ("#fff3bf", "#3d3200", "under 1 % failed"),
+    "+": ("#ffdd8a", "#3d2b00", "under 10 % failed"),
+    "#": ("#f7a072", "#3d1400", "10 to 50 % failed"),
+    "@": ("#b3001b", "#ffffff", "over half failed"),
+    " ": ("#eeeeee", "#595959", "no report"),
+    "?": ("#e3e6ea", "#40454d", "not here yet"),
+}
+"""What a character of the week means: background, text, words. Never the colour alone."""
+
 
 def as_text(document: Document) -> str:
     """Plain ASCII, 78 columns at most, ending with a newline."""
@@ -27,7 +38,7 @@ def as_html(document: Document, subject: str) -> str:
     """The same words in the same order; no links, no images, nothing remote."""
     colour = COLOURS.get(document.label.rpartition(" ")[2], OTHER_COLOUR)
     template = _environment().get_template("alert.html.j2")
-    return template.render(document=document, subject=subject, colour=colour)
+    return template.render(document=document, subject=subject, colour=colour, days=DAYS)
 
 
 @functools.cache
