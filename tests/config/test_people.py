@@ -173,9 +173,12 @@ def test_without_these_tables_all_is_for_those_of_alerts_to():
         ('[alerts]\ntimezone = "berlin"', 'did you mean "Europe/Berlin"?'),
         ('[alerts]\ntimezone = "0"', '"0" is no time zone, such as "Europe/Berlin"'),
         ('[alerts]\nreply_to = "tlsrpt"', 'alerts.reply_to: "tlsrpt" is not a mail address'),
-        ('[digest]\nschedule = "weakly"', 'not "weakly", did you mean "weekly"?'),
-        ('[digest]\nschedule = "61 * * * *"', 'a cron expression such as "0 8 * * 1"'),
-        ('[digest]\nschedule = "0 0 30 2 *"', "or a cron expression such as"),
+        (
+            '[digest]\nschedule = "weakly"',
+            'a cron expression of five fields, did you mean "weekly"?',
+        ),
+        ('[digest]\nschedule = "61 * * * *"', '"61 * * * *" is not a cron expression'),
+        ('[digest]\nschedule = "0 0 30 2 *"', '"0 0 30 2 *" is not a cron expression'),
         ('[health]\nping_url = "example.com"', "ping_url: must begin with https:// or http://"),
         (
             '[health]\nping_url = "https://e.com"\nping_url_file = "x"',

@@ -4,7 +4,7 @@ Whose is what: owners, domains, MX hosts and policy hosts, as the configuration 
 Everything here is data and look-up; `alerts.route` says who is told of which failure.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -54,25 +54,31 @@ class Names:
     """
 
     def __init__(self, lists: Iterable[Iterable[str]]) -> None:
-        self._plain: dict[str, int] = {}
-        self._below: dict[str, int] = {}
+        self._lists: dict[str, list[int]] = {}
         for at, patterns in enumerate(lists):
-            for pattern in patterns:
-                if pattern == "*":
-                    self._below.setdefault("", at)
-                elif pattern.startswith("*."):
-                    self._below.setdefault(pattern[2:], at)
-                else:
-                    self._plain.setdefault(pattern, at)
+            for pattern in dict.fromkeys(patterns):
+                self._lists.setdefault(pattern, []).append(at)
+        self._has_patterns = any(pattern.startswith("*.") for pattern in self._lists)
 
     def find(self, name: str) -> int | None:
         """The place of the first list that *name* stands in."""
-        found = [self._below.get("")]
-        found.append(self._plain.get(name))
-        if len(self._below) > ("" in self._below):
-            labels = name.split(".")
-            found += [self._below.get(".".join(labels[at:])) for at in range(1, len(labels))]
-        return min((at for at in found if at is not None), default=None)
+        return min((at for at, *_ in self._found(name)), default=None)
+
+    def all(self, name: str) -> list[int]:
+        """The places of all lists that *name* stands in."""
+        return sorted({at for places in self._found(name) for at in places})
+
+    def _found(self, name: str) -> Iterator[list[int]]:
+        for pattern in ("*", name, *(below(name) if self._has_patterns else ())):
+            if pattern in self._lists:
+                yield self._lists[pattern]
+
+
+def below(name: str) -> Iterator[str]:
+    """The patterns that *name* lies below: for ``a.b.c``, ``*.b.c`` and ``*.c``."""
+    parts = name.split(".")
+    for at in range(1, len(parts)):
+        yield "*." + ".".join(parts[at:])
 
 
 class Directory:

@@ -8,9 +8,9 @@ with a table hides nothing.
 import re
 import zoneinfo
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+from tlsrpt_mailer.alerts import schedule
 from tlsrpt_mailer.config.decode import Problem, joined, nearest, quoted
 from tlsrpt_mailer.config.names import names_in, normal_pattern, what_is_wrong
 from tlsrpt_mailer.errors import ConfigError
@@ -23,7 +23,6 @@ DEFAULT_OWNER = "default"
 """What the owner is called whose addresses are ``alerts.to``."""
 MAX_LINES_SAID = 10
 _AT = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
-_WORDS = ("weekly", "daily", "off")
 
 
 def check(document: Document, problem: Problem, channels: Sequence[str]) -> None:
@@ -144,18 +143,12 @@ def _zones() -> list[str]:
 
 
 def _schedule(text: object, problem: Problem) -> None:
-    if not isinstance(text, str) or not text.isprintable() or text in _WORDS:
+    if not isinstance(text, str) or not text.isprintable():
         return
-    from cronsim import CronSim, CronSimError  # noqa: PLC0415 - only where somebody wrote one
-
-    where = "digest.schedule"
-    meant = nearest(text, _WORDS)
-    guess = f', did you mean "{meant}"?' if meant else ""
-    try:
-        CronSim(text, datetime(2026, 1, 1, tzinfo=UTC))  # refuses what never comes, too
-    except CronSimError:
-        wanted = 'must be "weekly", "daily", "off" or a cron expression such as "0 8 * * 1"'
-        problem(where, f"{wanted}, not {quoted(text)}{guess}")
+    if said := schedule.problem(text):
+        meant = nearest(text, (schedule.WEEKLY, schedule.DAILY, schedule.OFF))
+        guess = f', did you mean "{meant}"?' if meant else ""
+        problem("digest.schedule", f"{quoted(text)} {said}{guess}")
 
 
 def _health(table: Document, problem: Problem) -> None:
