@@ -116,6 +116,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     """End of the newest failing window."""
     last_start: Time
     first_received: Time
+    last_received: Time | None = None
     resolved_at: Time | None = None
     noticed_at: Time | None = None
     """When the report came that ended it; None: as `resolved_at`."""
