@@ -81,8 +81,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class EmailChannel:
     """The way out by a relay; implements `ports.Channel`."""
 
-    def __init__(self, settings: Settings, password: Callable[[], str] | None, sender: str) -> None:
-        """*sender* is the envelope's: bounces of alerts go there."""
+    def __init__(
+        self,
+        settings: Settings,
+        password: Callable[[], str] | None,
+        sender: str,
+        table: str = "alerts.smtp",
+    ) -> None:
+        """*sender* is the envelope's: bounces of alerts go there; *table* has the settings."""
+        self._table = table
         self._settings = settings
         self._password = password
         self._sender = sender
@@ -169,7 +176,7 @@ class EmailChannel:
                 settings.port,
                 local_hostname=ours,
                 timeout=settings.timeout,
-                context=_tls_context(settings.ca_file),
+                context=self._tls_context(),
             )
         return smtplib.SMTP(
             settings.host, settings.port, local_hostname=ours, timeout=settings.timeout
@@ -179,9 +186,9 @@ class EmailChannel:
         smtp.ehlo_or_helo_if_needed()
         if not smtp.has_extn("starttls"):
             raise Temporary(
-                f'{self._where} offers no STARTTLS; set alerts.smtp.security to "tls" or "none"'
+                f'{self._where} offers no STARTTLS; set {self._table}.security to "tls" or "none"'
             )
-        code, said = smtp.starttls(context=_tls_context(self._settings.ca_file))
+        code, said = smtp.starttls(context=self._tls_context())
         if code != 220:
             raise Temporary(f"{self._where} says {_shown(code, said)} to STARTTLS")
 
@@ -204,7 +211,7 @@ class EmailChannel:
             why = error.verify_message or error
             self._fail(
                 f"the certificate of {self._where} is not trusted: {why} "
-                "(alerts.smtp.ca_file names a CA of your own)",
+                f"({self._table}.ca_file names a CA of your own)",
                 error,
             )
         except TimeoutError as error:
@@ -216,18 +223,21 @@ class EmailChannel:
 
     def _said(self, error: OSError) -> str:
         if getattr(error, "reason", None) in NOT_TLS and self._settings.security == "tls":
-            return ' does not speak TLS; alerts.smtp.security = "starttls"?'
+            return f' does not speak TLS; {self._table}.security = "starttls"?'
         return f": {error.strerror or error}"
 
     def _fail(self, text: str, error: Exception) -> NoReturn:
-        raise Temporary(text) from error
+        # What is no answer of the relay: nobody is there, or nobody to be trusted.
+        cut_off = not isinstance(error, smtplib.SMTPResponseException | ConfigError)
+        raise Temporary(text, is_cut_off=cut_off) from error
 
-
-def _tls_context(ca_file: str | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        raise ConfigError(f"alerts.smtp.ca_file: {ca_file}: {error.strerror or error}") from error
+    def _tls_context(self) -> ssl.SSLContext:
+        ca_file = self._settings.ca_file
+        try:
+            return ssl.create_default_context(cafile=ca_file)
+        except OSError as error:
+            why = f"{self._table}.ca_file: {ca_file}: {error.strerror or error}"
+            raise ConfigError(why) from error
 
 
 def _answer(error: smtplib.SMTPResponseException) -> Answer:

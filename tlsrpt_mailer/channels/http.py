@@ -1,0 +1,232 @@
+"""
+HTTP as channels need it: one request with a deadline, and what its answer means.
+
+No redirect is followed: a signed notice goes where it was meant to go, or nowhere.
+A proxy is used where the environment names one (https_proxy, no_proxy).
+"""
+
+import re
+import socket
+import ssl
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from email.message import Message
+from email.utils import parsedate_to_datetime
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from tlsrpt_mailer import __version__
+from tlsrpt_mailer.errors import ConfigError, Refused, Temporary
+from tlsrpt_mailer.report.times import Span
+
+SECONDS: Span = 10
+"""How long a whole request may take."""
+MOST_BYTES = 64 * 1024
+"""How much of an answer is read."""
+LATER = frozenset({408, 425, 429})
+"""Codes under 500 that may change (RFC 9110, 8470, 6585)."""
+SHOWN_CHARS = 300
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the server said; a code from 200 to 299."""
+
+    code: int
+    reason: str
+    headers: Mapping[str, str]
+    """With names in lower case."""
+    body: bytes
+
+    @property
+    def said(self) -> str:
+        """The first line, for people."""
+        return shown(f"{self.code} {self.reason}")
+
+
+def request(
+    url: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    *,
+    method: Literal["GET", "POST"] = "POST",
+    ca_file: str | None = None,
+    seconds: float = SECONDS,
+) -> Answer:
+    """
+    Send one request and read the answer.
+
+    Raises:
+        Temporary: No connection, no trust, too slow, or 408, 425, 429, 5yz. With
+            *retry_in* where the server said Retry-After.
+        Refused: Any other answer that is not 2yz, or *url* is no http or https address.
+    """
+    where = place(url)
+    asked = urllib.request.Request(url, data=body, method=method)  # noqa: S310  see place()
+    asked.add_header("User-Agent", f"tlsrpt-mailer/{__version__}")
+    for name, value in (headers or {}).items():
+        asked.add_header(name, value)
+    with _trouble(where, seconds), _deadline(seconds) as connected:
+        opener = urllib.request.build_opener(
+            _Http(connected), _Https(connected, _context(ca_file)), _Stay()
+        )
+        with opener.open(asked, timeout=seconds) as got:
+            answer = Answer(
+                got.status,
+                str(got.reason or ""),
+                {name.lower(): value for name, value in got.headers.items()},
+                got.read(MOST_BYTES),
+            )
+    return answer
+
+
+def place(url: str) -> str:
+    """
+    The server of *url*, for messages: the rest of it may be a secret.
+
+    Raises:
+        Refused: It is no http or https address.
+    """
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        plain = url.isascii() and url.isprintable() and " " not in url and "@" not in parts.netloc
+        if parts.scheme in ("http", "https") and parts.hostname and plain:
+            port = f":{parts.port}" if parts.port else ""
+            return f"{parts.scheme}://{parts.hostname}{port}"
+    raise Refused("the url is no https:// (or http://) address without a user and password in it")
+
+
+def shown(text: str) -> str:
+    """*text* of a server in one line, cut."""
+    return " ".join(re.sub(r"[^\x20-\x7e]+", " ", text).split())[:SHOWN_CHARS]
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Follows nothing: 3yz is an answer like any other."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+Note = Callable[[HTTPConnection], None]
+
+
+class _Http(urllib.request.HTTPHandler):
+    def __init__(self, connected: Note) -> None:
+        super().__init__()
+        self._connected = connected
+
+    def http_open(self, req: urllib.request.Request) -> Any:  # as the base class has it
+        return self.do_open(self._connection, req)
+
+    def _connection(self, host: str, **options: Any) -> HTTPConnection:
+        connection = HTTPConnection(host, **options)
+        self._connected(connection)
+        return connection
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, connected: Note, context: ssl.SSLContext) -> None:
+        super().__init__(context=context)
+        self._connected = connected
+        self._tls = context
+
+    def https_open(self, req: urllib.request.Request) -> Any:  # as the base class has it
+        return self.do_open(self._connection, req)
+
+    def _connection(self, host: str, **options: Any) -> HTTPConnection:
+        connection = HTTPSConnection(host, context=self._tls, **options)
+        self._connected(connection)
+        return connection
+
+
+@contextmanager
+def _deadline(seconds: float) -> Iterator[Note]:
+    """Each read has a time-out; this ends a server that sends a byte now and then."""
+    made: list[HTTPConnection] = []
+    over = threading.Event()
+
+    def end() -> None:
+        over.set()
+        for one in made:
+            with suppress(OSError, AttributeError):  # AttributeError: not connected (yet)
+                one.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield made.append
+    except (OSError, HTTPException, ValueError) as error:
+        if over.is_set():
+            raise TimeoutError from error
+        raise
+    finally:
+        timer.cancel()
+
+
+@contextmanager
+def _trouble(where: str, seconds: float) -> Iterator[None]:
+    """Everything that is not an answer of 2yz, as Temporary or Refused."""
+    try:
+        yield
+    except urllib.error.HTTPError as answer:
+        with answer:
+            _not_taken(where, answer)
+    except urllib.error.URLError as error:
+        cause = error.reason if isinstance(error.reason, OSError) else error
+        raise Temporary(_said(where, seconds, cause), is_cut_off=True) from error
+    except (OSError, HTTPException, ValueError) as error:
+        raise Temporary(_said(where, seconds, error), is_cut_off=True) from error
+
+
+def _not_taken(where: str, answer: urllib.error.HTTPError) -> None:
+    text = f"{where} says {answer.code} {shown(str(answer.reason or ''))}".rstrip()
+    said = shown(_body(answer))
+    text += f": {said}" if said else ""
+    if answer.code in LATER or answer.code >= 500:
+        raise Temporary(text, retry_in=retry_after(answer.headers))
+    if 300 <= answer.code < 400:
+        raise Refused(f"{text} (redirects are not followed)")
+    raise Refused(text)
+
+
+def _body(answer: urllib.error.HTTPError) -> str:
+    with suppress(OSError, HTTPException, ValueError):
+        return answer.read(SHOWN_CHARS * 4).decode("utf-8", "replace")
+    return ""
+
+
+def retry_after(headers: Message) -> Span | None:
+    """The seconds of Retry-After (RFC 9110, 10.2.3): a number, or a date beside Date."""
+    given = (headers.get("Retry-After") or "").strip()
+    if given.isascii() and given.isdigit():
+        return int(given[:9])
+    with suppress(ValueError, TypeError, OverflowError):
+        until = parsedate_to_datetime(given)
+        sent = parsedate_to_datetime(headers.get("Date") or "")
+        return max(0, int((until - sent).total_seconds()))
+    return None
+
+
+def _said(where: str, seconds: float, error: BaseException) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = error.verify_message or error
+        return f"the certificate of {where} is not trusted: {why} (ca_file names a CA of your own)"
+    if isinstance(error, TimeoutError):
+        return f"{where} did not answer within {seconds:g} s"
+    if isinstance(error, OSError):
+        return shown(f"{where}: {error.strerror or error}")
+    return shown(f"{where}: {error or type(error).__name__}")
+
+
+def _context(ca_file: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise ConfigError(f"ca_file: {ca_file}: {error.strerror or error}") from error
