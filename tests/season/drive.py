@@ -1,0 +1,150 @@
+"""
+Play a season: mails into a Maildir, hour by hour, and the program at work on it.
+
+As the daemon (its `tick`, with a clock that the season sets) or by `once`; alerts
+leave by SMTP either way, and what comes to that relay is all that is judged.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from tests.e2e.sink import Sink, relay
+from tests.season.incidents import Incident
+from tests.season.reports import Post
+from tests.season.told import Mail, mails_of
+from tests.season.world import START, World, config_text
+from tlsrpt_mailer import daemon, wiring
+from tlsrpt_mailer.config import Config, parse
+from tlsrpt_mailer.flows.health import Beats, SourceHealth
+from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
+from tlsrpt_mailer.store.queries import open_queries
+
+STEP: Span = 4 * HOUR
+"""How often the program is at work: alerts are late by so much at most."""
+AFTER: Span = 14 * DAY
+"""How long the program goes on after the last day."""
+
+State = tuple[str, str, int, int | None]
+"""Of a failure: state, severity, incident, resolved_at."""
+
+
+class Played(msgspec.Struct, frozen=True):
+    """What came of a season."""
+
+    mails: list[Mail]
+    """As they reached the relay, in order."""
+    states: Mapping[tuple[str, str, str, str | None], State]
+    """By identity, at the end."""
+
+
+class Maildir:
+    """Where the reports arrive."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._count = 0
+        for name in ("new", "cur", "tmp"):
+            (folder / name).mkdir(parents=True)
+
+    def put(self, post: Post) -> None:
+        """Let a mail arrive at its time."""
+        self._count += 1
+        path = self._folder / "new" / f"{self._count:08}.season"
+        path.write_bytes(post.raw)
+        os.utime(path, (post.arrival, post.arrival))
+
+
+class Clock:
+    """What the season sets."""
+
+    def __init__(self, now: Time) -> None:
+        self.now = now
+
+    def __call__(self) -> Time:
+        return self.now
+
+
+Work = Callable[[Time], None]
+
+
+def play(
+    folder: Path,
+    world: World,
+    incidents: Sequence[Incident],
+    posts: Sequence[Post],
+    worker: "Callable[[Config], Iterator[Work]]",
+    step: Span = STEP,
+) -> Played:
+    """
+    Let *posts* arrive in this order, and *worker* work at each step.
+
+    A mail that stands before others that arrived earlier drags nothing along: it
+    is put into the Maildir with the first step at or after its own arrival.
+    """
+    with relay() as sink:
+        config = _config(world, folder, sink)
+        maildir = Maildir(folder / "mail")
+        with contextmanager(worker)(config) as work:
+            left = list(reversed(posts))
+            for now in range(START, world.end + AFTER, step):
+                while left and left[-1].arrival <= now:
+                    maildir.put(left.pop())
+                work(now)
+        return Played(mails_of(sink.taken), states(folder))
+
+
+def as_daemon(config: Config) -> Iterator[Work]:
+    """The daemon's work, at the times of the season: once when mails came, and once they waited."""
+    clock = Clock(START)
+    app = wiring.open_app(config, holder=True, clock=clock)
+    source = wiring.sources(app)[0]
+    health = SourceHealth(source.name, Beats(lambda: 0.0), clock)
+
+    def work(now: Time) -> None:
+        clock.now = now
+        source.drain(app.deliver, health)
+        for moment in (now, now + app.config.alerts.group_wait + MINUTE):
+            clock.now = moment
+            app.save_source(health.state)
+            daemon.tick(app, [health.state])
+            app.send_due(moment)
+
+    try:
+        yield work
+    finally:
+        app.close()
+
+
+def by_once(config: Config) -> Iterator[Work]:
+    """`once`, as cron would start it."""
+
+    def work(now: Time) -> None:
+        daemon.once(config, now)
+
+    yield work
+
+
+def states(folder: Path) -> dict[tuple[str, str, str, str | None], State]:
+    """How each failure stands in the database."""
+    with open_queries(folder / "tlsrpt.db") as reader:
+        return {
+            (one.domain, one.policy_type, one.result_type, one.mx): (
+                verdict.state,
+                verdict.severity,
+                verdict.incident,
+                verdict.resolved_at,
+            )
+            for record in reader.failures(open_only=False).rows
+            for verdict in [record.verdict]
+            for one in [verdict.identity]
+        }
+
+
+def _config(world: World, folder: Path, sink: Sink) -> Config:
+    text = config_text(world, folder, sink.port)
+    (folder / "config.toml").write_text(text)
+    return parse(text, wiring.KINDS, name="config.toml")

@@ -1,0 +1,63 @@
+"""What people were told: read from the mails that reached the relay, and from nothing else."""
+
+from collections.abc import Sequence
+from email.utils import parsedate_to_datetime
+
+import msgspec
+
+from tests.e2e.sink import parsed
+from tlsrpt_mailer.report.times import Time
+
+Key = tuple[str, str, str]
+"""Of a failure: domain, result type, MX (empty for none)."""
+FAILURE_EVENTS = ("new", "worsened", "not-fixed", "regressed", "resolved")
+
+
+class Telling(msgspec.Struct, frozen=True):
+    """One line of X-TLSRPT-Mailer about one failure."""
+
+    key: Key
+    event: str
+    severity: str
+
+
+class Mail(msgspec.Struct, frozen=True):
+    """One mail as somebody got it."""
+
+    at: Time
+    recipient: str
+    subject: str
+    event: str
+    """Of its first line for filters; empty where it has none."""
+    tellings: tuple[Telling, ...]
+    text: str
+    message_id: str
+
+
+def mails_of(taken: Sequence[bytes]) -> list[Mail]:
+    """The mails that a relay took, in order."""
+    return [_mail(raw) for raw in taken]
+
+
+def _mail(raw: bytes) -> Mail:
+    mail = parsed(raw)
+    facts = [_facts(str(line)) for line in mail.get_all("X-TLSRPT-Mailer", [])]
+    body = mail.get_body(("plain",))
+    return Mail(
+        at=int(parsedate_to_datetime(str(mail["Date"])).timestamp()),
+        recipient=str(mail["To"]),
+        subject=" ".join(str(mail["Subject"]).split()),
+        event=facts[0].get("event", "") if facts else "",
+        tellings=tuple(
+            Telling((one["domain"], one["result"], one["mx"]), one["event"], one["severity"])
+            for one in facts
+            if "failure" in one
+        ),
+        text="" if body is None else str(body.get_content()),
+        message_id=str(mail["Message-ID"]),
+    )
+
+
+def _facts(line: str) -> dict[str, str]:
+    pairs = (part.partition("=") for part in line.split(";"))
+    return {name.strip(): value.strip() for name, _, value in pairs}
