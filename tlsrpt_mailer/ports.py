@@ -7,7 +7,7 @@ alone. Every name here is used by at least two packages.
 """
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Literal, Protocol, TypeAlias
 
@@ -16,6 +16,8 @@ import msgspec
 from tlsrpt_mailer.failures.model import HumanAct, Verdict, Window
 from tlsrpt_mailer.intake.model import FoundReport, MailFacts
 from tlsrpt_mailer.report.times import Span, Time
+
+JsonValue: TypeAlias = str | int | Sequence[int] | None
 
 Outcome: TypeAlias = Literal[
     "stored", "superseded", "duplicate", "held", "quarantined", "ignored", "failed"
@@ -42,6 +44,10 @@ class RawMail(msgspec.Struct, frozen=True):
     """Hand it on to this address if it is no report, in place of keeping it."""
     again: bool = False
     """Read it anew though it lies in quarantine: an operator asked for that."""
+    sender: str | None = None
+    """The envelope's sender, where the source knows it: ``<>`` for none."""
+    recipients: tuple[str, ...] = ()
+    """The envelope's recipients, likewise."""
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -238,8 +244,99 @@ class Maintenance(msgspec.Struct, frozen=True):
     made_at: Time
 
 
+class AskedLetter(msgspec.Struct, frozen=True):
+    """The mail that an answer brought the token of."""
+
+    recipient: str
+    subject: str
+    message_id: str
+    created: Time
+    failures: tuple[int, ...]
+    """All that it names."""
+
+
+AnswerKind: TypeAlias = Literal["done", "not-understood", "refused", "expired", "passed-over"]
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """One answer by mail that is dealt with."""
+
+    sha256: bytes
+    at: Time
+    token: str
+    sender: str | None
+    outcome: AnswerKind
+    message_id: str | None = None
+
+
+class AuditEntry(msgspec.Struct, frozen=True):
+    """One thing that a person did."""
+
+    at: Time
+    who: str
+    way: str
+    """``command``, or ``mail`` with how the sender was recognised."""
+    action: str
+    target: Mapping[str, JsonValue]
+    """What it was done to."""
+    note: str | None = None
+
+
+class People(Protocol):
+    """What people do, in the transaction that it is read from."""
+
+    def failures(self, numbers: Collection[int]) -> "list[FailureRecord]":
+        """Those of these numbers that exist, by number."""
+
+    def of_causes(self, causes: Collection[int]) -> "list[FailureRecord]":
+        """All failures of these causes, by number."""
+
+    def told(self, recipient: str, numbers: Collection[int]) -> frozenset[int]:
+        """Those of these failures that *recipient* was ever told of."""
+
+    def ended(self, numbers: Collection[int]) -> Time | None:
+        """When the last of these failures ended; None while one of them is open."""
+
+    def save_acts(self, acts: Sequence[tuple[int, HumanAct]]) -> None:
+        """Write what was said of each failure."""
+
+    def save_audit(self, entry: AuditEntry) -> None:
+        """Write down who did what."""
+
+    def letter(self, token: str) -> AskedLetter | None:
+        """The mail that this token was printed in."""
+
+    def answered(self, sha256: bytes, token: str, message_id: str | None) -> AnswerKind | None:
+        """What became of this very answer before: the same bytes, or the same Message-ID."""
+
+    def refusals(self, token: str, since: Time) -> int:
+        """How many answers with this token were answered with a no since then."""
+
+    def save_answer(self, answered: Answered) -> None:
+        """Remember that this mail is dealt with."""
+
+    def save_letters(self, letters: "Sequence[Letter]", now: Time) -> None:
+        """Freeze these mails, to go out at once."""
+
+    def maintenance(self, number: int) -> Maintenance | None:
+        """One planned quiet."""
+
+    def add_maintenance(self, new: Maintenance) -> int:
+        """Write it down, and return the number that it gets; *new* has none."""
+
+    def end_maintenance(self, number: int, end: Time) -> None:
+        """It is over at *end*; one that had not begun by then is no more."""
+
+    def open_at_mx(self, matches: Callable[[str], bool]) -> list[str]:
+        """The domains with an open failure at an MX that *matches*."""
+
+
 class Txn(Protocol):
     """One write transaction (BEGIN IMMEDIATE); what is read in it may be written after."""
+
+    @property
+    def people(self) -> People:
+        """What people do."""
 
     def known(
         self, mails: Collection[bytes], digests: Collection[bytes], keys: Collection[bytes]
@@ -343,6 +440,16 @@ class Letter(msgspec.Struct, frozen=True):
     """For channels: the cause that the notice is about; the same for all its events."""
 
 
+class Composed(msgspec.Struct, frozen=True):
+    """What one recipient was mailed of late."""
+
+    mails: int = 0
+    """Alerts in the present hour."""
+    flooded: bool = False
+    last_reminder: Time | None = None
+    last_digest: Time | None = None
+
+
 class ComposeTxn(Protocol):
     """What composing reads and writes, in one transaction."""
 
@@ -356,15 +463,18 @@ class ComposeTxn(Protocol):
         """The newest windows about its domain, failing and clean, newest first: those of
         reporters that saw it in the present incident."""
 
-    def composed_since(self, recipient: str, since: Time) -> tuple[int, bool]:
-        """How many alert mails were composed for *recipient* since then, and whether one of
-        them was a flood summary."""
+    def composed(self, hour: Time, days: Time) -> dict[str, Composed]:
+        """What was composed, by recipient: mails count from *hour*, reminders and digests are
+        looked for from *days* on. Whoever got nothing is missing."""
 
-    def last_composed(self, cause: int, recipient: str) -> Time | None:
-        """When the last mail on this cause was composed for this recipient."""
+    def last_composed(self) -> dict[tuple[str, int], Time]:
+        """When each recipient was last mailed on each cause that `failures` names."""
 
     def save_letters(self, letters: Sequence[Letter], now: Time) -> None:
         """Freeze the mails and write their `told` rows."""
+
+    def save_told(self, rows: Sequence[Told]) -> None:
+        """Write rows that no mail stands for: a reminder, or what a channel lets pass."""
 
 
 class Store(Protocol):
@@ -481,6 +591,18 @@ class Notifier(Protocol):
         Raises:
             Temporary: It may work later; it is tried again for five days.
             Refused: It never will.
+        """
+
+
+class Keeper(Protocol):
+    """A notifier whose other side forgets a failure that is not said again now and then."""
+
+    def refresh(self, failures: Sequence[NoticeFailure]) -> None:
+        """
+        All that the channel was told of and that is open now; called every few minutes.
+
+        Raises:
+            Temporary, Refused: As `Notifier.notify`; the next turn tries again.
         """
 
 

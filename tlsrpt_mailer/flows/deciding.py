@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from tlsrpt_mailer.intake.model import MailContent, MailFacts
+from tlsrpt_mailer.intake.reply import Reply
 from tlsrpt_mailer.ports import Entry, Known, NewReport, Outcome, RawMail, Receipt, StoredRevision
 from tlsrpt_mailer.report.times import Time
 
@@ -28,6 +29,8 @@ class ReadMail(msgspec.Struct, frozen=True):
     content: MailContent | None
     reports: tuple[NewReport, ...] = ()
     reason: str | None = None
+    reply: Reply | None = None
+    """Of a mail without a report: the answer to an alert that it may be."""
 
     @property
     def date(self) -> Time:

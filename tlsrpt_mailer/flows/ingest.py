@@ -16,9 +16,11 @@ import structlog
 
 from tlsrpt_mailer.errors import Rejected, Temporary
 from tlsrpt_mailer.failures.windows import windows_of
-from tlsrpt_mailer.flows.deciding import ReadMail, decide
+from tlsrpt_mailer.flows.deciding import Decision, ReadMail, decide
 from tlsrpt_mailer.flows.judging import Standing, judge_domains
+from tlsrpt_mailer.flows.replies import Answers
 from tlsrpt_mailer.intake.model import FoundReport, MailContent
+from tlsrpt_mailer.intake.reply import read_reply
 from tlsrpt_mailer.ports import Entry, NewReport, RawMail, Receipt, Store, Txn
 from tlsrpt_mailer.report.dialects import REGENERATES, reason_class
 from tlsrpt_mailer.report.times import Time
@@ -44,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True):
     """A host name to its organisational domain (public suffix list), None where there is none."""
     standing: Standing
     ignored_bytes: int = IGNORED_BYTES
+    answers: Answers | None = None
+    """Who takes answers to alerts; None: nobody."""
 
 
 class Ingest:
@@ -141,7 +145,10 @@ class Ingest:
             raise
         except Exception as error:  # noqa: BLE001 - the edge, as in _take
             return self._count(mail, sha, error)
-        return ReadMail(mail, sha, content, reports)
+        reply = None
+        if content.kind == "not-a-report" and self._settings.answers is not None:
+            reply = read_reply(mail.raw, sender=mail.sender, recipients=mail.recipients)
+        return ReadMail(mail, sha, content, reports, reply=reply)
 
     def _prepare(self, found: FoundReport, content: MailContent, mail: RawMail) -> NewReport:
         """Everything about one report that can be said without looking at the others."""
@@ -186,7 +193,14 @@ class Ingest:
                 [new.found.digest for one in read for new in one.reports],
                 [new.revision_key for one in read for new in one.reports],
             )
-            decided = decide(read, known, txn.ignored_bytes, self._settings.ignored_bytes)
+            decided = [
+                self._settle(txn, one, decision, now)
+                for one, decision in zip(
+                    read,
+                    decide(read, known, txn.ignored_bytes, self._settings.ignored_bytes),
+                    strict=True,
+                )
+            ]
             entries = [entry for entry, _ in decided if entry is not None]
             txn.put(entries)
             self._judge(txn, entries, now)
@@ -194,6 +208,25 @@ class Ingest:
         for one, receipt in zip(read, receipts, strict=True):
             _log_mail(one, receipt)
         return receipts
+
+    def _settle(self, txn: Txn, one: ReadMail, decision: Decision, now: Time) -> Decision:
+        """Act on an answer to an alert; it stays a mail without a report, but one of ours."""
+        entry, receipt = decision
+        answers = self._settings.answers
+        if answers is None or one.reply is None or entry is None:
+            return decision
+        kind = answers.settle(txn, one.mail, one.sha256, one.reply, now)
+        if kind is None:
+            return decision
+        reason = f"an answer to an alert: {kind}"
+        # Whoever it were handed on to could answer as well: it holds the token.
+        mail = one.mail
+        if mail.keep_ignored and entry.forward_to == mail.forward_ignored_to:
+            entry = msgspec.structs.replace(entry, forward_to=None, keep="ignored")
+        return (
+            msgspec.structs.replace(entry, reason=reason),
+            msgspec.structs.replace(receipt, reason=reason),
+        )
 
     def _judge(self, txn: Txn, entries: Collection[Entry], now: Time) -> None:
         touched = {

@@ -52,6 +52,8 @@ class Part(msgspec.Struct, frozen=True):
     is_nested: bool
     """Whether that message is itself part of another."""
     depth: int
+    charset: str | None = None
+    """Of a text, as it was declared; only `walk` says it."""
 
 
 class _Entity(msgspec.Struct, frozen=True):
@@ -98,7 +100,15 @@ def walk(raw: bytes, *, parts: int, depth: int) -> Iterator[Part]:
         else:
             content = _decoded(entity.raw, body, entity.end, headers)
             name = _file_name(headers, parameters)
-            yield Part(content_type, name, content, message, entity.is_nested, entity.depth)
+            yield Part(
+                content_type,
+                name,
+                content,
+                message,
+                entity.is_nested,
+                entity.depth,
+                parameters.get("charset"),
+            )
 
 
 def read_headers(raw: bytes, start: int = 0, end: int | None = None) -> tuple[dict[str, str], int]:

@@ -358,7 +358,8 @@ CREATE TABLE answers (
   at INTEGER NOT NULL,
   token TEXT NOT NULL,
   sender TEXT,
-  outcome TEXT NOT NULL         -- done, not-understood, refused, expired, passed-over
+  outcome TEXT NOT NULL,        -- done, not-understood, refused, expired, passed-over
+  message_id TEXT               -- the same answer may come by two ways, with other bytes
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX answers_token ON answers (token, at);
 

@@ -15,6 +15,7 @@ from tlsrpt_mailer.failures.model import Verdict
 from tlsrpt_mailer.ports import Entry, History, Known, Maintenance
 from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.store import judging, ledger
+from tlsrpt_mailer.store.acts import SqlitePeople
 from tlsrpt_mailer.store.compose import SqliteComposeTxn
 from tlsrpt_mailer.store.connection import BUSY_SECONDS, Writer, open_writer
 from tlsrpt_mailer.store.faults import SqliteFaults
@@ -35,6 +36,12 @@ class SqliteTxn:
         self._conn = conn
         self._clock = clock
         self._judged: set[str] = set()
+        self._people = SqlitePeople(conn)
+
+    @property
+    def people(self) -> SqlitePeople:
+        """See `ports.Txn.people`."""
+        return self._people
 
     def known(
         self, mails: Collection[bytes], digests: Collection[bytes], keys: Collection[bytes]
