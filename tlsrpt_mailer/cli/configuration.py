@@ -1,19 +1,24 @@
 """`config`: whether the configuration is right, and what is in force."""
 
 import os
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import click
+import msgspec
 
 from tlsrpt_mailer import config as configuration
 from tlsrpt_mailer import wiring
-from tlsrpt_mailer.cli import opening
+from tlsrpt_mailer.alerts import schedule
+from tlsrpt_mailer.cli import opening, options, out, owning
 from tlsrpt_mailer.config import Config
 from tlsrpt_mailer.config.decode import SECRET_WORDS
 from tlsrpt_mailer.config.locate import NONE_FOUND
+from tlsrpt_mailer.config.model import ChannelConfig
 from tlsrpt_mailer.config.parse import refusal
 from tlsrpt_mailer.config.render import render
-from tlsrpt_mailer.errors import ConfigError
+from tlsrpt_mailer.errors import ConfigError, TlsrptError
 
 
 @click.group()
@@ -22,11 +27,15 @@ def config() -> None:
 
 
 @config.command()
-def check() -> None:
+@click.option("--json", "json_", is_flag=True, help="Print one JSON object, with every domain.")
+def check(json_: bool) -> None:
     """Say whether the configuration is right, or all that is wrong in it.
 
-    Looks at the file and at the files that it names; asks no server. Prints
-    one line a part, and one for each folder that is not there.
+    Looks at the file, at the files that it names and at the database; asks no
+    server. Prints one line a part, whose each domain is (or, where there are
+    many, how many each owner has), and notes: folders that are not there,
+    patterns that fit no domain that reports speak of, domains that two blocks
+    match, domains that are nobody's.
 
     Exit codes: 0 right, 1 it may not be read, 78 wrong.
 
@@ -34,22 +43,55 @@ def check() -> None:
     Examples:
       tlsrpt-mailer config check
       tlsrpt-mailer -c new.toml config check && systemctl reload tlsrpt-mailer
+      tlsrpt-mailer config check --json | jq '.domains[] | select(.is_nobodys)'
     """
     found = opening.load()
     problems = [*_secret_problems(found), *_file_problems(found), *_twice(found)]
     if problems:
         name = found.file.name if found.file else "the defaults"
         raise refusal([f"{name}: {problem}" for problem in problems], name)
+    warnings = _warnings(found)
+    whose = owning.owning(found, _stored(found))
+    notes = [*owning.notes(whose)]
+    if json_:
+        out.as_json(
+            {
+                "file": str(found.file) if found.file else None,
+                "database": str(configuration.database(found)),
+                "answers_to": wiring.answer_address(found),
+                "warnings": [line.split(maxsplit=1)[1] for line in warnings],
+                "domains": owning.form(whose),
+            }
+        )
+        return
     click.echo(f"{found.file}: right" if found.file else f"{NONE_FOUND}; the defaults hold")
-    for line in [*_parts(found), *_warnings(found)]:
-        click.echo(f"  {line}")
+    for line in [*_parts(found), *(f"  {line}" for line in warnings)]:
+        click.echo(line)
+    for line in [*owning.mx_lines(whose.directory), *owning.lines(whose), *notes]:
+        click.echo(line)
+
+
+def _stored(found: Config) -> list[str]:
+    """The domains that reports speak of; none where the database is not there, or shut."""
+    with suppress(TlsrptError), opening.reading(found) as reader:
+        return reader.domains()
+    return []
+
+
+def _holders(found: Config) -> list[tuple[str, msgspec.Struct]]:
+    """Every part with settings of its own kind, with its path."""
+    return [
+        *((f"source[{number}]", one.settings) for number, one in enumerate(found.source)),
+        ("alerts.smtp", found.mail),
+        *((f"channel[{number}]", one.settings) for number, one in enumerate(found.channel)),
+        ("health", found.health),
+    ]
 
 
 def _secret_problems(found: Config) -> list[str]:
     """Files and variables that hold a secret and are not there; commands are not run."""
-    holders = [(f"source[{n}]", one.settings) for n, one in enumerate(found.source)]
     problems = []
-    for path, settings in [*holders, ("alerts.smtp", found.mail)]:
+    for path, settings in _holders(found):
         for word in SECRET_WORDS:
             place = configuration.secret(settings, word, beside=found.file)
             if place is not None and not place.is_command:
@@ -62,10 +104,9 @@ def _secret_problems(found: Config) -> list[str]:
 
 def _file_problems(found: Config) -> list[str]:
     """Certificates and keys that are named and are not there."""
-    holders = [(f"source[{n}]", one.settings) for n, one in enumerate(found.source)]
     return [
         f"{path}.{key}: there is no file {place}"
-        for path, settings in [*holders, ("alerts.smtp", found.mail)]
+        for path, settings in _holders(found)
         for key in ("ca_file", "tls_cert", "tls_key")
         if (place := getattr(settings, key, None)) and not Path(place).is_file()
     ]
@@ -84,12 +125,45 @@ def _twice(found: Config) -> list[str]:
 def _parts(found: Config) -> list[str]:
     sources = [f"source    {wiring.source_name(one)}" for one in found.source]
     to = ", ".join(found.alerts.to) or "nobody: alerts go to the log and the terminal"
-    return [
+    texts = [
         f"database  {configuration.database(found)}",
         *(sources or ["source    none: nothing comes in but by import"]),
         f"alerts    to {to}",
+        f"answers   {_answers(found)}",
+        *(f"channel   {_channel(one)}" for one in found.channel),
+        f"digest    {_digest(found)}",
         "trust     reports are not authenticated yet (trust.dkim is off)",
     ]
+    return [f"  {text}" for text in texts]
+
+
+def _answers(found: Config) -> str:
+    """Whether alerts can be answered by mail, and why not."""
+    if wiring.answer_address(found):
+        return f"by mail to {found.alerts.reply_to}"
+    if not found.alerts.reply_to:
+        return "by command only: alerts.reply_to is not set"
+    local, _, domain = found.alerts.reply_to.partition("@")
+    if not found.source:
+        return "by command only: there is no source that could take them"
+    return f"by command only: no source takes mail for {local}+ack-TOKEN@{domain}"
+
+
+def _channel(one: ChannelConfig) -> str:
+    behind = f"{one.name}: {one.kind}" if one.name != one.kind else one.kind
+    only = [*one.owners, *(f"group {group}" for group in one.groups)]
+    which = f" of {', '.join(only)}" if only else ""
+    what = ", ".join(one.events) or "everything"
+    return f"{behind}: {what}{which}, from {one.min_severity} on"
+
+
+def _digest(found: Config) -> str:
+    alerts, zone = found.alerts, wiring.zone(found)
+    due = schedule.next_fire(found.digest.schedule, alerts.at, zone, options.now())
+    if due is None:
+        return "off"
+    when = datetime.fromtimestamp(due, zone).strftime("%a %Y-%m-%d %H:%M")
+    return f"{found.digest.schedule}, next {when} ({alerts.timezone})"
 
 
 def _warnings(found: Config) -> list[str]:

@@ -9,11 +9,14 @@ from tlsrpt_mailer.wiring.app import IMPORT, WORKER, App, judge_now, open_app
 from tlsrpt_mailer.wiring.kinds import KINDS, SOURCES, source, source_name, sources
 from tlsrpt_mailer.wiring.parts import (
     LOG_RECIPIENT,
+    answer_address,
     audience,
     context,
+    directory,
     mail_channel,
     organisational,
     standing,
+    zone,
 )
 
 __all__ = [
@@ -23,8 +26,10 @@ __all__ = [
     "SOURCES",
     "WORKER",
     "App",
+    "answer_address",
     "audience",
     "context",
+    "directory",
     "judge_now",
     "mail_channel",
     "open_app",
@@ -33,4 +38,5 @@ __all__ = [
     "source_name",
     "sources",
     "standing",
+    "zone",
 ]

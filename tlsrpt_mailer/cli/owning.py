@@ -1,0 +1,157 @@
+"""Whose is what, as `config check` prints it."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+
+from tlsrpt_mailer import wiring
+from tlsrpt_mailer.alerts import words
+from tlsrpt_mailer.alerts.directory import Directory, Names, Owner, below
+from tlsrpt_mailer.config import Config
+
+Form: TypeAlias = dict[str, Any]  # a JSON object
+
+EACH = 40
+"""Up to so many domains stand there one by one; past that they are counted by owner."""
+_NAMED = 3
+
+
+class Owning(msgspec.Struct, frozen=True):
+    """What the blocks say of the domains that are known."""
+
+    directory: Directory
+    blocks: dict[str, list[int]]
+    """Each known domain with the numbers of all ``[[domains]]`` that match it, the first first."""
+    idle: tuple[tuple[int, str], ...]
+    """Patterns (with the number of their block) that no stored domain fits."""
+
+
+def owning(config: Config, stored: Sequence[str]) -> Owning:
+    """
+    Look up every domain that is in the store or stands in the configuration.
+
+    Args:
+        stored: The domains that reports speak of.
+    """
+    directory = wiring.directory(config)
+    names = Names(block.match for block in directory.domains)
+    patterns = [
+        (number, pattern)
+        for number, block in enumerate(directory.domains)
+        for pattern in block.match
+    ]
+    plain = {pattern for _, pattern in patterns if not pattern.startswith("*")}
+    met = {pattern for domain in stored for pattern in below(domain)}
+    return Owning(
+        directory,
+        {domain: names.all(domain) for domain in sorted(plain.union(stored))},
+        tuple(
+            (number, pattern)
+            for number, pattern in patterns
+            if pattern.startswith("*.") and pattern not in met
+        ),
+    )
+
+
+def form(found: Owning) -> list[Form]:
+    """Every domain, for JSON."""
+    return [
+        {
+            "domain": domain,
+            "owners": [owner.name for owner in found.directory.owners_of(domain)],
+            "addresses": list(_addresses(found.directory.owners_of(domain))),
+            "is_nobodys": found.directory.is_nobodys(domain),
+            "group": found.directory.group_of(domain),
+            "blocks": [f"domains[{at}]" for at in places],
+        }
+        for domain, places in found.blocks.items()
+    ]
+
+
+def lines(found: Owning) -> Iterator[str]:
+    """Who is told, a line a domain or, where there are many, a line an owner."""
+    directory = found.directory
+    if not directory.domains:
+        return
+    if len(found.blocks) <= EACH:
+        for domain in found.blocks:
+            owners = directory.owners_of(domain)
+            whose = _people(owners) if not directory.is_nobodys(domain) else "nobody's"
+            group = directory.group_of(domain)
+            behind = f" (group {words.safe(group, 40)})" if group else ""
+            yield from _entry("domain", f"{words.name(domain)}: {whose}{behind}")
+        return
+    mine: defaultdict[str, list[str]] = defaultdict(list)
+    for domain in found.blocks:
+        if not directory.is_nobodys(domain):
+            mine[_people(directory.owners_of(domain))].append(domain)
+    for whose, domains in sorted(mine.items(), key=lambda pair: (-len(pair[1]), pair[0])):
+        named = words.listed([words.name(domain) for domain in domains], _NAMED)
+        yield from _entry("owner", f"{whose}: {words.plural(len(domains), 'domain')}: {named}")
+
+
+def _people(owners: Sequence[Owner]) -> str:
+    return "; ".join(
+        owner.name
+        if owner.addresses == (owner.name,)
+        else f"{words.safe(owner.name, 40)} ({', '.join(owner.addresses)})"
+        for owner in owners
+    )
+
+
+def mx_lines(directory: Directory) -> Iterator[str]:
+    """Who runs which MX hosts."""
+    for block in directory.mx:
+        yield from _entry("mx", f"{words.listed(block.match, _NAMED)}: {_people(block.owners)}")
+
+
+def notes(found: Owning) -> Iterator[str]:
+    """What an operator may not have meant."""
+    directory = found.directory
+    if not directory.domains:
+        return
+    nobodys = [words.name(one) for one in found.blocks if directory.is_nobodys(one)]
+    if nobodys:
+        named = words.listed(nobodys, _NAMED)
+        told = ", ".join(directory.default.addresses)
+        count = words.plural(len(nobodys), "domain")
+        yield from _entry("note", f"nobody's: {count}, so {told} is told: {named}")
+    yield from _matched_twice(found.blocks)
+    for number, pattern in found.idle:
+        yield from _entry(
+            "note", f'domains[{number}].match: "{pattern}" fits no domain in the database'
+        )
+    yield from _idle_owners(directory)
+
+
+def _matched_twice(blocks: Mapping[str, Sequence[int]]) -> Iterator[str]:
+    met: defaultdict[tuple[int, int], list[str]] = defaultdict(list)
+    for domain, places in blocks.items():
+        for other in places[1:]:
+            met[places[0], other].append(domain)
+    for (first, other), domains in sorted(met.items()):
+        named = words.listed([words.name(one) for one in domains], _NAMED)
+        both = f"domains[{first}] and domains[{other}]"
+        yield from _entry("note", f"in {both}, of which the first holds: {named}")
+
+
+def _idle_owners(directory: Directory) -> Iterator[str]:
+    used = {
+        owner.name
+        for domain_block in directory.domains
+        for owner in domain_block.owners + domain_block.policy_host_owners
+    }
+    used |= {owner.name for mx_block in directory.mx for owner in mx_block.owners}
+    for number, owner in enumerate(directory.owners):
+        if owner.name not in used:
+            yield from _entry("note", f"owner[{number}]: {words.safe(owner.name, 40)} owns nothing")
+
+
+def _addresses(owners: Sequence[Owner]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(address for owner in owners for address in owner.addresses))
+
+
+def _entry(label: str, text: str) -> list[str]:
+    return words.wrap(text, " " * 12, f"  {label:<10}")
