@@ -42,6 +42,10 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mend: tuple[str, ...]
     effect: dict[Effect, str]
     check: tuple[Check, ...]
+    brief: str
+    """The mend in a line, for lists."""
+    lasting: str = ""
+    """What keeps it from coming back."""
     counted: str = "sessions failed"
     worth: str = ""
     family: str = UNKNOWN_FAMILY
@@ -129,6 +133,7 @@ def _unspecified() -> Entry:
             "Everything that is a validation-failure in the reports of others.",
         ),
         mend=general.mend,
+        brief=general.brief,
         effect=general.effect,
         check=general.check,
     )
@@ -148,6 +153,7 @@ def _unknown(result_type: str) -> Entry:
             "Do the check above: it finds most of what can be wrong with TLS.",
             "A newer tlsrpt-mailer may know the type.",
         ),
+        brief="read what the reporter says (tlsrpt-mailer reports show), and check TLS",
         effect=general.effect,
         check=general.check,
     )

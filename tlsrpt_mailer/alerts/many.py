@@ -2,30 +2,38 @@
 
 from collections.abc import Sequence
 
-from tlsrpt_mailer.alerts import commands, effects, opening, trouble, words
+from tlsrpt_mailer.alerts import about, asking, words
 from tlsrpt_mailer.alerts.catalogue import entry
-from tlsrpt_mailer.alerts.document import Document, Section, code, para, section, steps, table
-from tlsrpt_mailer.alerts.model import Context, Group, Item, Transition
+from tlsrpt_mailer.alerts.document import Document, Section, code, para, section
+from tlsrpt_mailer.alerts.listing import by_cause, explained, held_up, listing, size
+from tlsrpt_mailer.alerts.model import Backlog, Context, Group, Transition
+from tlsrpt_mailer.report.times import HOUR
 
 EXPLAINED = 10
-LISTED = 50
-BODY = words.WIDTH - 2
 
 
 def summary(group: Group, context: Context) -> Document:
     """What is open after an old mailbox was read, each cause explained once."""
-    causes = _causes(group.transitions)
+    causes = by_cause(group.transitions)
+    verb = "is" if len(group.items) == 1 else "are"
     return Document(
-        label=opening.severity(group.items),
-        head=_summary_head(group, len(causes)),
+        label=about.severity(group.items),
+        head=(
+            f"{size(group.items)} {verb} open.",
+            held_up(group.items),
+            "Most began longer ago, so this one mail tells them all.",
+        ),
         sections=(
-            _list("OPEN, worst first", causes, context),
-            *_all_explained(causes[:EXPLAINED], context),
-            *_unexplained(causes),
+            listing("OPEN, worst first", causes, context),
+            *_read(context.backlog, context),
+            *explained(causes[:EXPLAINED], context),
+            *unexplained(causes),
+            asking.answer(group, context),
             section(
                 "WHAT COMES NEXT",
                 para(
-                    "From now on you hear of what is new, what comes back and what is over.",
+                    "From now on you hear of what is new, what gets worse, what comes back and"
+                    " what is over.",
                     "What was over before: tlsrpt-mailer failures --all",
                 ),
             ),
@@ -34,39 +42,38 @@ def summary(group: Group, context: Context) -> Document:
     )
 
 
-def _summary_head(group: Group, causes: int) -> tuple[str, ...]:
-    # Of what no reporter speaks of any more, nobody knows whether mail is still refused.
-    stale = sum(item.state == "stale" for item in group.items)
-    held = sum(effects.held(item) == "refused" and item.state != "stale" for item in group.items)
-    refused = (
-        f"Because of {words.number(held)} of them senders refuse mail."
-        if held
-        else "None of them is known to hold up mail."
+def _read(read: Backlog | None, context: Context) -> list[Section]:
+    """How much was read, and what of it is told nowhere."""
+    if read is None:
+        return []
+    span = words.days(read.first, read.last, context.now)
+    what = (
+        f"{words.plural(read.reports, 'report')} of {words.plural(read.reporters, 'reporter')}"
+        f" on {words.plural(read.domains, 'domain')}, {span}."
     )
-    unheard = f" Nobody reports on {words.number(stale)} of them any more." if stale else ""
-    return (
-        f"{_size(group, causes)} are open.",
-        refused + unheard,
-        "Most began longer ago, so this one mail tells them all.",
-    )
+    over = f"{words.plural(read.ended, 'failure')} began and ended in that time."
+    return [section("READ", para(what, f"{over} They are not told one by one."))]
 
 
 def flood(group: Group, context: Context) -> Document:
     """All that the cap held back, one line a cause."""
-    causes = _causes(group.transitions)
+    began = context.now - context.now % HOUR
+    limit = f"{words.plural(context.max_per_hour, 'alert')} went to you since {words.clock(began)}"
     return Document(
-        label=opening.severity(group.items),
+        label=about.severity(group.items),
         head=(
-            f"{_limit(context)}: that is the limit. This is the rest.",
-            f"{_size(group, len(causes))}.",
-            "Nothing is lost: tlsrpt-mailer failures",
+            f"{limit}: that is the limit. This is the rest.",
+            f"{size(group.items)}.",
+            held_up(group.items),
         ),
         sections=(
-            _list("BY CAUSE, worst first", causes, context),
+            listing("BY CAUSE, worst first", by_cause(group.transitions), context),
+            asking.answer(group, context),
             section(
                 "WHAT COMES NEXT",
                 para(
-                    "No more alerts in this clock hour.",
+                    f"Nothing is lost: tlsrpt-mailer failures. The next alert can come after"
+                    f" {words.clock(began + HOUR)}.",
                     "What one is and how to mend it: tlsrpt-mailer failures show NUMBER",
                 ),
             ),
@@ -75,92 +82,8 @@ def flood(group: Group, context: Context) -> Document:
     )
 
 
-def _size(group: Group, causes: int) -> str:
-    count = words.plural(len(group.items), "failure")
-    found = words.plural(len(opening.domains(group.items)), "domain")
-    return f"{count} of {words.plural(causes, 'cause')} on {found}"
-
-
-def _limit(context: Context) -> str:
-    return f"{words.plural(context.max_per_hour, 'alert')} went to you in this hour"
-
-
-def _causes(transitions: Sequence[Transition]) -> list[list[Transition]]:
-    """The transitions by cause and event, in the order of the worst of each."""
-    found: dict[tuple[int, str], list[Transition]] = {}
-    for row in transitions:
-        found.setdefault((row.item.cause, row.event), []).append(row)
-    return list(found.values())
-
-
-def _list(title: str, causes: Sequence[Sequence[Transition]], context: Context) -> Section:
-    lines = []
-    for rows in causes[:LISTED]:
-        items = [row.item for row in rows]
-        state = "OVER" if rows[0].event == "resolved" else items[0].severity.upper()
-        back = "back: " if rows[0].event == "regressed" else ""
-        lines += words.wrap(
-            back + effects.phrase(items[0]), " " * 18, f"{items[0].failure:>6}  {state:<8}  ", BODY
-        )
-        lines += words.wrap(_about(items, context), " " * 18, width=BODY)
-    more = len(causes) - LISTED
-    all_of_them = sum(map(len, causes)) >= trouble.ATTACH_FROM
-    return section(
-        title,
-        table(lines),
-        para(f"and {words.plural(more, 'more cause')}: tlsrpt-mailer failures")
-        if more > 0
-        else None,
-        para("All of them: see the attached domains.csv") if all_of_them else None,
-    )
-
-
-def _about(items: Sequence[Item], context: Context) -> str:
-    names = words.listed([words.name(item.domain) for item in items])
-    since = words.day(min(item.first_seen for item in items), context.now)
-    last = words.day(max(item.last_seen for item in items) - 1, context.now)
-    unheard = all(item.state == "stale" for item in items)
-    more = "; whoever saw it reports no more" if unheard else ""
-    return f"{names}; since {since}, last seen {last}{more}"
-
-
-def _all_explained(causes: Sequence[Sequence[Transition]], context: Context) -> list[Section]:
-    """Each cause; how to mend a result type stands under the first one that has it."""
-    first: dict[str, int] = {}
-    sections = []
-    for rows in causes:
-        worst = rows[0].item
-        number = first.setdefault(worst.result_type, worst.failure)
-        sections.append(_explained(rows, context, number if number != worst.failure else None))
-    return sections
-
-
-def _explained(rows: Sequence[Transition], context: Context, like: int | None) -> Section:
-    """One cause: first lines, how to see it, how to mend it or where that stands."""
-    items = tuple(row.item for row in rows)
-    worst = items[0]
-    one = entry(worst.result_type)
-    names = commands.names(worst.domain, worst.mx, None)
-    # The other checks need no name, or are an after-thought: once is enough.
-    shown = one.check if like is None else one.check[:1]
-    checks = [[*commands.shell(check, names), *commands.outcome(check, names)] for check in shown]
-    return section(
-        f"{worst.failure}  {worst.severity.upper()}  {effects.phrase(worst)}",
-        para(
-            *(["When it was last reported:"] if worst.state == "stale" else []),
-            opening.first_line(worst),
-            opening.second_line(worst),
-            opening.count_line(items, context),
-        ),
-        *(code(lines) for lines in checks),
-        trouble.stand_ins(worst, names),
-        steps(names.fill(step) for step in one.mend)
-        if like is None
-        else para(f"To mend it: as under {like}."),
-    )
-
-
-def _unexplained(causes: Sequence[Sequence[Transition]]) -> list[Section]:
+def unexplained(causes: Sequence[Sequence[Transition]]) -> list[Section]:
+    """How to learn more of what *causes* has beyond those that are explained."""
     rest = causes[EXPLAINED:]
     if not rest:
         return []

@@ -1,121 +1,26 @@
-"""The first lines of a mail, and its subject: enough to decide whether to get up."""
+"""The first lines of a mail: enough to decide whether to get up."""
 
 from collections import Counter
 
 from tlsrpt_mailer.alerts import effects, words
+from tlsrpt_mailer.alerts.about import domains
 from tlsrpt_mailer.alerts.catalogue import entry
 from tlsrpt_mailer.alerts.commands import Names
-from tlsrpt_mailer.alerts.model import SEVERITIES, Context, Group, Item
-
-SUBJECT_CHARS = 160
+from tlsrpt_mailer.alerts.model import Context, Group, Item
 
 
-def label(group: Group) -> str:
-    """The first word of the subject."""
-    if group.kind == "resolved":
-        return "PARTLY RESOLVED" if group.is_partial else "RESOLVED"
-    if group.kind == "regressed":
-        return "REGRESSED"
-    return severity(group.items)
-
-
-def severity(items: tuple[Item, ...]) -> str:
-    """The worst of *items*, in capitals."""
-    return SEVERITIES[min(SEVERITIES.index(item.severity) for item in items)].upper()
-
-
-def number(group: Group) -> int:
-    """
-    The failure's number that the mail goes by.
-
-    The lowest one that this recipient knows of: the number of the cause may be that of a
-    failure of somebody else's.
-    """
-    return min(item.failure for item in (*group.items, *group.other_items))
-
-
-def domains(items: tuple[Item, ...]) -> list[str]:
-    """The domains of *items*, worst first, each once."""
-    return list(dict.fromkeys(item.domain for item in items))
-
-
-def whose(group: Group) -> str:
-    """``example.com``, ``12 domains``, ``+9 domains``, ``9 of 12 domains``."""
-    found = domains(group.items)
-    if group.is_partial:
-        over, _, every = _parts(group)
-        return f"{words.number(over)} of {every}"
-    if group.kind == "joined" and (joiners := _joiners(group)):
-        return f"+{words.plural(len(joiners), 'domain')}"
-    count = words.plural(len(found), "domain")
-    return words.name(found[0]) if len(found) == 1 else count
-
-
-def _joiners(group: Group) -> list[str]:
-    """The domains that no mail on this cause has named yet; a failure may join on an old one."""
-    before = {item.domain for item in group.other_items}
-    return [domain for domain in domains(group.items) if domain not in before]
-
-
-def _parts(group: Group) -> tuple[int, int, str]:
-    """
-    How many are over, how many go on, and of how many: ``9, 3, "12 domains"``.
-
-    Failures are counted where a domain has one that is over and one that is not.
-    """
-    over, left = domains(group.items), domains(group.other_items)
-    if set(over) & set(left):
-        over_count, left_count, unit = len(group.items), len(group.others), "failure"
-    else:
-        over_count, left_count, unit = len(over), len(left), "domain"
-    return over_count, left_count, words.plural(over_count + left_count, unit)
-
-
-def subject(group: Group, context: Context) -> str:
-    """State, domain, what and where, number; cut from the right, but never in the domain."""
-    if group.kind == "summary":
-        count = words.plural(len(group.items), "failure")
-        return f"tlsrpt-mailer has read old reports: {count} open [tlsrpt]"
-    if group.kind == "flood":
-        causes = words.plural(len({item.cause for item in group.items}), "cause")
-        found = words.plural(len(domains(group.items)), "domain")
-        count = words.number(len(group.items))
-        return f"{count} more alerts held back this hour: {causes}, {found} [tlsrpt]"
-    tag = f" [tlsrpt {number(group)}]"
-    worst = group.items[0]
-    if context.subject == "thread":
-        # Gmail threads by the subject, so nothing in it may change with the state.
-        start = f"{words.name(worst.domain)}: " if worst.mx is None else "TLS: "
-    else:
-        start = f"{label(group)} {whose(group)}: "
-    return _cut(start, effects.phrase(worst), tag)
-
-
-def _cut(start: str, rest: str, tag: str) -> str:
-    room = max(12, SUBJECT_CHARS - len(start) - len(tag))
-    return start + (rest if len(rest) <= room else rest[: room - 3].rstrip() + "...") + tag
-
-
-# -------------------------------------------------------------------- first lines
-
-
-def head(group: Group, context: Context) -> tuple[str, ...]:
-    """The lines above everything else."""
-    lines = {
-        "new": _new,
-        "joined": _joined,
-        "regressed": _regressed,
-        "resolved": _resolved,
-    }[group.kind](group, context)
-    return tuple(lines)
-
-
-def _new(group: Group, context: Context) -> list[str]:
+def news(group: Group, context: Context) -> list[str]:
+    """Whether mail is held up, what broke, how much, and where mail still gets in."""
     worst = group.items[0]
     one = len(domains(group.items)) == 1
     first = first_line(worst) if one else _many(group)
     second = second_line(worst) if one else f"One cause: {effects.phrase(worst)}."
     return [first, second, count_line(group.items, context), *_way_out(group)]
+
+
+def prefixed(start: str, line: str) -> str:
+    """``It is back: senders refuse ...``: *line* as the second half of a sentence."""
+    return f"{start}: {line if line.startswith('DANE') else line[:1].lower() + line[1:]}"
 
 
 def _way_out(group: Group) -> list[str]:
@@ -153,14 +58,15 @@ def second_line(item: Item) -> str:
     """What broke."""
     holds = effects.held(item)
     if holds in {"arrives", "unclear"}:
-        return _capital(f"{effects.phrase(item)}.")
+        return capital(f"{effects.phrase(item)}.")
     text = Names(words.name(item.domain), words.name(item.mx), "").fill(effects.because(item))
     if holds == "refused" and item.policy_type == "sts":
         return f'{text}, and the MTA-STS policy says "enforce".'
     return f"{text}."
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
+    """*text* as the beginning of a sentence."""
     return text[:1].upper() + text[1:]
 
 
@@ -213,78 +119,3 @@ def _counted(what: str, failed: int, sessions: int, domains: int) -> str:
     if what != "sessions failed":
         return f"{what} {words.of(failed, sessions)} sessions{to} ({ratio})"
     return f"{words.of(failed, sessions)} sessions{to} failed ({ratio})"
-
-
-def _joined(group: Group, context: Context) -> list[str]:
-    found = _joiners(group)
-    worst = group.items[0]
-    told = words.day(min(row.before.at for row in group.others if row.before), context.now)
-    same = f"Same cause, same mend: {effects.phrase(worst)}."
-    count = count_line(group.items, context)
-    if not found:
-        where = "domain" if len(domains(group.items)) == 1 else "domains"
-        first = f"More of the failure you were told of on {told}, on the same {where}."
-        return [first, same, first_line(worst), count]
-    every = domains(group.items + group.other_items)
-    verb = "reports" if len(found) == 1 else "report"
-    refused = {item.domain for item in group.items if effects.held(item) == "refused"}
-    names = words.listed([words.name(domain) for domain in found if domain in refused])
-    first = f"{words.plural(len(found), 'more domain')} {verb} the failure you were told of"
-    return [
-        f"{first} on {told}; {words.number(len(every))} in all.",
-        same,
-        f"New among them with mail refused: {names}."
-        if names
-        else "For none of the new ones mail is known to be refused.",
-        count,
-    ]
-
-
-def _regressed(group: Group, context: Context) -> list[str]:
-    lines = _new(group, context)
-    first = (
-        lines[0].replace("Senders", "senders", 1) if lines[0].startswith("Senders") else lines[0]
-    )
-    return [f"It is back: {first}", *lines[1:3], _before(group, context), *lines[3:]]
-
-
-def _before(group: Group, context: Context) -> str:
-    row = next(row for row in group.transitions if row.event == "regressed")
-    if row.before is not None and row.before.resolved_at is not None:
-        over = words.day(row.before.resolved_at, context.now)
-        told = words.day(row.before.at, context.now)
-        return f"It was over since {over}, as you were told on {told}."
-    past = row.item.previous
-    if past is None:
-        return "It was over in between, for too short a time to tell you."
-    if past.resolved_at is None:
-        last = words.day(past.last_seen - 1, context.now)
-        return f"Nobody confirmed that it was over: it was last seen on {last}, then not heard of."
-    over = words.day(past.resolved_at, context.now)
-    return f"It was over since {over}; before you could be told, it was back."
-
-
-def _resolved(group: Group, context: Context) -> list[str]:
-    found = domains(group.items)
-    what = _capital(effects.phrase(group.items[0]))
-    last = words.day(max(item.last_seen for item in group.items) - 1, context.now)
-    if not group.is_partial:
-        whose = words.name(found[0]) if len(found) == 1 else f"{words.number(len(found))} domains"
-        if any(item.is_superseded for item in group.items):
-            return [
-                f"What you were told of is over for {whose}.",
-                f"{what}: last seen on {last} by those whose word counts.",
-                "Nothing to do. Something like it is still seen, too little for an alert.",
-            ]
-        return [
-            f"It is over for {whose}: nobody reports it any more.",
-            f"{what}: last seen on {last}.",
-            "Nothing to do.",
-        ]
-    over, left, every = _parts(group)
-    still = f"{words.number(left)} still {'fails' if left == 1 else 'fail'}"
-    return [
-        f"Over for {words.number(over)} of {every}; {still}.",
-        f"{what}.",
-        f"Still failing: {words.listed([words.name(one) for one in domains(group.other_items)])}.",
-    ]

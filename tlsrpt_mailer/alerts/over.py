@@ -2,14 +2,43 @@
 
 from collections.abc import Sequence
 
-from tlsrpt_mailer.alerts import words
+from tlsrpt_mailer.alerts import effects, opening, said, words
+from tlsrpt_mailer.alerts.about import domains, parts
+from tlsrpt_mailer.alerts.catalogue import entry
 from tlsrpt_mailer.alerts.document import Block, Section, code, para, section, table
-from tlsrpt_mailer.alerts.model import Context, Evidence, Group, Item
+from tlsrpt_mailer.alerts.model import Context, Evidence, Group, Item, Transition
 from tlsrpt_mailer.alerts.trouble import ATTACH_FROM, WORST, the_domains
 
 CLEAN_ROWS = 8
 CLEAN = "Each reporter that saw it and still reports has sent clean days since."
 TAKEN_BACK = "The reporter has replaced the report that said so; the new one knows no such failure."
+
+
+def head(group: Group, context: Context) -> list[str]:
+    """That it is over, for whom, and since when; or for how many it is not."""
+    found = domains(group.items)
+    what = opening.capital(effects.phrase(group.items[0]))
+    last = words.day(max(item.last_seen for item in group.items) - 1, context.now)
+    if not group.is_partial:
+        whose = words.name(found[0]) if len(found) == 1 else f"{words.number(len(found))} domains"
+        if any(item.is_superseded for item in group.items):
+            return [
+                f"What you were told of is over for {whose}.",
+                f"{what}: last seen on {last} by those whose word counts.",
+                "Nothing to do. Something like it is still seen, too little for an alert.",
+            ]
+        return [
+            f"It is over for {whose}: nobody reports it any more.",
+            f"{what}: last seen on {last}.",
+            "Nothing to do.",
+        ]
+    over, left, every = parts(group)
+    still = f"{words.number(left)} still {'fails' if left == 1 else 'fail'}"
+    return [
+        f"Over for {words.number(over)} of {every}; {still}.",
+        f"{what}.",
+        f"Still failing: {words.listed([words.name(one) for one in domains(group.other_items)])}.",
+    ]
 
 
 def sections(group: Group, context: Context) -> tuple[Section, ...]:
@@ -22,8 +51,15 @@ def sections(group: Group, context: Context) -> tuple[Section, ...]:
         found += [_how_we_know(group.items[0], context), _in_all(group, context)]
     else:
         found.append(_the_clean(group.items, context))
+        found.append(section("WHO DID WHAT", table(_facts(_people(group.transitions[0], context)))))
     below = [item for item in group.items if item.is_superseded]
-    return (*found, *([_still_seen(below)] if below else []), _next(group))
+    if not group.is_partial:
+        found += _lasting(group.items)
+    return (
+        *(one for one in found if one.blocks),
+        *([_still_seen(below)] if below else []),
+        _next(group),
+    )
 
 
 def _how_we_know(item: Item, context: Context) -> Section:
@@ -64,10 +100,39 @@ def _in_all(group: Group, context: Context) -> Section:
         ("failing", words.days(item.first_seen, item.last_seen, context.now)),
         ("sessions", f"{words.of(item.failed, item.sessions)} failed in those reports ({ratio})"),
         ("over", f"since {words.end_moment(item.resolved_at or item.last_seen, context.now)}"),
+        *_people(row, context),
     ]
-    if row.before is not None:
-        rows.append(("told", words.moment(row.before.at, context.now)))
-    return section("IN ALL", table(words.table(rows, (10, 0))))
+    return section("IN ALL", table(_facts(rows)))
+
+
+def _facts(rows: Sequence[tuple[str, str]]) -> list[str]:
+    return [line for key, text in rows for line in words.wrap(text, " " * 12, f"{key:<12}", _ROOM)]
+
+
+_ROOM = words.WIDTH - 2
+
+
+def _people(row: Transition, context: Context) -> list[tuple[str, str]]:
+    """When it was told, how soon somebody had it, and who said that it was mended."""
+    told, answer = said.told_at(row), row.item.answer
+    rows = []
+    if told is not None:
+        soon = ""
+        if answer is not None and answer.kind == "ack" and answer.at >= told:
+            soon = f', {words.length(answer.at - told)} to the "ack" of {said.by(answer)}'
+        rows.append(("told", words.moment(told, context.now) + soon))
+    if answer is not None and answer.kind == "fixed":
+        at = said.mended_at(answer)
+        agree = "; the reports agree" if row.item.last_start < at else "; reports saw it after that"
+        rows.append(("said fixed", f"{words.moment(at, context.now)} by {said.by(answer)}{agree}"))
+    if answer is not None and answer.note:
+        rows.append(("note", f'"{words.safe(answer.note, 160)}"'))
+    return rows
+
+
+def _lasting(items: Sequence[Item]) -> list[Section]:
+    text = entry(items[0].result_type).lasting
+    return [section("SO THAT IT DOES NOT COME BACK", para(text))] if text else []
 
 
 def _the_clean(items: Sequence[Item], context: Context) -> Section:

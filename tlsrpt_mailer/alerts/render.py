@@ -2,11 +2,29 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from tlsrpt_mailer.alerts import effects, envelope, many, opening, over, trouble, words
+import msgspec
+
+from tlsrpt_mailer.alerts import (
+    again,
+    effects,
+    envelope,
+    joining,
+    many,
+    opening,
+    over,
+    planned,
+    reminder,
+    trouble,
+    words,
+    worse,
+)
+from tlsrpt_mailer.alerts.about import label, number, severity
 from tlsrpt_mailer.alerts.document import Document, para, section
-from tlsrpt_mailer.alerts.model import Context, Group, Item, Rendered, Transition
+from tlsrpt_mailer.alerts.footer import footer
+from tlsrpt_mailer.alerts.model import Context, Group, Item, Kind, Rendered, Transition
+from tlsrpt_mailer.alerts.subject import subject
 from tlsrpt_mailer.report.times import iso, iso_or_none
 
 HEADERS_AT_MOST = 100
@@ -26,7 +44,7 @@ def render(group: Group, context: Context) -> Rendered:
         document,
         context,
         message_id=message_id(group, context),
-        subject=opening.subject(group, context),
+        subject=subject(group, context),
         facts=_facts(group),
         references=group.references,
         attachment=_domains_csv(group.transitions) if attach else None,
@@ -53,7 +71,7 @@ def render_test(context: Context) -> Rendered:
                 ),
             ),
         ),
-        footer=_footer(None, context),
+        footer=footer(None, context),
     )
     parts = [context.recipient, iso(context.now)]
     return envelope.mail(
@@ -69,7 +87,7 @@ def message_id(group: Group, context: Context) -> str:
     """``<tlsrpt.17.new.1.HASH@host>``; the hash is over recipient and [(failure, event, n)]."""
     told = sorted((row.item.failure, row.event, row.n) for row in group.transitions)
     parts = [group.recipient, *(f"{failure} {event} {n}" for failure, event, n in told)]
-    about = "all" if group.kind in {"summary", "flood"} else str(opening.number(group))
+    about = "all" if group.kind in _WHOLE else str(number(group))
     count = max(row.n for row in group.transitions)
     return envelope.message_name(f"{about}.{group.kind}.{count}", parts, context)
 
@@ -77,32 +95,38 @@ def message_id(group: Group, context: Context) -> str:
 # ---------------------------------------------------------------------- words
 
 
+_WHOLE: dict[Kind, Callable[[Group, Context], Document]] = {
+    "summary": many.summary,
+    "flood": many.flood,
+    "maintenance": planned.document,
+    "reminder": reminder.document,
+}
+"""The mails about many causes."""
+
+_HEADS: dict[Kind, Callable[[Group, Context], list[str]]] = {
+    "new": opening.news,
+    "joined": joining.head,
+    "worsened": worse.head,
+    "not-fixed": worse.refuted_head,
+    "regressed": again.head,
+    "resolved": over.head,
+}
+
+
 def _document(group: Group, context: Context) -> Document:
-    footer = _footer(group, context)
-    if group.kind in {"summary", "flood"}:
-        bare = (
-            many.summary(group, context) if group.kind == "summary" else many.flood(group, context)
-        )
-        return Document(bare.label, bare.head, bare.sections, footer)
+    if group.kind in _WHOLE:
+        bare = _WHOLE[group.kind](group, context)
+        return msgspec.structs.replace(bare, footer=footer(group, context))
     part = over.sections if group.kind == "resolved" else trouble.sections
-    head = opening.head(group, context)
-    return Document(opening.label(group), head, part(group, context), footer)
+    head = tuple(_HEADS[group.kind](group, context))
+    return Document(_label(group), head, part(group, context), footer(group, context))
 
 
-def _footer(group: Group | None, context: Context) -> tuple[str, ...]:
-    others = [words.safe(address) for address in context.also_told]
-    who = f"Also told: {words.listed(others, 10)}." if others else "Nobody else got it."
-    why = f"You get this because alerts.to names {words.safe(context.recipient)}."
-    if "@" not in context.recipient:
-        why, who = "This is shown here because alerts.to names nobody.", "Nobody was mailed."
-    lines = [why, who]
-    if group is not None and group.kind not in {"summary", "flood"}:
-        lines.append(f"All about it: tlsrpt-mailer failures show {opening.number(group)}")
-    lines += [
-        "To get less: alerts.to and alerts.min_severity in the configuration.",
-        f"tlsrpt-mailer {words.safe(context.version)} on {words.safe(context.host)}",
-    ]
-    return tuple(lines)
+def _label(group: Group) -> str:
+    """The word above the mail; its end is the severity, which gives it its colour."""
+    if group.kind in {"worsened", "not-fixed"}:
+        return f"{label(group)}, {severity(group.items)}"
+    return label(group)
 
 
 # -------------------------------------------------------------------- headers

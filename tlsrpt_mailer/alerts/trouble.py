@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from tlsrpt_mailer.alerts import commands, effects, words
+from tlsrpt_mailer.alerts import again, asking, commands, effects, words
+from tlsrpt_mailer.alerts.about import domains
 from tlsrpt_mailer.alerts.catalogue import Entry, entry, reason
 from tlsrpt_mailer.alerts.document import Block, Section, code, para, section, steps, table
-from tlsrpt_mailer.alerts.model import Context, Evidence, Group, Item, Transition
-from tlsrpt_mailer.alerts.opening import domains
-from tlsrpt_mailer.report.times import DAY
+from tlsrpt_mailer.alerts.model import Context, Evidence, Group, Item
 
 WORST = 20
 """Domains that a long list names; the attachment has them all."""
@@ -17,17 +16,18 @@ QUOTES = 4
 
 
 def sections(group: Group, context: Context) -> tuple[Section, ...]:
-    """All that stands under the first lines of new, joined and regressed."""
+    """All that stands under the first lines of new, joined, worsened, not fixed and regressed."""
     worst = group.items[0]
     found = [
+        *again.last_time(group, context),
         still_so(group.items, context),
         mend(worst, many=len(domains(group.items)) > 1),
         to_mail(group.items),
         *([the_domains(group.items)] if len(group.items) > 1 else []),
         evidence(worst, context, alone=len(domains(group.items)) == 1),
         *([also_open(group.elsewhere)] if group.elsewhere else []),
-        *_last_time(group, context),
-        whats_next(context),
+        asking.answer(group, context),
+        asking.whats_next(group, context),
     ]
     return tuple(found)
 
@@ -236,39 +236,3 @@ def _policy_quoted(item: Item) -> list[str]:
         return []
     quoted = next((row.policy_string for row in item.evidence if row.policy_string), ())
     return [f'Policy quoted: "{words.safe("; ".join(quoted), 300)}"'] if quoted else []
-
-
-# ----------------------------------------------------------------- before, after
-
-
-def _last_time(group: Group, context: Context) -> list[Section]:
-    back = [row for row in group.transitions if row.event == "regressed" and row.before]
-    if not back:
-        return []
-    again = entry(group.items[0].result_type).again
-    return [section("LAST TIME", para(_quiet(back[0], context)), para(again) if again else None)]
-
-
-def _quiet(row: Transition, context: Context) -> str:
-    over = row.before.resolved_at if row.before else None
-    past = row.item.previous
-    if over is None and past is not None and past.resolved_at is None:
-        return "It is the same failure as before. In between nobody reported on it at all."
-    if over is None:
-        return "It is the same failure as before, after clean days."
-    gap = words.plural(max(0, (row.item.first_seen - over) // DAY), "day")
-    return f"Over since {words.day(over, context.now)}, and back after {gap} of quiet."
-
-
-def whats_next(context: Context) -> Section:
-    """When the next mail comes, and when it can be over at the earliest."""
-    earliest = words.day((context.now // DAY + 3) * DAY, context.now)
-    return section(
-        "WHAT COMES NEXT",
-        para(
-            "A mail when it is over, one if it comes back, and one when further domains join"
-            f" (every {words.length(context.group_interval)} at most). No reminders in between.",
-            "Over means two whole days without it from each reporter that saw it: mended today,"
-            f" that is {earliest} at the earliest, once the reports about those days are here.",
-        ),
-    )

@@ -1,0 +1,92 @@
+"""How to answer a mail, and which mail comes next."""
+
+from tlsrpt_mailer.alerts import commands, said, words
+from tlsrpt_mailer.alerts.about import domains, number, numbers, severity
+from tlsrpt_mailer.alerts.document import Block, Section, code, para, section, table
+from tlsrpt_mailer.alerts.model import Context, Group
+from tlsrpt_mailer.report.times import DAY
+
+NUMBERS = 10
+VERBS = (
+    ("ack", "I have it. Quiet until it is over or gets worse."),
+    ("fixed", "It is mended. Quiet unless reports of a later day say no."),
+    ("mute 7d", "Quiet for a week, whatever happens."),
+    ("assign ADDRESS", "That address has it; reminders go there."),
+)
+
+
+def answer(group: Group, context: Context) -> Section:
+    """The words that can be mailed back, where mail can come back; the commands in any case."""
+    found = numbers(group.items)
+    many = len(found) > 1
+    listed = [str(one) for one in found[:NUMBERS]] if many else [str(number(group))]
+    if context.reply_to is None:
+        return section("SAY THAT YOU HAVE IT, on the server", code(_commands(listed)))
+    return section(
+        "ANSWER THIS MAIL, with one of these as the first line",
+        table(words.table(VERBS, (16, 0))),
+        _scope(group, listed, many=many),
+        para("Or on the server:"),
+        code([_ack(listed), *([] if many else _only(group, listed))]),
+    )
+
+
+def _scope(group: Group, listed: list[str], *, many: bool) -> Block | None:
+    """What an answer without a number is about."""
+    if many:
+        text = (
+            "Without a number it holds for all of them. With numbers it holds for those and what"
+            f' else has the same cause: "ack {listed[0]}, {listed[1]}".'
+        )
+        return para(text)
+    return para(f"It holds for all {len(group.items)}.") if len(group.items) > 1 else None
+
+
+def _ack(listed: list[str]) -> str:
+    return f'tlsrpt-mailer failures ack {" ".join(listed)} --note "on it"'
+
+
+def _commands(listed: list[str]) -> list[str]:
+    every = " ".join(listed)
+    return [
+        _ack(listed),
+        f"tlsrpt-mailer failures fixed {every}",
+        f"tlsrpt-mailer failures mute {every} --for 7d",
+    ]
+
+
+def _only(group: Group, listed: list[str]) -> list[str]:
+    found = domains(group.items)
+    if len(found) < 2:
+        return []
+    name = commands.names(found[0], None, None).domain
+    line = f"tlsrpt-mailer failures ack {' '.join(listed)} --only {name}"
+    return [line] if len(line) <= commands.ROOM else []
+
+
+def whats_next(group: Group, context: Context) -> Section:
+    """When the next mail comes, and when it can be over at the earliest."""
+    earliest = words.day((context.now // DAY + 3) * DAY, context.now)
+    return section(
+        "WHAT COMES NEXT",
+        para(
+            "A mail when it gets worse, when further domains join (every"
+            f" {words.length(context.group_interval)} at most), and when it is over or comes"
+            f" back. {_reminder(group)}".rstrip(),
+            "Over means two whole days without it from each reporter that saw it: mended today,"
+            f" that is {earliest} at the earliest, once the reports about those days are here.",
+        ),
+    )
+
+
+def _reminder(group: Group) -> str:
+    if "@" not in group.recipient:
+        return ""
+    rows = (*group.transitions, *group.others)
+    if any(row.item.state in said.HOLDS for row in rows):
+        return "No reminders: somebody has it."
+    worst = group.items[0]
+    if worst.assigned is not None and worst.assigned.assignee and worst.role != "assigned":
+        return f"Reminders go to {words.safe(worst.assigned.assignee, 80)}, who has it."
+    after = "a day" if severity(group.items) == "CRITICAL" else "7 days"
+    return f"A reminder after {after}, unless somebody answers."
