@@ -96,6 +96,11 @@ class EmailChannel:
         self._where = f"{settings.host}:{settings.port}"
         self._silent = f"{self._where} did not answer within {settings.timeout} s"
 
+    @property
+    def where(self) -> str:
+        """Host and port."""
+        return self._where
+
     def send(self, letter: Letter) -> str:
         """
         Hand *letter* to the relay; returns what it answered.
@@ -106,9 +111,13 @@ class EmailChannel:
         """
         with self._trouble(), self._session() as smtp:
             options = self._options(smtp, letter)
-            self._accepted(smtp.mail(self._sender, options))
+            self._accepted(smtp.mail(self._sender_of(letter), options))
             self._accepted(self._rcpt(smtp, letter.recipient))
             return self._accepted(self._data(smtp, letter.raw))
+
+    def _sender_of(self, letter: Letter) -> str:
+        # RFC 3834, 3.3: an answer has none, so that no bounce of it can be answered.
+        return "" if letter.event == "answer" else self._sender
 
     def _options(self, smtp: smtplib.SMTP, letter: Letter) -> list[str]:
         options = []

@@ -24,9 +24,19 @@ log = structlog.get_logger()
 
 Kind: TypeAlias = Literal["lmtp", "smtp"]
 
-Receive: TypeAlias = Callable[[bytes, bool, Callable[[Receipt], None]], None]
-"""Called with a mail, whether it is for the postmaster, and what to call with its receipt
-(from any thread)."""
+
+class Incoming(msgspec.Struct, frozen=True):
+    """One mail with its envelope."""
+
+    raw: bytes
+    sender: str | None
+    """``<>`` for none."""
+    recipients: tuple[str, ...]
+    for_postmaster: bool
+
+
+Receive: TypeAlias = Callable[[Incoming, Callable[[Receipt], None]], None]
+"""Called with a mail, and what to call with its receipt (from any thread)."""
 
 ANSWER_WITHIN: Span = 5 * MINUTE
 """RFC 5321, 4.5.3.2.6: senders wait ten minutes for the answer to a mail."""
@@ -209,14 +219,15 @@ class Reception:
         """See `House.give_back`."""
         self._free += size
 
-    async def take(self, raw: bytes, recipients: list[str]) -> Receipt:
+    async def take(self, raw: bytes, sender: str | None, recipients: list[str]) -> Receipt:
         """Deliver, and wait for the receipt."""
         future: asyncio.Future[Receipt] = self._loop.create_future()
         admission = self._admission
         for_postmaster = admission.takes_postmaster and any(
             admission.recipients.is_postmaster(address) for address in recipients
         )
-        self._receive(raw, for_postmaster, lambda receipt: self._call(_settle, future, receipt))
+        incoming = Incoming(raw, sender, tuple(recipients), for_postmaster)
+        self._receive(incoming, lambda receipt: self._call(_settle, future, receipt))
         try:
             return await asyncio.wait_for(future, ANSWER_WITHIN)
         except TimeoutError:

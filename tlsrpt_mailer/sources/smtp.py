@@ -19,7 +19,14 @@ from tlsrpt_mailer.report.times import MINUTE, Span, Time
 from tlsrpt_mailer.sources.batching import Batcher, Waiting
 from tlsrpt_mailer.sources.certificate import Certificate
 from tlsrpt_mailer.sources.listen import Access, Bound, bind, parse_listen
-from tlsrpt_mailer.sources.reception import GOODBYE, Admission, Kind, Reception, is_loopback
+from tlsrpt_mailer.sources.reception import (
+    GOODBYE,
+    Admission,
+    Incoming,
+    Kind,
+    Reception,
+    is_loopback,
+)
 from tlsrpt_mailer.sources.recipients import Recipients
 from tlsrpt_mailer.sources.smtp_house import Rules
 from tlsrpt_mailer.sources.smtp_settings import Settings
@@ -160,14 +167,16 @@ class ListenerSource:
     def _reception_for(self, batcher: Batcher, health: Health) -> Reception:
         settings = self._settings
 
-        def receive(raw: bytes, for_postmaster: bool, settle: Callable[[Receipt], None]) -> None:
+        def receive(incoming: Incoming, settle: Callable[[Receipt], None]) -> None:
             mail = RawMail(
-                raw,
+                incoming.raw,
                 self.name,
                 self._clock(),
                 keep_ignored=True,
-                forward_to=settings.postmaster_to if for_postmaster else None,
+                forward_to=settings.postmaster_to if incoming.for_postmaster else None,
                 forward_ignored_to=settings.forward_ignored_to,
+                sender=incoming.sender,
+                recipients=incoming.recipients,
             )
             batcher.put(Waiting(mail, settle))
 

@@ -72,7 +72,7 @@ class House(Protocol):
     def give_back(self, size: int) -> None:
         """These bytes are over."""
 
-    async def take(self, raw: bytes, recipients: list[str]) -> Receipt:
+    async def take(self, raw: bytes, sender: str | None, recipients: list[str]) -> Receipt:
         """Deliver; returns after the commit."""
 
     def answer(self, receipt: Receipt) -> str:

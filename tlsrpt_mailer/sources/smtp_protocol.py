@@ -233,7 +233,8 @@ class Connection(SMTP):
         """Take one mail; the answer comes after the commit."""
         if await self.check_helo_needed():
             return
-        recipients = [] if self.envelope is None else self.envelope.rcpt_tos
+        envelope = self.envelope
+        recipients = [] if envelope is None else envelope.rcpt_tos
         if arg:
             await self.push("501 Syntax: DATA")
             return
@@ -241,7 +242,7 @@ class Connection(SMTP):
             await self.push("503 5.5.1 Need RCPT first")
             return
         await self._say("354 End data with <CR><LF>.<CR><LF>")
-        answer = await self._take_data(recipients)
+        answer = await self._take_data(None if envelope is None else envelope.mail_from, recipients)
         self.envelope = self._create_envelope()
         self._reset_timeout()
         if answer.startswith("2"):
@@ -252,7 +253,7 @@ class Connection(SMTP):
         del recipients  # RFC 5321, 4.1.1.4: one answer for all
         await self.push(answer)
 
-    async def _take_data(self, recipients: list[str]) -> str:
+    async def _take_data(self, sender: str | None, recipients: list[str]) -> str:
         collector = Collector(self.house.rules.max_size, self.house.reserve, self.house.give_back)
         try:
             raw = await self._read_data(collector)
@@ -260,7 +261,7 @@ class Connection(SMTP):
             if self._timeout_handle is not None:
                 self._timeout_handle.cancel()
             self.is_waiting = True
-            return self.house.answer(await self.house.take(raw, recipients))
+            return self.house.answer(await self.house.take(raw, sender, recipients))
         except TooMuch as error:
             if error.is_hopeless:
                 self._hang_up("4.3.4 Far too much mail data, goodbye")

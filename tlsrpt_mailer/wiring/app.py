@@ -14,32 +14,32 @@ from threading import Event
 
 import structlog
 
-from tlsrpt_mailer.channels.log import LogChannel
 from tlsrpt_mailer.config import Config, database, host_name
 from tlsrpt_mailer.errors import ConfigError, Temporary
 from tlsrpt_mailer.failures.model import Verdict
 from tlsrpt_mailer.flows.compose import compose
-from tlsrpt_mailer.flows.deliver import SendResult, send_due
+from tlsrpt_mailer.flows.deliver import SendResult
 from tlsrpt_mailer.flows.health import HOLD_BACK, SourceState
 from tlsrpt_mailer.flows.ingest import Ingest
 from tlsrpt_mailer.flows.ingest import Settings as IngestSettings
 from tlsrpt_mailer.flows.judging import Reads, judge_histories
+from tlsrpt_mailer.flows.relay import RelaySettings, watch_relay
 from tlsrpt_mailer.flows.review import review
 from tlsrpt_mailer.intake.model import MailContent
 from tlsrpt_mailer.intake.read import read
-from tlsrpt_mailer.ports import Channel, Letter, RawMail, Receipt
+from tlsrpt_mailer.ports import Letter, RawMail, Receipt
 from tlsrpt_mailer.report.times import HOUR, MINUTE, Span, Time, iso
 from tlsrpt_mailer.store import retention
 from tlsrpt_mailer.store.lock import HolderLock, become_owner, hold
 from tlsrpt_mailer.store.sqlite import SqliteStore, open_store
 from tlsrpt_mailer.wiring.kinds import SOURCES, sources
 from tlsrpt_mailer.wiring.parts import (
-    LOG_RECIPIENT,
+    answers,
     audience,
-    mail_channel,
     organisational,
     standing,
 )
+from tlsrpt_mailer.wiring.ways import Ways, relay_name
 
 log = structlog.get_logger()
 
@@ -74,11 +74,14 @@ class App:
         self.config = config
         self._standing = standing(config)
         settings = IngestSettings(
-            read=_read, organisational=organisational, standing=self._standing
+            read=_read,
+            organisational=organisational,
+            standing=self._standing,
+            answers=answers(config, self._host),
         )
         self._ingest = Ingest(self.store, settings, self.clock)
         self._audience = audience(config, self._host)
-        self._mail = mail_channel(config)
+        self._ways = Ways(config, self.store)
 
     def check(self, config: Config) -> None:
         """Raise ConfigError where *config* cannot be worked by; changes nothing."""
@@ -98,14 +101,29 @@ class App:
         """Freeze the mails that are due."""
         return compose(self.store, self._audience, now, close_groups=close_groups)
 
+    @property
+    def lanes(self) -> list[str]:
+        """`Ways.lanes`."""
+        return self._ways.lanes
+
     def send_due(
         self,
         now: Time,
         stop: Event | None = None,
         beat: Callable[[], None] = lambda: None,
+        *,
+        lane: str | None = None,
     ) -> SendResult:
-        """Hand over the mails that are due."""
-        return send_due(self.store.outbox, self._channel, now, stop, beat)
+        """Hand over what is due: in one lane, or in all of them one after the other."""
+        return self._ways.send_due(now, stop, beat, lane=lane)
+
+    def watch_relay(self, now: Time) -> list[Letter]:
+        """Tell the operator by `alerts.fallback` that the relay is in trouble, and no more."""
+        settings = RelaySettings(
+            fallback=self.config.alerts.fallback, relay=relay_name(self.config), host=self._host
+        )
+        cut_off = self._ways.is_relay_cut_off
+        return watch_relay(self.store.relay_notes, settings, now, is_cut_off=cut_off)
 
     def prune(self, now: Time) -> retention.Pruned:
         """Keep to the retention of ``[storage]``."""
@@ -182,9 +200,6 @@ class App:
         if closed and self._lock is not None:
             self._lock.release()
         return closed
-
-    def _channel(self, recipient: str) -> Channel:
-        return LogChannel() if recipient == LOG_RECIPIENT else self._mail
 
 
 def open_app(

@@ -9,12 +9,16 @@ from tlsrpt_mailer import __version__
 from tlsrpt_mailer.alerts.directory import Directory, DomainBlock, MxBlock, Owner
 from tlsrpt_mailer.alerts.model import Context
 from tlsrpt_mailer.alerts.model import Settings as PlanSettings
+from tlsrpt_mailer.alerts.route import owns
 from tlsrpt_mailer.channels.email import EmailChannel
 from tlsrpt_mailer.channels.email import Settings as MailSettings
 from tlsrpt_mailer.config import Config, host_name, secret
 from tlsrpt_mailer.config.meaning import DEFAULT_OWNER
 from tlsrpt_mailer.flows.compose import Audience
 from tlsrpt_mailer.flows.judging import Standing
+from tlsrpt_mailer.flows.replies import Answers
+from tlsrpt_mailer.flows.replies import Settings as AnswerSettings
+from tlsrpt_mailer.ports import FailureRecord
 from tlsrpt_mailer.report.dialects import KNOWN_REPORTERS
 from tlsrpt_mailer.wiring.kinds import takes
 
@@ -145,6 +149,19 @@ def answer_address(config: Config) -> str | None:
     local, _, domain = address.partition("@")
     answering = f"{local}+ack-token@{domain}"
     return address if address and any(takes(one, answering) for one in config.source) else None
+
+
+def answers(config: Config, host: str) -> Answers:
+    """Who takes answers to alerts."""
+    whose = directory(config)
+
+    def may(address: str, record: FailureRecord) -> bool:
+        identity = record.verdict.identity
+        return owns(address, identity.domain, identity.result_type, identity.mx, whose)
+
+    return Answers(
+        AnswerSettings(whose, may, standing(config), context(config, host), answer_address(config))
+    )
 
 
 def mail_channel(config: Config) -> EmailChannel:
