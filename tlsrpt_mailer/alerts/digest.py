@@ -1,0 +1,158 @@
+"""From pages to the mail: subject, order of parts, footer, CSV (docs/how-to/digest.md)."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+import msgspec
+
+from tlsrpt_mailer.alerts import digest_operator, digest_owner, footer, words
+from tlsrpt_mailer.alerts.digest_model import Period
+from tlsrpt_mailer.alerts.digest_operator import OperatorPage
+from tlsrpt_mailer.alerts.digest_pages import Page
+from tlsrpt_mailer.alerts.document import Document, Section, para, section
+from tlsrpt_mailer.alerts.envelope import fact, mail, message_name
+from tlsrpt_mailer.alerts.model import SEVERITIES, Context, Rendered
+from tlsrpt_mailer.report.times import Time, iso
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Digest(msgspec.Struct, frozen=True, kw_only=True):
+    """One mail: the operator's page, an owner's, or the one in front of the other."""
+
+    recipient: str
+    period: Period
+    owner: Page | None = None
+    operator: OperatorPage | None = None
+    rhythm: str = ""
+    """``Weekly, Mondays at 07:00 (UTC)``; empty where nothing is planned."""
+    why: str = ""
+    """The name of the owner whose digest it is; empty for the default recipients."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it says no more than that all is well."""
+        owner = self.owner is None or self.owner.is_empty
+        return owner and (self.operator is None or self.operator.is_empty)
+
+    @property
+    def failures(self) -> tuple[int, ...]:
+        """The open failures that it names: what an answer without numbers is about."""
+        if self.owner is None:
+            return ()
+        return tuple(one.item.failure for one in self.owner.open_failures)
+
+
+def render(digest: Digest, context: Context) -> Rendered:
+    """The whole mail; the same digest and context give the same bytes."""
+    rows = digest_owner.csv_rows(digest.owner) if digest.owner is not None else []
+    attach = len(rows) > digest_owner.ATTACH_FROM
+    return mail(
+        document(digest, context),
+        context,
+        message_id=name(digest.recipient, digest.period.end, context),
+        subject=subject(digest),
+        facts=[_fact(digest)],
+        attachment=_csv(rows) if attach else None,
+    )
+
+
+def name(recipient: str, fire: Time, context: Context) -> str:
+    """The Message-ID: one a recipient and moment, so that a repeat is recognised."""
+    return message_name("digest", [recipient, iso(fire)], context)
+
+
+def subject(digest: Digest) -> str:
+    """``TLS week 12-18 Oct: 1 open, 1 mended, 3 domains [tlsrpt]``."""
+    period = digest.period
+    kind = "week" if period.days == 7 and period.end - period.begin > 6 * 86400 else "digest"
+    days = words.days(period.since, period.until, period.end)
+    page = digest.owner
+    if digest.operator is not None:
+        causes = len(digest.operator.critical)
+        what = f"{causes} critical" if causes else "none critical"
+        domains = words.plural(digest.operator.domains, "domain")
+        return f"TLS {kind} {days}, operator: {domains}, {what} [tlsrpt]"
+    if page is None or page.is_empty:
+        domains = "" if page is None else f", {words.plural(len(page.domains), 'domain')}"
+        return f"TLS {kind} {days}: all well{domains} [tlsrpt]"
+    counts = [
+        *([f"{len(page.open_failures)} open"] if page.open else []),
+        *([f"{len(page.mended)} mended"] if page.mended else []),
+    ]
+    if page.is_blind:
+        counts.append("no reports")
+    domains = words.plural(len(page.domains), "domain")
+    return f"TLS {kind} {days}: {', '.join([*(counts or ['nothing open']), domains])} [tlsrpt]"
+
+
+def document(digest: Digest, context: Context) -> Document:
+    """The operator's part first, where there is one."""
+    head: tuple[str, ...] = ()
+    parts: tuple[Section, ...] = ()
+    if digest.operator is not None:
+        head += digest_operator.head(digest.operator)
+        parts += digest_operator.sections(digest.operator)
+    if digest.owner is not None:
+        own = digest_owner.head(digest.owner)
+        if digest.operator is None:
+            head += own
+        else:
+            parts += (section("YOUR OWN DOMAINS", para(*own)),)
+        parts += digest_owner.sections(digest.owner)
+    parts += _answering(digest, context)
+    return Document(_label(digest), head, parts, _footer(digest, context))
+
+
+def _label(digest: Digest) -> str:
+    """Its last word gives the colour."""
+    severities = [one.item.severity for one in digest.owner.open_failures] if digest.owner else []
+    if digest.operator is not None and digest.operator.critical:
+        severities.append("critical")
+    if severities:
+        return f"DIGEST: {min(severities, key=SEVERITIES.index).upper()}"
+    return "ALL WELL" if digest.is_empty else "DIGEST"
+
+
+def _answering(digest: Digest, context: Context) -> tuple[Section, ...]:
+    numbers = digest.failures
+    if not numbers:
+        return ()
+    first = numbers[0]
+    lines = [f"On the server: tlsrpt-mailer failures ack {first}"]
+    if context.reply_to is not None:
+        every = ' or "ack all"' if len(numbers) > 1 else ""
+        lines.insert(0, f'Answer this mail with "ack {first}"{every}, fixed, mute 7d or assign.')
+    return (section("WHO HAS IT?", para(*lines)),)
+
+
+def _footer(digest: Digest, context: Context) -> tuple[str, ...]:
+    lines = []
+    if digest.rhythm:
+        lines.append(f"{digest.rhythm}. This mail also tells you that tlsrpt-mailer runs.")
+    if digest.owner is None:
+        lines.append("You get this because alerts.operator names you.")
+    elif digest.why:
+        lines.append(f"You get this as an owner ({words.safe(digest.why, 60)}).")
+    else:
+        lines.append("You get this because alerts.to names you.")
+    lines.append("To get less: schedule and when_empty of [digest] in the configuration.")
+    return (*lines, footer.version(context))
+
+
+def _fact(digest: Digest) -> str:
+    opened = len(digest.failures) if digest.owner is not None else 0
+    return fact({"event": "digest", "open": str(opened), "empty": "yes" if digest.is_empty else ""})
+
+
+def _csv(rows: Sequence[Sequence[str | int | None]]) -> bytes:
+    """No cell is a formula to a spreadsheet."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerows([_cell(one) for one in row] for row in rows)
+    return out.getvalue().encode("ascii")
+
+
+def _cell(value: str | int | None) -> str:
+    text = words.safe(str(value), words.NAME_CHARS) if value is not None else ""
+    return f"'{text}" if text.startswith(FORMULA) else text

@@ -1,0 +1,309 @@
+"""The operator's page: what is open by cause, who is covered, what came in, who answered."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+import msgspec
+
+from tlsrpt_mailer.alerts import effects, words
+from tlsrpt_mailer.alerts.digest_model import Answered, Failure, Intake, Material, Period
+from tlsrpt_mailer.alerts.digest_pages import Cause, by_cause, is_small, quoted_mode
+from tlsrpt_mailer.alerts.directory import Directory
+from tlsrpt_mailer.alerts.document import Section, para, section, table
+from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
+
+LISTED = 20
+NAMED = 10
+BODY = words.WIDTH - 2
+NO_GROUP = "(no group)"
+OUTCOMES = {
+    "stored": "with reports stored",
+    "superseded": "with older versions of reports",
+    "duplicate": "seen before",
+    "held": "held",
+    "quarantined": "unreadable",
+    "ignored": "without a report",
+}
+
+
+class GroupLine(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the domains of one group have come, as reports tell."""
+
+    name: str
+    domains: int
+    reporting: int
+    mta_sts: int
+    enforce: int
+    dane: int
+
+
+class OperatorPage(msgspec.Struct, frozen=True, kw_only=True):
+    """What whoever runs the program reads: over all domains."""
+
+    period: Period
+    now: Time
+    critical: tuple[Cause, ...]
+    """The open critical ones, worst first."""
+    warnings: int
+    """Open failures."""
+    small: int
+    groups: tuple[GroupLine, ...]
+    nobodys: tuple[str, ...]
+    """Domains without an owner, or whose owners' addresses the relay refuses."""
+    has_owners: bool
+    intake: Intake
+    to_answer: tuple[tuple[str, Span], ...]
+    """(severity, median from the first mail to the first answer)."""
+    to_end: Span | None
+    """Median from the first mail to the news that it is over."""
+    mails: tuple[tuple[str, int], ...]
+    """Alerts by recipient, most first."""
+
+    @property
+    def domains(self) -> int:
+        """All that reports speak of or the configuration names."""
+        return sum(line.domains for line in self.groups)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing that anybody must do."""
+        bad = self.intake.trouble or self.intake.mails.get("quarantined")
+        return not (self.critical or self.warnings or bad)
+
+
+def operator_page(material: Material, directory: Directory) -> OperatorPage:
+    """The page of this material."""
+    ongoing = [one for one in material.failures if one.item.is_open and one.item.state != "stale"]
+    loud = [one for one in ongoing if not is_small(one)]
+    critical = [one for one in loud if one.item.severity == "critical"]
+    counts = Counter(material.mails)
+    return OperatorPage(
+        period=material.period,
+        now=material.now,
+        critical=by_cause(sorted(critical, key=lambda one: -one.item.failed)),
+        warnings=len(loud) - len(critical),
+        small=len(ongoing) - len(loud),
+        groups=_groups(material, directory),
+        nobodys=_nobodys(material, directory),
+        has_owners=any(not owner.is_default for owner in directory.all_owners()),
+        intake=material.intake,
+        to_answer=_to_answer(material.answered),
+        to_end=_to_end(material.failures),
+        mails=tuple(counts.most_common()),
+    )
+
+
+def head(page: OperatorPage) -> tuple[str, ...]:
+    """How many critical failures are open, and how many of them nobody has."""
+    causes = len(page.critical)
+    bad = len(page.intake.trouble)
+    first = (f"{words.plural(bad, 'source')} of reports in trouble now.",) if bad else ()
+    if not causes:
+        rest = f"{words.plural(page.warnings, 'warning')}, {words.plural(page.small, 'notice')}"
+        return (*first, "No critical failure is open.", f"Open besides: {rest}.")
+    alone = [cause for cause in page.critical if _answered(cause, page.now) == "NOBODY"]
+    opened = f"{words.plural(causes, 'critical failure')} {'is' if causes == 1 else 'are'} open"
+    if not alone:
+        return (*first, f"{opened}; somebody has {'it' if causes == 1 else 'each of them'}.")
+    told = [one.told_at for cause in alone for one in cause if one.told_at is not None]
+    since = f" for {words.length(page.now - min(told))}" if told else ""
+    which = "without an answer" if causes == 1 else f"{len(alone)} of them without an answer"
+    return (*first, f"{opened}, {which}{since}.")
+
+
+def sections(page: OperatorPage) -> tuple[Section, ...]:
+    """All parts that have something in them."""
+    found = (_causes(page), _coverage(page), _nobodys_section(page), _intake(page), _people(page))
+    return tuple(one for one in found if one.blocks)
+
+
+# ---------------------------------------------------------------------- figures
+
+
+def _groups(material: Material, directory: Directory) -> tuple[GroupLine, ...]:
+    period = material.period
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for domain in material.domains.values():
+        count = counts[directory.group_of(domain.name) or NO_GROUP]
+        mode = quoted_mode(domain.pairs)
+        count["domains"] += 1
+        count["reporting"] += any(
+            one.reports and period.since <= day < period.until for day, one in domain.days.items()
+        )
+        count["mta_sts"] += mode is not None and mode != "none"
+        count["enforce"] += mode == "enforce"
+        count["dane"] += any(kind == "tlsa" for pair in domain.pairs for kind, _ in pair.policies)
+    lines = [
+        GroupLine(
+            name=name,
+            domains=count["domains"],
+            reporting=count["reporting"],
+            mta_sts=count["mta_sts"],
+            enforce=count["enforce"],
+            dane=count["dane"],
+        )
+        for name, count in counts.items()
+    ]
+    return tuple(sorted(lines, key=lambda line: (line.name == NO_GROUP, -line.domains, line.name)))
+
+
+def _nobodys(material: Material, directory: Directory) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name in sorted(material.domains)
+        if directory.is_nobodys(name)
+        or all(
+            address in material.refused
+            for owner in directory.owners_of(name)
+            for address in owner.addresses
+        )
+    )
+
+
+def _to_answer(answered: Iterable[Answered]) -> tuple[tuple[str, Span], ...]:
+    spans: defaultdict[str, list[Span]] = defaultdict(list)
+    for one in answered:
+        spans[one.severity].append(one.after)
+    wanted = [name for name in ("critical", "warning") if spans[name]]
+    return tuple((name, round(median(spans[name]))) for name in wanted)
+
+
+def _to_end(failures: Iterable[Failure]) -> Span | None:
+    spans = [
+        one.ended_at - one.told_at
+        for one in failures
+        if one.item.state == "resolved" and one.ended_at is not None and one.told_at is not None
+    ]
+    return round(median(spans)) if spans else None
+
+
+# ------------------------------------------------------------------------ words
+
+
+def _causes(page: OperatorPage) -> Section:
+    rows = [("#", "", "domains", "since", "answered")]
+    rows += [
+        (
+            str(cause[0].item.failure),
+            words.safe(effects.phrase(cause[0].item), 120),
+            words.number(len({one.item.domain for one in cause})),
+            words.day(min(one.item.first_seen for one in cause), page.now),
+            _answered(cause, page.now),
+        )
+        for cause in page.critical[:LISTED]
+    ]
+    more = len(page.critical) - LISTED
+    hidden = [words.plural(more, "more cause")] if more > 0 else []
+    hidden += [words.plural(page.warnings, "warning")] if page.warnings else []
+    hidden += [words.plural(page.small, "notice")] if page.small else []
+    rest = f"and {words.listed(hidden)}: tlsrpt-mailer failures" if hidden else ""
+    return section(
+        "OPEN BY CAUSE (critical)",
+        table(words.table(rows, (7, 0, 7, 11, 22), right=(0, 2))) if page.critical else None,
+        para(rest) if rest else None,
+    )
+
+
+def _answered(cause: Cause, now: Time) -> str:
+    """``ana, 14 Oct``, or NOBODY."""
+    for failure in cause:
+        item = failure.item
+        if item.is_quiet:
+            return "maintenance"
+        if item.state in {"acknowledged", "fixed?"} and item.answer is not None:
+            who = words.safe(item.answer.who.partition("@")[0], 12)
+            return f"{who}, {words.day(item.answer.at, now)}"
+        if item.state == "muted":
+            return "muted"
+        if item.assigned is not None and item.assigned.assignee:
+            return f"for {words.safe(item.assigned.assignee.partition('@')[0], 12)}"
+    return "NOBODY"
+
+
+def _coverage(page: OperatorPage) -> Section:
+    if not page.domains:
+        return section("COVERAGE")
+    rows: list[tuple[str, ...]] = [("", "domains", "reporting", "MTA-STS", "enforce", "DANE")]
+    shown = page.groups if len(page.groups) > 1 else ()
+    rows += [_group_row(line) for line in shown[:LISTED]]
+    rows.append(_group_row(_together(page.groups)))
+    return section(
+        "COVERAGE",
+        table(words.table(rows, (0, 9, 9, 9, 9, 9), right=(1, 2, 3, 4, 5))),
+        aside="by what reports say and quote; DNS was not asked",
+    )
+
+
+def _together(lines: Sequence[GroupLine]) -> GroupLine:
+    return GroupLine(
+        name="together",
+        domains=sum(line.domains for line in lines),
+        reporting=sum(line.reporting for line in lines),
+        mta_sts=sum(line.mta_sts for line in lines),
+        enforce=sum(line.enforce for line in lines),
+        dane=sum(line.dane for line in lines),
+    )
+
+
+def _group_row(line: GroupLine) -> tuple[str, ...]:
+    counts = (line.reporting, line.mta_sts, line.enforce, line.dane)
+    return (
+        words.safe(line.name, 40),
+        words.number(line.domains),
+        *(words.share(count, line.domains) for count in counts),
+    )
+
+
+def _nobodys_section(page: OperatorPage) -> Section:
+    # Where nobody owns anything by name, all is the default recipients', and rightly so.
+    if not page.has_owners or not page.nobodys:
+        return section("NOBODY'S")
+    names = words.listed([words.name(name) for name in page.nobodys], NAMED)
+    return section(
+        f"NOBODY'S: {words.plural(len(page.nobodys), 'domain')}",
+        para(f"{names}."),
+        aside="no owner, or the relay refuses the owner's address",
+    )
+
+
+def _intake(page: OperatorPage) -> Section:
+    mails = page.intake.mails
+    counts = [f"{words.number(mails[key])} {OUTCOMES[key]}" for key in OUTCOMES if mails.get(key)]
+    total = words.plural(sum(mails.values()), "mail")
+    lines = [f"{total}: {', '.join(counts)}." if counts else "No mail came in."]
+    if page.intake.waiting:
+        lines.append(f"{words.plural(page.intake.waiting, 'mail')} not read yet.")
+    if page.intake.trouble:
+        names = words.listed([words.safe(name, 80) for name in page.intake.trouble])
+        lines.append(f"In trouble now: {names} (tlsrpt-mailer status).")
+    if page.intake.last_report is not None:
+        lines.append(f"The last report came {words.when(page.intake.last_report, page.now)}.")
+    return section("INTAKE", para(*lines))
+
+
+def _people(page: OperatorPage) -> Section:
+    lines = []
+    if page.to_answer:
+        spans = ", ".join(f"{_long(span)} ({severity})" for severity, span in page.to_answer)
+        lines.append(f"Answered after a median of {spans}.")
+    if page.to_end is not None:
+        lines.append(f"Known to be over after a median of {_long(page.to_end)}.")
+    total = sum(count for _, count in page.mails)
+    if total:
+        name, most = page.mails[0]
+        lines.append(
+            f"{words.plural(total, 'alert')} to {words.plural(len(page.mails), 'recipient')};"
+            f" most to {words.safe(name, 120)} ({words.number(most)})."
+        )
+    else:
+        lines.append("No alert went out.")
+    return section("ANSWERS AND ALERTS", para(*lines))
+
+
+def _long(span: Span) -> str:
+    """``24 min``, ``9 h``, ``1 day 14 h``: a median wants more than whole days."""
+    if span < DAY:
+        return f"{span // HOUR} h" if span >= 2 * HOUR else f"{max(1, span // MINUTE)} min"
+    hours = span % DAY // HOUR
+    return f"{words.plural(span // DAY, 'day')}{f' {hours} h' if hours else ''}"

@@ -1,0 +1,306 @@
+"""
+Who reads what in a digest: `Shares` cuts the material into one page a recipient.
+
+The one place that decides which domain stands in whose digest. A page is drawn from nothing
+but the recipient's own domains and failures, so no count in it can give another's away.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from tlsrpt_mailer.alerts.digest_model import (
+    HABIT_DAYS,
+    Domain,
+    Failure,
+    Material,
+    Pair,
+    Period,
+    Silence,
+    Sum,
+)
+from tlsrpt_mailer.alerts.directory import Directory, Owner
+from tlsrpt_mailer.alerts.model import SEVERITIES, Item
+from tlsrpt_mailer.alerts.route import charge
+from tlsrpt_mailer.report.times import DAY, HOUR, Span, Time
+
+READY_SESSIONS = 100
+READY_DAYS = 14
+HALF = 0.5
+
+Cause: TypeAlias = tuple[Failure, ...]
+"""Failures of one cause, worst first."""
+
+
+class DomainLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One domain of the reader's."""
+
+    name: str
+    total: Sum
+    before: Sum
+    cells: str
+    """A character a day, seven of them (`page.DAYS`)."""
+    mode: str | None
+    """The MTA-STS mode that reports quote; ``unknown`` where they quote none; None: no MTA-STS."""
+    dane: bool
+    reporters: int
+    seen: bool
+    """Whether anybody has reported on it in four weeks."""
+    ready: int
+    """Sessions of four weeks without a failure under a testing policy; 0: not ready."""
+
+
+class ReporterLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One reporter, as it is about the reader's domains."""
+
+    name: str
+    regularity: float
+    """On how much of the days it had a report, 0 to 1."""
+    span: int
+    """Over how many days that is known."""
+    first: Time
+    last: Time
+    delay: Span
+    domains: int
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """What one recipient reads."""
+
+    recipient: str
+    period: Period
+    now: Time
+    domains: tuple[DomainLine, ...]
+    """Worst first."""
+    open: tuple[Cause, ...] = ()
+    """Critical and warning, worst first."""
+    small: tuple[Cause, ...] = ()
+    """Notice and low: nobody is mailed about them."""
+    stale: tuple[Failure, ...] = ()
+    closed: tuple[Failure, ...] = ()
+    mended: tuple[Failure, ...] = ()
+    untold: tuple[Failure, ...] = ()
+    """Began and ended without a mail to anybody."""
+    silences: tuple[Silence, ...] = ()
+    reporters: tuple[ReporterLine, ...] = ()
+
+    @property
+    def total(self) -> Sum:
+        """The sessions to all domains."""
+        return sum((line.total for line in self.domains), Sum())
+
+    @property
+    def reporting(self) -> tuple[DomainLine, ...]:
+        """Domains that any report of the days speaks of."""
+        return tuple(line for line in self.domains if line.total.reports)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Domains that had reports in the four weeks, and none in the days of this digest."""
+        return tuple(line.name for line in self.domains if line.seen and not line.total.reports)
+
+    @property
+    def open_failures(self) -> tuple[Failure, ...]:
+        """The failures of `open`, worst first."""
+        return tuple(one for cause in self.open for one in cause)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to say but that all is well."""
+        news = (self.open, self.small, self.stale, self.closed, self.mended, self.untold)
+        silent = bool(self.silences) or bool(self.missing)
+        return not any(news) and not silent and not self.total.failed and not self.is_blind
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether not one report came about domains that had some before."""
+        return bool(self.domains) and not self.reporting and any(one.seen for one in self.domains)
+
+
+def readers(item: Item, directory: Directory) -> tuple[Owner, ...]:
+    """Whose digest a failure stands in: who mends it, and the domain's owners if they may know."""
+    found = charge(item.domain, item.result_type, item.cause_mx or item.mx, directory)
+    if found.tell == "none":
+        return found.mending
+    return tuple(dict.fromkeys((*found.mending, *found.watching)))
+
+
+class Shares:
+    """What of the material is whose."""
+
+    def __init__(self, material: Material, directory: Directory) -> None:
+        self.material = material
+        self._domains: defaultdict[str, list[Domain]] = defaultdict(list)
+        self._failures: defaultdict[str, list[Failure]] = defaultdict(list)
+        for domain in material.domains.values():
+            for address in _addresses(directory.owners_of(domain.name)):
+                self._domains[address].append(domain)
+        for failure in material.failures:
+            names = _addresses(readers(failure.item, directory))
+            assigned = failure.item.assigned
+            if assigned is not None and assigned.assignee and failure.item.is_open:
+                names.append(directory.spelled(assigned.assignee))
+            for address in dict.fromkeys(names):
+                self._failures[address].append(failure)
+
+    def addresses(self) -> list[str]:
+        """Everybody who owns a domain, or something that failed; sorted."""
+        return sorted({*self._domains, *self._failures})
+
+    def page(self, address: str) -> Page:
+        """What *address* reads; empty where nothing is theirs."""
+        domains = self._domains.get(address, [])
+        failures = sorted(self._failures.get(address, []), key=_rank)
+        period = self.material.period
+        ongoing = [one for one in failures if one.item.is_open and one.item.state != "stale"]
+        ended = [one for one in failures if not one.item.is_open]
+        return Page(
+            recipient=address,
+            period=period,
+            now=self.material.now,
+            domains=tuple(sorted((_line(one, self.material) for one in domains), key=_worst)),
+            open=by_cause(one for one in ongoing if not is_small(one)),
+            small=by_cause(one for one in ongoing if is_small(one)),
+            stale=tuple(one for one in failures if one.item.state == "stale"),
+            closed=tuple(one for one in ended if one.item.state == "closed"),
+            mended=tuple(one for one in ended if _is_mended(one)),
+            untold=tuple(one for one in ended if one.item.state != "closed" and not one.told_at),
+            silences=_silences(self.material.silences, {one.name for one in domains}),
+            reporters=_reporters(domains, period),
+        )
+
+
+def is_small(failure: Failure) -> bool:
+    """Whether it is of no mail's worth: notice or low."""
+    return failure.item.severity in {"notice", "low"}
+
+
+def _is_mended(failure: Failure) -> bool:
+    return failure.item.state != "closed" and failure.told_at is not None
+
+
+def _addresses(owners: Iterable[Owner]) -> list[str]:
+    return list(dict.fromkeys(address for owner in owners for address in owner.addresses))
+
+
+def _rank(failure: Failure) -> tuple[int, int, int]:
+    item = failure.item
+    return SEVERITIES.index(item.severity), -item.failed, item.failure
+
+
+def by_cause(failures: Iterable[Failure]) -> tuple[Cause, ...]:
+    """The failures by what they have in common; both orders as they came."""
+    causes: dict[int, list[Failure]] = {}
+    for failure in failures:
+        causes.setdefault(failure.item.cause, []).append(failure)
+    return tuple(tuple(found) for found in causes.values())
+
+
+def _silences(silences: Iterable[Silence], own: set[str]) -> tuple[Silence, ...]:
+    """Those about domains of the reader's, with no others named."""
+    found = []
+    for one in silences:
+        names = tuple(name for name in one.domains if name in own)
+        if names:
+            found.append(msgspec.structs.replace(one, domains=names))
+    return tuple(found)
+
+
+# ----------------------------------------------------------------------- domains
+
+
+def _worst(line: DomainLine) -> tuple[int, int, str]:
+    return -line.total.failed, -line.total.sessions, line.name
+
+
+def _line(domain: Domain, material: Material) -> DomainLine:
+    period = material.period
+    mode = quoted_mode(domain.pairs)
+    return DomainLine(
+        name=domain.name,
+        total=_sum(domain.days, period.since, period.until),
+        before=_sum(domain.days, period.before, period.since),
+        cells="".join(_cell(domain, day, material.now) for day in period.week),
+        mode=mode,
+        dane=any(kind == "tlsa" for pair in domain.pairs for kind, _ in pair.policies),
+        reporters=len(domain.pairs),
+        seen=bool(domain.pairs),
+        ready=_ready(domain.pairs) if mode == "testing" else 0,
+    )
+
+
+def _sum(days: Mapping[Time, Sum], since: Time, until: Time) -> Sum:
+    return sum((one for day, one in days.items() if since <= day < until), Sum())
+
+
+def _cell(domain: Domain, day: Time, now: Time) -> str:
+    """The day in a character; see `page.DAYS`."""
+    found = domain.days.get(day)
+    if found is None or not found.reports:
+        return "?" if _is_awaited(domain.pairs, day, now) else " "
+    if not found.failed:
+        return "."
+    share = found.failed / max(found.sessions, found.failed)
+    marks = ((0.01, "-"), (0.1, "+"), (HALF, "#"))
+    return next((mark for limit, mark in marks if share < limit), "#" if share == HALF else "@")
+
+
+def _is_awaited(pairs: Sequence[Pair], day: Time, now: Time) -> bool:
+    """Whether a reporter that goes on may still be heard of that day."""
+    return any(
+        now < day + DAY + max(pair.delay + 12 * HOUR, pair.delay * 3 // 2)
+        for pair in pairs
+        if pair.last > day - 7 * DAY
+    )
+
+
+def quoted_mode(pairs: Sequence[Pair]) -> str | None:
+    """The mode that the newest report under MTA-STS quotes."""
+    for pair in sorted(pairs, key=lambda pair: pair.last, reverse=True):
+        for kind, mode in pair.policies:
+            if kind == "sts":
+                return mode or "unknown"
+    return None
+
+
+def _ready(pairs: Sequence[Pair]) -> int:
+    """How many sessions say that ``enforce`` would have refused nothing; 0 where they do not."""
+    sessions = sum(pair.sessions for pair in pairs)
+    days = max(pair.days for pair in pairs)
+    failed = any(pair.failed for pair in pairs)
+    return sessions if not failed and sessions >= READY_SESSIONS and days >= READY_DAYS else 0
+
+
+# --------------------------------------------------------------------- reporters
+
+
+def _reporters(domains: Iterable[Domain], period: Period) -> tuple[ReporterLine, ...]:
+    """The most regular first."""
+    pairs: defaultdict[str, list[Pair]] = defaultdict(list)
+    for domain in domains:
+        for pair in domain.pairs:
+            pairs[pair.reporter].append(pair)
+    lines = [_reporter(name, found, period) for name, found in pairs.items()]
+    return tuple(sorted(lines, key=lambda one: (-one.domains * one.regularity, one.name)))
+
+
+def _reporter(name: str, pairs: Sequence[Pair], period: Period) -> ReporterLine:
+    spans = [_span(pair, period) for pair in pairs]
+    delays = sorted(pair.delay for pair in pairs)
+    return ReporterLine(
+        name=name,
+        regularity=min(1.0, sum(pair.days for pair in pairs) / sum(spans)),
+        span=max(spans),
+        first=min(pair.first for pair in pairs),
+        last=max(pair.last for pair in pairs),
+        delay=delays[len(delays) // 2],
+        domains=len(pairs),
+    )
+
+
+def _span(pair: Pair, period: Period) -> int:
+    """The days from its first window to its last: what it did not report since is silence."""
+    last = min(pair.last, period.until)
+    return min(HABIT_DAYS, max(pair.days, round((last - pair.first) / DAY), 1))
