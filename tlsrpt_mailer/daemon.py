@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from threading import Event, Thread
 from threading import enumerate as enumerate_threads
 from types import FrameType
@@ -22,6 +23,7 @@ from types import FrameType
 import msgspec
 import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from tlsrpt_mailer import wiring
@@ -31,13 +33,17 @@ from tlsrpt_mailer.flows.deliver import SendResult
 from tlsrpt_mailer.flows.health import Beats, SourceHealth, SourceState, holds_back
 from tlsrpt_mailer.jobs import run_due, table
 from tlsrpt_mailer.ports import Letter, Source
-from tlsrpt_mailer.report.times import MINUTE, Time
+from tlsrpt_mailer.report.times import MINUTE, Span, Time
 
 log = structlog.get_logger()
 
 TICK_SECONDS = 2
 STOP_SECONDS = 1.2
 CRASH_WAIT_SECONDS = 10
+POST_WITHIN: Span = 12 * MINUTE
+"""How long one mail or notice may take: more than each way out allows itself."""
+MOST_THREADS = 200
+"""Of apscheduler, which makes them as they are needed; one a channel."""
 
 
 class OnceResult(msgspec.Struct, frozen=True):
@@ -94,6 +100,8 @@ def once(config: Config, now: Time | None = None, *, force: bool = False) -> Onc
         letters = app.compose(app.clock(), close_groups=True)
         sent = app.send_due(app.clock())
         run_due(table(app), app)
+        # What the jobs wrote: trouble of the relay goes out by other ways.
+        sent += app.send_due(app.clock())
         return OnceResult(tuple(letters), sent, tuple(problems))
     finally:
         app.close()
@@ -165,16 +173,8 @@ class _Daemon:
         self._app.save_worker("run")
         for runner in self._runners:
             runner.start()
-        for name, work in (("tick", self._tick), ("post", self._post)):
-            self._scheduler.add_job(
-                work,
-                "interval",
-                seconds=TICK_SECONDS,
-                name=name,
-                max_instances=1,
-                coalesce=True,
-                next_run_time=datetime.now(UTC),
-            )
+        self._add_job("tick", self._tick, TICK_SECONDS)
+        self._match_lanes()
         self._scheduler.start()
         log.info("daemon.started", sources=[runner.source.name for runner in self._runners])
         notify("READY=1")
@@ -202,6 +202,28 @@ class _Daemon:
             # Safe: everything that was acknowledged is committed.
             os._exit(0)
 
+    def _add_job(self, name: str, work: Callable[[], None], seconds: int) -> None:
+        self._scheduler.add_job(
+            work,
+            "interval",
+            seconds=seconds,
+            id=name,
+            name=name,
+            max_instances=1,
+            coalesce=True,
+            next_run_time=datetime.now(UTC),
+        )
+
+    def _match_lanes(self) -> None:
+        """One job for the mails and one for each channel: none waits for another."""
+        wanted = {f"post {lane}": lane for lane in self._app.lanes}
+        there = {job.id for job in self._scheduler.get_jobs() if job.id.startswith("post ")}
+        for name in there - wanted.keys():
+            self._scheduler.remove_job(name)
+        for name, lane in wanted.items():
+            if name not in there:
+                self._add_job(name, partial(self._post, name, lane), TICK_SECONDS)
+
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGHUP:
             self._reload.set()
@@ -220,6 +242,7 @@ class _Daemon:
             self._refused = f"new configuration refused: {error}"
         else:
             self._refused = ""
+            self._match_lanes()
             log.info("config.reloaded", sources=[runner.source.name for runner in self._runners])
         notify("READY=1")
 
@@ -287,13 +310,12 @@ class _Daemon:
             if changed is not None:
                 self._app.save_source(changed)
 
-    def _post(self) -> None:
-        """Hand over what is due; a slow relay holds up nothing else."""
-        with self._store_permitting("post"):
-            self._app.send_due(
-                self._app.clock(), self._stop, lambda: self._beats.beat("post", 5 * MINUTE)
-            )
-        self._beats.forget("post")
+    def _post(self, name: str, lane: str) -> None:
+        """Hand over what is due in a lane; a slow relay or channel holds up nothing else."""
+        with self._store_permitting(name):
+            beat = partial(self._beats.beat, name, POST_WITHIN)
+            self._app.send_due(self._app.clock(), self._stop, beat, lane=lane)
+        self._beats.forget(name)
 
     @contextmanager
     def _store_permitting(self, work: str) -> Iterator[None]:
@@ -378,7 +400,11 @@ def _scheduler() -> BackgroundScheduler:
     # It warns every time a job is still at work when it would be due again. Posting to
     # a slow relay is; what hangs for good, the watchdog names.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
-    scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None})
+    scheduler = BackgroundScheduler(
+        timezone=UTC,
+        job_defaults={"misfire_grace_time": None},
+        executors={"default": ThreadPoolExecutor(MOST_THREADS)},
+    )
     scheduler.add_listener(_on_job_error, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
     return scheduler
 

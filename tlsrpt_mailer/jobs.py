@@ -50,6 +50,7 @@ def table(app: App) -> list[Job]:
     """Every job of the program."""
     return [
         Job("review", REVIEW, app.review),
+        Job("relay", MINUTE, app.watch_relay),
         Job("prune", PRUNE, app.prune, within=HOUR),
     ]
 

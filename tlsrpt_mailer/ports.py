@@ -416,6 +416,8 @@ class FailureRecord(msgspec.Struct, frozen=True):
     cause: int
     """The number of the cause: that of its first failure."""
     verdict: Verdict
+    ended_at: Time | None = None
+    """When it became known that it ended; only filled in for composing."""
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -473,6 +475,9 @@ class ComposeTxn(Protocol):
     def save_letters(self, letters: Sequence[Letter], now: Time) -> None:
         """Freeze the mails and write their `told` rows."""
 
+    def maintenances(self, numbers: Collection[int]) -> list[Maintenance]:
+        """Those of these numbers."""
+
     def save_told(self, rows: Sequence[Told]) -> None:
         """Write rows that no mail stands for: a reminder, or what a channel lets pass."""
 
@@ -519,6 +524,9 @@ class Outbox(Protocol):
     def lanes(self) -> list[str]:
         """The channels that anything waits for, by recipient."""
 
+    def told_open(self, lane: str) -> list[FailureRecord]:
+        """What that channel was told of and that is open now."""
+
     def sent(self, id: int, now: Time, answer: str, remote_ref: str | None = None) -> None:
         """The other side took it, and calls its cause *remote_ref*."""
 
@@ -527,6 +535,45 @@ class Outbox(Protocol):
 
     def give_up(self, id: int, now: Time, error: str) -> None:
         """It was refused for good, or the five days are over."""
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """The mails that were tried and wait."""
+
+    count: int
+    since: Time = 0
+    """When the first of them was to go out."""
+    attempts: int = 0
+    """The most of any of them."""
+    answer: str = ""
+    """What was said to the one that was tried last."""
+    last_sent: Time | None = None
+    """When the relay took a mail last, whichever."""
+
+
+class RelayNote(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator was told of the relay."""
+
+    since: Time
+    told_at: Time
+    ended_at: Time | None = None
+    answer: str = ""
+
+
+class RelayNotes(Protocol):
+    """What watching the relay reads and writes; each call is its own transaction."""
+
+    def waiting(self) -> Waiting:
+        """The mails (no channel's notices) that were tried and wait."""
+
+    def of_operator(self) -> list[Outgoing]:
+        """Those of them whose event is operator or silent."""
+
+    def note(self) -> RelayNote | None:
+        """What was told last; None if the relay never was in trouble."""
+
+    def save(self, note: RelayNote, letters: Sequence[Letter], now: Time) -> None:
+        """Remember it, and freeze *letters*."""
 
 
 class NoticeFailure(msgspec.Struct, frozen=True, kw_only=True):

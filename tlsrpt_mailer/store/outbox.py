@@ -4,16 +4,21 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from tlsrpt_mailer.ports import CHANNEL, MAIL, Letter, Outgoing
+from tlsrpt_mailer.ports import CHANNEL, MAIL, FailureRecord, Letter, Outgoing
 from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.store.bind import pack, text, text_or_none, unpack
 from tlsrpt_mailer.store.connection import Writer
+from tlsrpt_mailer.store.judging import record
 
 _ANSWER_CHARS = 2000
 _REF_CHARS = 500
 # Everything that begins with "channel:": a colon is followed by a semicolon.
+OUTGOING = (
+    "id, message_id, recipient, subject, event, raw, one.key, attempts,"
+    " coalesce(done_at, created_at)"
+)
 _NAME = f"substr(one.recipient, {len(CHANNEL) + 1})"
-_CHANNELS = f"recipient >= '{CHANNEL}' AND recipient < '{CHANNEL[:-1]};'"
+CHANNELS = f"recipient >= '{CHANNEL}' AND recipient < '{CHANNEL[:-1]};'"
 
 
 class SqliteOutbox:
@@ -27,13 +32,12 @@ class SqliteOutbox:
         mine = ""
         values: list[object] = [now]
         if lane == MAIL:
-            mine = f"AND NOT ({_CHANNELS})"
+            mine = f"AND NOT ({CHANNELS})"
         elif lane is not None:
             mine, values = "AND recipient = ?", [now, text(lane)]
         with self._writer.reading() as conn:
             rows = conn.execute(
-                "SELECT id, message_id, recipient, subject, event, raw, one.key, attempts,"
-                " coalesce(done_at, created_at), ref FROM letters AS one"
+                f"SELECT {OUTGOING}, ref FROM letters AS one"
                 f" LEFT JOIN remote_refs AS ref ON ref.channel = {_NAME} AND ref.key = one.key"
                 f" WHERE state = 'waiting' AND next_try <= ? {mine}"
                 " AND NOT EXISTS (SELECT 1 FROM letters AS before WHERE before.state = 'waiting'"
@@ -41,16 +45,26 @@ class SqliteOutbox:
                 " AND before.id < one.id) ORDER BY next_try, id LIMIT ?",
                 (*values, limit),
             ).fetchall()
-        return [_outgoing(row) for row in rows]
+        return [outgoing(row) for row in rows]
 
     def lanes(self) -> list[str]:
         """See `ports.Outbox.lanes`."""
         with self._writer.reading() as conn:
             rows = conn.execute(
-                f"SELECT DISTINCT recipient FROM letters WHERE state = 'waiting' AND {_CHANNELS}"
+                f"SELECT DISTINCT recipient FROM letters WHERE state = 'waiting' AND {CHANNELS}"
                 " ORDER BY recipient"
             ).fetchall()
         return [row[0] for row in rows]
+
+    def told_open(self, lane: str) -> list[FailureRecord]:
+        """See `ports.Outbox.told_open`; by number."""
+        with self._writer.reading() as conn:
+            rows = conn.execute(
+                "SELECT id, cause_id, verdict FROM failures WHERE is_open = 1 AND id IN"
+                " (SELECT failure_id FROM told WHERE recipient = ?) ORDER BY id",
+                (text(lane),),
+            ).fetchall()
+        return [record(*row) for row in rows]
 
     def sent(self, id: int, now: Time, answer: str, remote_ref: str | None = None) -> None:
         """See `ports.Outbox.sent`."""
@@ -90,7 +104,8 @@ class SqliteOutbox:
             return cursor.rowcount == 1
 
 
-def _outgoing(row: tuple[Any, ...]) -> Outgoing:
+def outgoing(row: tuple[Any, ...]) -> Outgoing:
+    """The columns of `OUTGOING`, then the channel's name for the cause."""
     return Outgoing(
         id=row[0],
         letter=Letter(row[1], row[2], row[3], row[4], unpack(row[5]), key=row[6]),

@@ -20,6 +20,7 @@ from tlsrpt_mailer.store.compose import SqliteComposeTxn
 from tlsrpt_mailer.store.connection import BUSY_SECONDS, Writer, open_writer
 from tlsrpt_mailer.store.faults import SqliteFaults
 from tlsrpt_mailer.store.outbox import SqliteOutbox
+from tlsrpt_mailer.store.relaying import SqliteRelayNotes
 from tlsrpt_mailer.store.positions import SqlitePositions
 from tlsrpt_mailer.store.state import SqliteState
 from tlsrpt_mailer.store.verdicts import save_verdicts as save
@@ -98,6 +99,7 @@ class SqliteStore:
         self.path = writer.path
         self.positions = SqlitePositions(writer)
         self.outbox = SqliteOutbox(writer)
+        self.relay_notes = SqliteRelayNotes(writer)
         self.state = SqliteState(writer)
         self._faults = SqliteFaults(writer)
 

@@ -1,4 +1,4 @@
-"""The registry of sources: one entry a kind, and how each is built from its settings."""
+"""The registries of sources and channels: one entry a kind, and how each is built."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from tlsrpt_mailer.channels import alertmanager, apprise, command, relay, webhook
 from tlsrpt_mailer.channels.email import Settings as MailSettings
+from tlsrpt_mailer.channels.here import Here
 from tlsrpt_mailer.config import Kinds, SourceConfig, secret
 from tlsrpt_mailer.errors import ConfigError
 from tlsrpt_mailer.intake.model import Limits
-from tlsrpt_mailer.ports import Source
+from tlsrpt_mailer.ports import Notifier, Source
 from tlsrpt_mailer.sources.imap_settings import Settings as ImapSettings
 from tlsrpt_mailer.sources.maildir import MaildirSource
 from tlsrpt_mailer.sources.maildir import Settings as MaildirSettings
@@ -85,7 +87,29 @@ SOURCES: Mapping[str, SourceKind] = {
 }
 """Every kind of ``[[source]]``."""
 
-KINDS = Kinds(sources={name: kind.settings for name, kind in SOURCES.items()}, mail=MailSettings)
+
+class ChannelKind(msgspec.Struct, frozen=True):
+    """How channels of one kind are made from their settings."""
+
+    settings: type[msgspec.Struct]
+    build: Callable[[Any, Here], Notifier]
+    """Raises ConfigError where the settings cannot be used here."""
+
+
+CHANNELS: Mapping[str, ChannelKind] = {
+    "alertmanager": ChannelKind(alertmanager.Settings, alertmanager.AlertmanagerNotifier),
+    "apprise": ChannelKind(apprise.Settings, apprise.AppriseNotifier),
+    "command": ChannelKind(command.Settings, command.CommandNotifier),
+    "email": ChannelKind(relay.Settings, relay.RelayNotifier),
+    "webhook": ChannelKind(webhook.Settings, webhook.WebhookNotifier),
+}
+"""Every kind of ``[[channel]]`` (docs/how-to/add-a-channel.md)."""
+
+KINDS = Kinds(
+    sources={name: kind.settings for name, kind in SOURCES.items()},
+    mail=MailSettings,
+    channels={name: kind.settings for name, kind in CHANNELS.items()},
+)
 
 
 def source(one: SourceConfig, app: "App") -> Source:

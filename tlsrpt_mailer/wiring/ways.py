@@ -1,0 +1,105 @@
+"""The ways out: the relay of the mails and every channel, each a lane of its own."""
+
+from collections.abc import Callable
+from email.utils import parseaddr
+from threading import Event
+
+import structlog
+
+from tlsrpt_mailer.channels.here import Here
+from tlsrpt_mailer.channels.log import LogChannel
+from tlsrpt_mailer.config import Config, host_name
+from tlsrpt_mailer.config.model import ChannelConfig
+from tlsrpt_mailer.errors import Temporary
+from tlsrpt_mailer.flows.deliver import SendResult, send_due
+from tlsrpt_mailer.flows.refresh import Refresher
+from tlsrpt_mailer.ports import CHANNEL, MAIL, Channel, Notifier
+from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.store.sqlite import SqliteStore
+from tlsrpt_mailer.wiring.kinds import CHANNELS
+from tlsrpt_mailer.wiring.parts import LOG_RECIPIENT, mail_channel
+
+log = structlog.get_logger()
+
+
+def notifier(one: ChannelConfig, config: Config) -> Notifier:
+    """Build a channel; raises ConfigError where its settings cannot be used."""
+    host = host_name()
+    here = Here(
+        name=one.name,
+        host=host,
+        sender=parseaddr(config.alerts.sender or f"tlsrpt-mailer@{host}")[1],
+        beside=config.file,
+    )
+    return CHANNELS[one.kind].build(one.settings, here)
+
+
+def relay_name(config: Config) -> str:
+    """Host and port of ``[alerts.smtp]``, for people."""
+    return mail_channel(config).where
+
+
+class Ways:
+    """What one configuration has of them; a reload makes new ones."""
+
+    def __init__(self, config: Config, store: SqliteStore) -> None:
+        """Raises ConfigError where a channel's settings cannot be used."""
+        self._store = store
+        self._mail = mail_channel(config)
+        self._notifiers = {f"{CHANNEL}{one.name}": notifier(one, config) for one in config.channel}
+        self._refreshers = {
+            lane: Refresher(store.outbox, lane, found.refresh)
+            for lane, found in self._notifiers.items()
+            if hasattr(found, "refresh")
+        }
+        self.is_relay_cut_off = False
+        """The last try of a mail found no relay."""
+
+    @property
+    def lanes(self) -> list[str]:
+        """Of the mails, and of each channel that is configured."""
+        return [MAIL, *self._notifiers]
+
+    def send_due(
+        self,
+        now: Time,
+        stop: Event | None = None,
+        beat: Callable[[], None] = lambda: None,
+        *,
+        lane: str | None = None,
+    ) -> SendResult:
+        """Hand over what is due, in one lane or in all, one after the other."""
+        lanes = [lane] if lane else self.lanes
+        if lane in (None, MAIL):
+            # What waits for channels that are configured no more, until it is given up.
+            lanes += self._left()
+        result = SendResult()
+        for one in lanes:
+            done = send_due(
+                self._store.outbox,
+                self._channel,
+                now,
+                stop,
+                beat,
+                notifier=self._notifier,
+                lane=one,
+            )
+            if one == MAIL and done != SendResult():
+                self.is_relay_cut_off = done.is_cut_off
+            if one in self._refreshers:
+                self._refreshers[one].refresh(now)
+            result += done
+        return result
+
+    def _left(self) -> list[str]:
+        return [lane for lane in self._store.outbox.lanes() if lane not in self._notifiers]
+
+    def _channel(self, recipient: str) -> Channel:
+        return LogChannel() if recipient == LOG_RECIPIENT else self._mail
+
+    def _notifier(self, recipient: str) -> Notifier:
+        try:
+            return self._notifiers[recipient]
+        except KeyError:
+            name = recipient.removeprefix(CHANNEL)
+            raise Temporary(f"no channel {name} is configured now") from None
