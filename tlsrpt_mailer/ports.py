@@ -14,6 +14,7 @@ from typing import Literal, Protocol, TypeAlias
 import msgspec
 
 from tlsrpt_mailer.failures.model import HumanAct, Verdict, Window
+from tlsrpt_mailer.failures.silence import Seen
 from tlsrpt_mailer.intake.model import FoundReport, MailFacts
 from tlsrpt_mailer.report.times import Span, Time
 
@@ -574,6 +575,77 @@ class RelayNotes(Protocol):
 
     def save(self, note: RelayNote, letters: Sequence[Letter], now: Time) -> None:
         """Remember it, and freeze *letters*."""
+
+
+class FirstReport(msgspec.Struct, frozen=True):
+    """One window, as the mail about the first reports shows it."""
+
+    reporter: str
+    start: Time
+    end: Time
+    received: Time
+    sessions: int
+    failed: int
+
+
+class SourceTrouble(msgspec.Struct, frozen=True):
+    """How a source is doing, for the operator."""
+
+    name: str
+    state: str
+    """starting, ok or trouble."""
+    since: Time
+    error: str | None
+    tries: int
+    next_try: Time | None
+
+
+class Announced(msgspec.Struct, frozen=True, kw_only=True):
+    """Something other than a failure that one recipient is told of, or finds in the digest."""
+
+    kind: str
+    """silent-reporter, silent-domain, intake, source or first."""
+    key: str
+    """What it is about: a reporter, a domain, a source; "" for the intake and for first."""
+    recipient: str
+    since: Time
+    told_at: Time | None = None
+    """When a mail said it; None: it is in the digest only."""
+    ended_at: Time | None = None
+    end_told_at: Time | None = None
+    detail: bytes = b"{}"
+    """JSON; of silence: `flows.watch.Silent`."""
+
+
+class Watching(Protocol):
+    """What watching for silence reads and writes; each call is its own transaction."""
+
+    def pairs(self, since: Time) -> list[tuple[str, str, Time]]:
+        """(domain, reporter, end of the last window) of those with a window after *since*."""
+
+    def seen(self, domain: str, since: Time) -> list[Seen]:
+        """All windows about a domain that ended after *since*."""
+
+    def receipts(self, since: Time) -> list[Time]:
+        """When reports were taken, ascending, at most one an hour."""
+
+    def last_receipt(self, now: Time) -> Time | None:
+        """When the last report was taken."""
+
+    def began(self) -> Time | None:
+        """When this database stored its first mail."""
+
+    def first(self, domain: str) -> Sequence[FirstReport]:
+        """The oldest windows about a domain, three at most, the oldest first."""
+
+    def sources(self) -> list[SourceTrouble]:
+        """How each source is doing."""
+
+    def announced(self, kinds: Collection[str]) -> list[Announced]:
+        """What was announced to whom, over or not."""
+
+    def announce(self, rows: Sequence[Announced], letters: Sequence[Letter], now: Time) -> None:
+        """Write these rows, and freeze the mails that say so."""
 
 
 class NoticeFailure(msgspec.Struct, frozen=True, kw_only=True):

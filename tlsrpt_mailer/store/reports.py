@@ -17,6 +17,7 @@ from tlsrpt_mailer.ports import Entry, NewReport
 from tlsrpt_mailer.report.model import Policy
 from tlsrpt_mailer.store import bind
 from tlsrpt_mailer.store.bind import next_id, number, text, text_or_none
+from tlsrpt_mailer.store.pairs import note_pairs
 
 Row = tuple[Any, ...]
 
@@ -200,6 +201,7 @@ def _write(conn: sqlite3.Connection, rows: _Rows) -> None:
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         rows.windows,
     )
+    note_pairs(conn, rows.windows)
     conn.executemany(
         "INSERT OR IGNORE INTO sightings (window_id, domain, policy_type, result_type, mx,"
         " sessions, reasons) VALUES (?, ?, ?, ?, ?, ?, ?)",

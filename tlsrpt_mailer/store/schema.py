@@ -363,6 +363,15 @@ CREATE TABLE answers (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX answers_token ON answers (token, at);
 
+-- The end of each reporter's last window about each domain: who has reported lately.
+CREATE TABLE pairs (
+  domain TEXT NOT NULL,
+  reporter TEXT NOT NULL,
+  last_end INTEGER NOT NULL,
+  PRIMARY KEY (domain, reporter)
+) STRICT, WITHOUT ROWID;
+INSERT INTO pairs SELECT domain, reporter, max(end_at) FROM windows GROUP BY domain, reporter;
+
 -- What is told that is no failure of a report: silence, trouble of the intake or the relay,
 -- first reports, digests. One row a subject and recipient.
 CREATE TABLE notices (

@@ -19,9 +19,10 @@ from tlsrpt_mailer.store.acts import SqlitePeople
 from tlsrpt_mailer.store.compose import SqliteComposeTxn
 from tlsrpt_mailer.store.connection import BUSY_SECONDS, Writer, open_writer
 from tlsrpt_mailer.store.faults import SqliteFaults
+from tlsrpt_mailer.store.notices import SqliteWatching
 from tlsrpt_mailer.store.outbox import SqliteOutbox
-from tlsrpt_mailer.store.relaying import SqliteRelayNotes
 from tlsrpt_mailer.store.positions import SqlitePositions
+from tlsrpt_mailer.store.relaying import SqliteRelayNotes
 from tlsrpt_mailer.store.state import SqliteState
 from tlsrpt_mailer.store.verdicts import save_verdicts as save
 
@@ -101,6 +102,7 @@ class SqliteStore:
         self.outbox = SqliteOutbox(writer)
         self.relay_notes = SqliteRelayNotes(writer)
         self.state = SqliteState(writer)
+        self.watching = SqliteWatching(writer)
         self._faults = SqliteFaults(writer)
 
     @property

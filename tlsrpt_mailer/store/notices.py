@@ -1,0 +1,105 @@
+"""What is told beside failures: silence, trouble of sources, first reports."""
+
+import sqlite3
+from collections.abc import Collection, Sequence
+
+from tlsrpt_mailer.failures.silence import Seen
+from tlsrpt_mailer.ports import Announced, FirstReport, Letter, SourceTrouble
+from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.store import pairs
+from tlsrpt_mailer.store.bind import select_in, text
+from tlsrpt_mailer.store.connection import Writer
+from tlsrpt_mailer.store.outbox import add_letters
+
+_COLUMNS = "kind, key, recipient, since, told_at, ended_at, end_told_at, detail"
+
+
+class SqliteWatching:
+    """`ports.Watching`; each call is its own transaction."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def pairs(self, since: Time) -> list[tuple[str, str, Time]]:
+        """See `ports.Watching.pairs`."""
+        with self._writer.reading() as conn:
+            return pairs.pairs(conn, since)
+
+    def seen(self, domain: str, since: Time) -> list[Seen]:
+        """See `ports.Watching.seen`."""
+        with self._writer.reading() as conn:
+            return pairs.seen(conn, domain, since)
+
+    def receipts(self, since: Time) -> list[Time]:
+        """See `ports.Watching.receipts`."""
+        with self._writer.reading() as conn:
+            return pairs.receipts(conn, since)
+
+    def last_receipt(self, now: Time) -> Time | None:
+        """See `ports.Watching.last_receipt`."""
+        with self._writer.reading() as conn:
+            return pairs.last_receipt(conn, now)
+
+    def began(self) -> Time | None:
+        """See `ports.Watching.began`."""
+        with self._writer.reading() as conn:
+            return pairs.began(conn)
+
+    def first(self, domain: str) -> list[FirstReport]:
+        """See `ports.Watching.first`."""
+        with self._writer.reading() as conn:
+            return pairs.first(conn, domain)
+
+    def sources(self) -> list[SourceTrouble]:
+        """See `ports.Watching.sources`; by name."""
+        with self._writer.reading() as conn:
+            rows = conn.execute(
+                "SELECT name, state, since, error, tries, next_try FROM sources ORDER BY name"
+            ).fetchall()
+        return [SourceTrouble(*row) for row in rows]
+
+    def announced(self, kinds: Collection[str]) -> list[Announced]:
+        """See `ports.Watching.announced`."""
+        with self._writer.reading() as conn:
+            return announced(conn, kinds)
+
+    def announce(self, rows: Sequence[Announced], letters: Sequence[Letter], now: Time) -> None:
+        """See `ports.Watching.announce`."""
+        if not rows and not letters:
+            return
+        with self._writer.transaction() as conn:
+            add_letters(conn, letters, now)
+            conn.executemany(
+                f"INSERT OR REPLACE INTO notices ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        one.kind,
+                        text(one.key),
+                        text(one.recipient),
+                        one.since,
+                        one.told_at,
+                        one.ended_at,
+                        one.end_told_at,
+                        one.detail.decode(),
+                    )
+                    for one in rows
+                ],
+            )
+
+
+def announced(conn: sqlite3.Connection, kinds: Collection[str]) -> list[Announced]:
+    """See `ports.Watching.announced`; by kind, key and recipient."""
+    rows = select_in(conn, f"SELECT {_COLUMNS} FROM notices WHERE kind IN ({{keys}})", kinds)
+    return [
+        Announced(
+            kind=kind,
+            key=key,
+            recipient=recipient,
+            since=since,
+            told_at=told_at,
+            ended_at=ended_at,
+            end_told_at=end_told_at,
+            detail=detail.encode(),
+        )
+        for kind, key, recipient, since, told_at, ended_at, end_told_at, detail in sorted(rows)
+    ]
