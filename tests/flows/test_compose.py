@@ -4,6 +4,7 @@ from email import message_from_bytes, policy
 
 from tests.flows.world import NOW, STANDING, World
 from tests.mails import detail, mail, report
+from tlsrpt_mailer.alerts.directory import Directory, Owner
 from tlsrpt_mailer.alerts.model import Context, Settings
 from tlsrpt_mailer.flows.compose import Audience, compose
 from tlsrpt_mailer.flows.review import review
@@ -15,7 +16,9 @@ ANA, KIM = "ana@example.net", "kim@example.org"
 
 def audience(*recipients: str, knob: str = "auto", wait: int = 0) -> Audience:
     return Audience(
-        recipients=recipients or (ANA,),
+        directory=Directory(
+            Owner(name="alerts.to", addresses=recipients or (ANA,), is_default=True)
+        ),
         settings=Settings(now=0, group_wait=wait),
         context=Context(
             now=0, host="mail.example.com", version="0", recipient="", sender="t@mail.example.com"
@@ -26,7 +29,9 @@ def audience(*recipients: str, knob: str = "auto", wait: int = 0) -> Audience:
 
 
 def tell(world: World, people: Audience | None = None) -> list[Letter]:
-    return compose(world.store, people or audience(), world.now)
+    """What is due now, without reminders: they have tests of their own."""
+    letters = compose(world.store, people or audience(), world.now)
+    return [letter for letter in letters if letter.event != "reminder"]
 
 
 def take_day(world: World, day: int, *, failing: bool, domain: str = "example.com") -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.store.build import DAY_ONE, MX, NOW, entry_of, report_of, verdict_of
 from tlsrpt_mailer.failures.model import Witness
-from tlsrpt_mailer.ports import Evidence, Letter, NewReport, Told
+from tlsrpt_mailer.ports import Composed, Evidence, Letter, NewReport, Told
 from tlsrpt_mailer.report.model import FailureDetail
 from tlsrpt_mailer.report.times import DAY, HOUR
 from tlsrpt_mailer.store.queries import Reader
@@ -109,13 +109,39 @@ def test_the_cap_counts_alerts_alone(store: SqliteStore) -> None:
     send(store, letter(message_id="<4>", event="test"), letter(message_id="<5>", event="forward"))
 
     with store.compose() as txn:
-        quiet = txn.composed_since(ANA, NOW - HOUR)
+        quiet = txn.composed(NOW - HOUR, NOW - DAY)
     send(store, letter(message_id="<6>", event="flood"))
     with store.compose() as txn:
-        flooded = txn.composed_since(ANA, NOW - HOUR)
-        nobody = txn.composed_since("nobody@example.com", 0)
+        flooded = txn.composed(NOW - HOUR, NOW - DAY)
 
-    assert [(1, False), (2, True), (0, False)] == [quiet, flooded, nobody]
+    assert {ANA: Composed(1), BEN: Composed(1)} == quiet
+    assert {ANA: Composed(2, flooded=True), BEN: Composed(1)} == flooded
+
+
+def test_the_last_reminder_and_digest_are_known(store: SqliteStore) -> None:
+    """Who got a digest yesterday is not reminded today, and nobody is reminded twice a day."""
+    save(store, verdict_of())
+    send(store, letter(message_id="<1>", event="reminder"), now=NOW - 3 * HOUR)
+    send(store, letter(message_id="<2>", event="digest"), now=NOW - 4 * HOUR)
+    send(store, letter(message_id="<3>", event="digest", recipient=BEN), now=NOW - 3 * DAY)
+
+    with store.compose() as txn:
+        found = txn.composed(NOW - HOUR, NOW - 2 * DAY)
+
+    expected = Composed(last_reminder=NOW - 3 * HOUR, last_digest=NOW - 4 * HOUR)
+    assert {ANA: expected} == found
+
+
+def test_rows_without_a_mail_are_kept_alike(store: SqliteStore) -> None:
+    """What a reminder changes is remembered, all of it, and nobody gets a mail for it."""
+    save(store, verdict_of())
+    row = Told(1, ANA, 1, "new", NOW, None, 2, "<1@x>", ("enforce", "share-1"), NOW, NOW + 1, NOW)
+    with store.compose() as txn:
+        txn.save_told([row])
+
+    with store.compose() as txn:
+        assert [row] == txn.told()
+    assert [] == store.outbox.due(NOW + DAY)
 
 
 def test_the_last_mail_of_a_cause_is_known_for_each_recipient(store: SqliteStore) -> None:
@@ -124,9 +150,9 @@ def test_the_last_mail_of_a_cause_is_known_for_each_recipient(store: SqliteStore
     send(store, letter(1, at=NOW - DAY), letter(2, at=NOW - HOUR))
 
     with store.compose() as txn:
-        times = [txn.last_composed(1, ANA), txn.last_composed(1, BEN), txn.last_composed(9, ANA)]
+        times = txn.last_composed()
 
-    assert [NOW - HOUR, None, None] == times
+    assert {(ANA, 1): NOW - HOUR} == times
 
 
 def test_evidence_is_failing_and_clean_windows_newest_first(store: SqliteStore) -> None:

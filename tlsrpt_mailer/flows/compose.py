@@ -6,34 +6,55 @@ crash before it loses nothing (the difference is still there) and a crash after
 it repeats nothing (the difference is gone).
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, tzinfo
+from functools import cached_property
 
 import msgspec
 import structlog
 
-from tlsrpt_mailer.alerts.model import Context, Group, Item, Past, Previous, Settings, Told
+from tlsrpt_mailer.alerts.directory import Directory
+from tlsrpt_mailer.alerts.model import Context, Group, Item, Past, Planned, Rendered, Settings, Told
 from tlsrpt_mailer.alerts.model import Evidence as Shown
 from tlsrpt_mailer.alerts.plan import hour_start, plan, told_after
 from tlsrpt_mailer.alerts.render import render
-from tlsrpt_mailer.failures.model import Verdict
-from tlsrpt_mailer.ports import ComposeTxn, Evidence, FailureRecord, Letter, Store
+from tlsrpt_mailer.alerts.route import ChannelRule, route, route_channels
+from tlsrpt_mailer.alerts.schedule import previous_fire, slot
+from tlsrpt_mailer.flows.items import item_of, kept, remembered, shown
+from tlsrpt_mailer.flows.notices import notice_of
+from tlsrpt_mailer.ports import Composed, ComposeTxn, FailureRecord, Letter, Store
 from tlsrpt_mailer.ports import Told as Kept
-from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.report.times import DAY, HOUR, Span, Time
 
 log = structlog.get_logger()
 
+LOOKS_BACK: Span = 2 * DAY
+"""For the last reminder and digest: both matter for a day."""
 
-class Audience(msgspec.Struct, frozen=True):
-    """Who is told, and how: ``[alerts]`` without the moment."""
 
-    recipients: tuple[str, ...]
+class Audience(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is told, and how: ``[alerts]``, owners and channels without the moment."""
+
+    directory: Directory
     settings: Settings
-    """`now` and `close_groups` are filled in by `compose`."""
+    """`now`, `slot` and `close_groups` are filled in by `compose`."""
     context: Context
-    """`now`, `recipient`, `also_told` and `tls_required_no` likewise."""
+    """`now`, `recipient`, `also_told`, `reply_to` and `tls_required_no` likewise."""
     names: Mapping[str, str]
     """Organisational domain to the name that people know (Google)."""
     tls_required_no: str = "auto"
+    channels: tuple[ChannelRule, ...] = ()
+    operator: tuple[str, ...] = ()
+    """``alerts.operator``: who hears of trouble of this program."""
+    reply_to: str | None = None
+    """Where answers arrive; None: no address is printed."""
+    new_token: Callable[[], str] | None = None
+    """What an answer has to bring along: anew for each mail."""
+    at: str = "08:00"
+    zone: tzinfo = UTC
+    schedule: str = "weekly"
+    """Of the digest."""
 
 
 def compose(
@@ -48,16 +69,19 @@ def compose(
     Raises:
         Temporary: The database cannot be written now; nothing was composed.
     """
-    settings = msgspec.structs.replace(audience.settings, now=now, close_groups=close_groups)
+    settings = msgspec.structs.replace(
+        audience.settings,
+        now=now,
+        close_groups=close_groups,
+        slot=slot(now, audience.at, audience.zone),
+    )
     with store.compose() as txn:
-        records = txn.failures()
-        letters = [
-            letter
-            for recipient in audience.recipients
-            for letter in _for_recipient(txn, records, recipient, audience, settings)
-        ]
+        one = _Round(txn, audience, settings)
+        letters = [*one.mails(), *one.notices()]
         if letters:
             txn.save_letters(letters, now)
+        if one.rows:
+            txn.save_told(one.rows)
     for letter in letters:
         log.info(
             "alert.composed",
@@ -65,184 +89,198 @@ def compose(
             about=letter.event,
             subject=letter.subject,
             message_id=letter.message_id,
-            failures=[row.failure for row in letter.told],
+            failures=[row.failure for row in letter.told] + list(letter.failures),
         )
     return letters
 
 
-def _for_recipient(
-    txn: ComposeTxn,
-    records: Sequence[FailureRecord],
-    recipient: str,
-    audience: Audience,
-    settings: Settings,
-) -> list[Letter]:
-    told = [_told(row) for row in txn.told() if row.recipient == recipient]
-    items = [_item(txn, record) for record in records]
-    mails, flooded = txn.composed_since(recipient, hour_start(settings.now))
-    last = {
-        cause: at
-        for cause in {record.cause for record in records}
-        if (at := txn.last_composed(cause, recipient)) is not None
-    }
-    groups = plan(
-        recipient, items, told, settings, Past(mails=mails, flooded=flooded, last_mail=last)
-    )
-    numbered = {record.id: record for record in records}
-    return [
-        _letter(_with_evidence(txn, group, numbered, audience), records, audience, settings)
-        for group in groups
-    ]
+def with_token(audience: Audience, context: Context) -> tuple[Context, str | None]:
+    """*context* with an address that takes answers to one mail, and the token in it."""
+    if audience.reply_to is None or audience.new_token is None:
+        return context, None
+    token = audience.new_token()
+    local, _, domain = audience.reply_to.rpartition("@")
+    return msgspec.structs.replace(context, reply_to=f"{local}+ack-{token}@{domain}"), token
 
 
-def _letter(
-    group: Group, records: Sequence[FailureRecord], audience: Audience, settings: Settings
-) -> Letter:
-    recipient = group.recipient
-    context = msgspec.structs.replace(
-        audience.context,
-        now=settings.now,
-        recipient=recipient,
-        also_told=tuple(name for name in audience.recipients if name != recipient),
-        tls_required_no=_tls_required_no(recipient, records, audience.tls_required_no),
-    )
-    rendered = render(group, context)
-    rows = told_after(group, settings.now, rendered.message_id)
-    return Letter(
-        message_id=rendered.message_id,
-        recipient=recipient,
-        subject=rendered.subject,
-        event=group.kind,
-        raw=rendered.raw,
-        told=tuple(
-            Kept(
-                failure=row.failure,
-                recipient=recipient,
-                incident=row.incident,
-                event=row.event,
-                at=row.at,
-                resolved_at=row.resolved_at,
-                mails=row.mails,
-                message_id=row.message_id,
+class _Round:
+    """What is read once for all recipients."""
+
+    def __init__(self, txn: ComposeTxn, audience: Audience, settings: Settings) -> None:
+        self._txn = txn
+        self._audience = audience
+        self._settings = settings
+        self._records = txn.failures()
+        self._items = [item_of(record) for record in self._records]
+        self._told: defaultdict[str, dict[int, Told]] = defaultdict(dict)
+        for row in txn.told():
+            self._told[row.recipient][row.failure] = remembered(row)
+        self._composed: Mapping[str, Composed] = {}
+        self._last: defaultdict[str, dict[int, Time]] = defaultdict(dict)
+        if self._items:
+            self._composed = txn.composed(hour_start(settings.now), settings.now - LOOKS_BACK)
+            for (recipient, cause), at in txn.last_composed().items():
+                self._last[recipient][cause] = at
+        self._evidence: dict[int, tuple[Shown, ...]] = {}
+        self.rows: list[Kept] = []
+        """What is remembered without a mail that tells it."""
+
+    def mails(self) -> list[Letter]:
+        """Everything that is due to addresses."""
+        found = route(self._items, self._told, self._audience.directory, self._settings)
+        return [
+            self._mail(group)
+            for recipient in sorted(found)
+            for group in self._plan(recipient, found[recipient], self._settings)
+        ]
+
+    def notices(self) -> list[Letter]:
+        """Everything that is due to channels."""
+        audience = self._audience
+        found = route_channels(self._items, audience.channels, audience.directory)
+        letters = []
+        for rule in audience.channels:
+            settings = msgspec.structs.replace(self._settings, min_severity=rule.min_severity)
+            items = found[rule.recipient]
+            for group in self._plan(rule.recipient, items, settings):
+                if _lets_through(rule, group):
+                    letters.append(self._notice(group, items))
+                else:
+                    self.rows += self._rows(group, "")
+        return letters
+
+    def _plan(self, recipient: str, items: Sequence[Item], settings: Settings) -> list[Group]:
+        one = self._composed.get(recipient, Composed())
+        past = Past(
+            mails=one.mails,
+            flooded=one.flooded,
+            last_mail=self._last.get(recipient, {}),
+            last_reminder=one.last_reminder,
+            last_digest=max(one.last_digest or 0, self._digest_fire) or None,
+        )
+        told = self._told.get(recipient, {})
+        return plan(recipient, items, told.values(), settings, past)
+
+    @cached_property
+    def _digest_fire(self) -> Time:
+        """When a digest is being made just now: nobody is reminded in front of it."""
+        audience, now = self._audience, self._settings.now
+        fire = previous_fire(audience.schedule, audience.at, audience.zone, now)
+        return fire if fire is not None and now < fire + HOUR else 0
+
+    def _mail(self, group: Group) -> Letter:
+        context, token = with_token(self._audience, self._context(group))
+        rendered = render(self._with_evidence(group), context)
+        rows = self._rows(group, rendered.message_id)
+        if group.kind == "reminder":
+            self.rows += rows
+            return self._letter(group, rendered, token=token, failures=_numbers(group))
+        return self._letter(group, rendered, token=token, told=tuple(rows))
+
+    def _notice(self, group: Group, items: Iterable[Item]) -> Letter:
+        rendered = render(self._with_evidence(group), self._context(group))
+        notice = notice_of(group, items, rendered, self._audience.context.host, self._settings)
+        return self._letter(
+            group,
+            msgspec.structs.replace(rendered, raw=msgspec.json.encode(notice)),
+            told=tuple(self._rows(group, rendered.message_id)),
+            key=group.key,
+        )
+
+    def _letter(self, group: Group, rendered: Rendered, **more: object) -> Letter:
+        letter = Letter(
+            message_id=rendered.message_id,
+            recipient=group.recipient,
+            subject=rendered.subject,
+            event=group.kind,
+            raw=rendered.raw,
+        )
+        return msgspec.structs.replace(letter, **more)
+
+    def _rows(self, group: Group, message_id: str) -> list[Kept]:
+        now = self._settings.now
+        return [kept(row, group.recipient) for row in told_after(group, now, message_id)]
+
+    def _context(self, group: Group) -> Context:
+        also = dict.fromkeys(name for item in group.items for name in item.also_told)
+        return msgspec.structs.replace(
+            self._audience.context,
+            now=self._settings.now,
+            recipient=group.recipient,
+            also_told=tuple(also),
+            tls_required_no=self._tls_required_no(group.recipient),
+            zone=self._audience.zone,
+            planned=self._planned(group),
+        )
+
+    def _planned(self, group: Group) -> tuple[Planned, ...]:
+        if group.kind != "maintenance":
+            return ()
+        numbers = {item.maintenance for item in group.items if item.maintenance is not None}
+        return tuple(
+            Planned(
+                number=one.number,
+                kind=one.kind,
+                value=one.value,
+                start=one.start,
+                end=one.end,
+                note=one.note,
             )
-            for row in rows
-        ),
-    )
+            for one in self._txn.maintenances(numbers)
+        )
 
+    def _tls_required_no(self, recipient: str) -> bool:
+        """
+        Whether relays are asked to deliver whatever TLS says (RFC 8689).
 
-def _tls_required_no(recipient: str, records: Sequence[FailureRecord], knob: str) -> bool:
-    """
-    Whether relays are asked to deliver whatever TLS says (RFC 8689).
+        An alert about the recipient's own mail servers must pass through the very
+        servers that it is about.
+        """
+        if self._audience.tls_required_no != "auto":
+            return self._audience.tls_required_no == "always"
+        return recipient.rpartition("@")[2].lower() in self._in_trouble
 
-    An alert about the recipient's own mail servers must pass through the very
-    servers that it is about.
-    """
-    if knob != "auto":
-        return knob == "always"
-    domain = recipient.rpartition("@")[2].lower()
-    return any(record.verdict.is_open and _touches(domain, record.verdict) for record in records)
+    @cached_property
+    def _in_trouble(self) -> frozenset[str]:
+        """Domains, MX hosts and what those lie below, with an open failure."""
+        return frozenset(name for record in self._records for name in _touched(record))
 
-
-def _touches(domain: str, verdict: Verdict) -> bool:
-    identity = verdict.identity
-    mx = identity.mx or ""
-    return domain in (identity.domain, mx) or mx.endswith("." + domain)
-
-
-def _told(row: Kept) -> Told:
-    return Told(
-        failure=row.failure,
-        incident=row.incident,
-        event=row.event,
-        at=row.at,
-        resolved_at=row.resolved_at,
-        mails=row.mails,
-        message_id=row.message_id,
-    )
-
-
-def _item(txn: ComposeTxn, record: FailureRecord) -> Item:
-    verdict = record.verdict
-    return Item(
-        failure=record.id,
-        cause=record.cause,
-        domain=verdict.identity.domain,
-        policy_type=verdict.identity.policy_type,
-        result_type=verdict.identity.result_type,
-        mx=verdict.identity.mx,
-        mode=verdict.mode,
-        severity=verdict.severity,
-        state=verdict.state,
-        incident=verdict.incident,
-        first_seen=verdict.first_seen,
-        clean_before=verdict.clean_before,
-        first_failing_end=verdict.first_failing_end,
-        last_seen=verdict.last_seen,
-        last_start=verdict.last_start,
-        first_received=verdict.first_received,
-        resolved_at=verdict.resolved_at,
-        noticed_at=_noticed_at(txn, record),
-        failed=verdict.failed_sessions,
-        sessions=verdict.sessions,
-        reasons=verdict.reasons,
-        previous=_previous(verdict),
-        taken_back=verdict.taken_back,
-    )
-
-
-def _previous(verdict: Verdict) -> Previous | None:
-    before = verdict.previous
-    return None if before is None else Previous(**msgspec.structs.asdict(before))
-
-
-def _noticed_at(txn: ComposeTxn, record: FailureRecord) -> Time | None:
-    """When the report came whose clean window ended the failure."""
-    if record.verdict.is_open:
-        return None
-    return max(
-        (
-            one.received
-            for one in txn.evidence(record.id)
-            if not one.failed and one.end == record.verdict.resolved_at
-        ),
-        default=None,
-    )
-
-
-def _with_evidence(
-    txn: ComposeTxn, group: Group, records: Mapping[int, FailureRecord], audience: Audience
-) -> Group:
-    """Read the evidence only for what is rendered."""
-    return msgspec.structs.replace(
-        group,
-        transitions=tuple(
-            msgspec.structs.replace(
-                row,
-                item=msgspec.structs.replace(
-                    row.item,
-                    evidence=tuple(
-                        _shown(one, audience.names)
-                        for one in txn.evidence(records[row.item.failure].id)
+    def _with_evidence(self, group: Group) -> Group:
+        """Read the evidence only for what is rendered."""
+        return msgspec.structs.replace(
+            group,
+            transitions=tuple(
+                msgspec.structs.replace(
+                    row,
+                    item=msgspec.structs.replace(
+                        row.item, evidence=self._evidence_of(row.item.failure)
                     ),
-                ),
-            )
-            for row in group.transitions
-        ),
-    )
+                )
+                for row in group.transitions
+            ),
+        )
+
+    def _evidence_of(self, failure: int) -> tuple[Shown, ...]:
+        if failure not in self._evidence:
+            names = self._audience.names
+            found = self._txn.evidence(failure)
+            self._evidence[failure] = tuple(shown(one, names) for one in found)
+        return self._evidence[failure]
 
 
-def _shown(one: Evidence, names: Mapping[str, str]) -> Shown:
-    return Shown(
-        reporter=names.get(one.reporter) or one.organization or one.reporter,
-        start=one.start,
-        end=one.end,
-        received=one.received,
-        sessions=one.sessions,
-        failed=one.failed,
-        ips=one.ips,
-        sending_ips=one.sending_ips,
-        reasons=one.reasons,
-        mode=one.mode,
-        policy_string=one.policy_string,
-        mx_host=one.mx_host,
-    )
+def _numbers(group: Group) -> tuple[int, ...]:
+    return tuple(item.failure for item in group.items)
+
+
+def _lets_through(rule: ChannelRule, group: Group) -> bool:
+    said = {group.kind, *(row.event for row in group.transitions)}
+    return not rule.events or not said.isdisjoint(rule.events)
+
+
+def _touched(record: FailureRecord) -> Iterable[str]:
+    if not record.verdict.is_open:
+        return
+    yield record.verdict.identity.domain
+    labels = (record.verdict.identity.mx or "").split(".")
+    for at in range(len(labels)):
+        yield ".".join(labels[at:])

@@ -14,7 +14,7 @@ from tlsrpt_mailer.failures.model import (
     Window,
 )
 from tlsrpt_mailer.ports import FailureRecord, History, Maintenance
-from tlsrpt_mailer.report.times import DAY
+from tlsrpt_mailer.report.times import DAY, Time
 from tlsrpt_mailer.store.bind import select_in, text
 
 ESTABLISHED_SPAN = 7 * DAY
@@ -26,9 +26,9 @@ _decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
 _decode_verdict = msgspec.json.Decoder(Verdict).decode
 
 
-def record(id: int, cause: int, verdict: bytes) -> FailureRecord:
+def record(id: int, cause: int, verdict: bytes, ended_at: Time | None = None) -> FailureRecord:
     """A row of ``failures``."""
-    return FailureRecord(id=id, cause=cause, verdict=_decode_verdict(verdict))
+    return FailureRecord(id, cause, _decode_verdict(verdict), ended_at)
 
 
 def domains_to_judge(conn: sqlite3.Connection, domains: Collection[str]) -> list[str]:

@@ -1,5 +1,7 @@
 """Settings, turned into what the flows want: who is known, who is told, by which relay."""
 
+import base64
+import secrets
 from collections.abc import Callable, Sequence
 from email.utils import parseaddr
 from functools import cache, lru_cache
@@ -9,7 +11,7 @@ from tlsrpt_mailer import __version__
 from tlsrpt_mailer.alerts.directory import Directory, DomainBlock, MxBlock, Owner
 from tlsrpt_mailer.alerts.model import Context
 from tlsrpt_mailer.alerts.model import Settings as PlanSettings
-from tlsrpt_mailer.alerts.route import owns
+from tlsrpt_mailer.alerts.route import ChannelRule, owns
 from tlsrpt_mailer.channels.email import EmailChannel
 from tlsrpt_mailer.channels.email import Settings as MailSettings
 from tlsrpt_mailer.config import Config, host_name, secret
@@ -54,7 +56,7 @@ def audience(config: Config, host: str) -> Audience:
     """``[alerts]`` as composing wants it."""
     alerts = config.alerts
     return Audience(
-        recipients=alerts.to or (LOG_RECIPIENT,),
+        directory=directory(config),
         settings=PlanSettings(
             now=0,
             group_wait=alerts.group_wait,
@@ -63,10 +65,37 @@ def audience(config: Config, host: str) -> Audience:
             max_per_hour=alerts.max_per_hour,
             max_age=alerts.max_age,
             min_severity=alerts.min_severity,
+            escalate_after=alerts.escalate_after,
         ),
         context=context(config, host),
         names=KNOWN_REPORTERS,
         tls_required_no=alerts.tls_required_no,
+        channels=channel_rules(config),
+        operator=alerts.operator or alerts.to or (LOG_RECIPIENT,),
+        reply_to=answer_address(config),
+        new_token=new_token,
+        at=alerts.at,
+        zone=zone(config),
+        schedule=config.digest.schedule,
+    )
+
+
+def new_token() -> str:
+    """128 bits that nobody can guess, as a local part can carry them."""
+    return base64.b32encode(secrets.token_bytes(16)).decode("ascii").rstrip("=").lower()
+
+
+def channel_rules(config: Config) -> tuple[ChannelRule, ...]:
+    """What each ``[[channel]]`` lets through."""
+    return tuple(
+        ChannelRule(
+            name=one.name,
+            min_severity=one.min_severity,
+            events=frozenset(one.events),
+            owners=frozenset(one.owners),
+            groups=frozenset(one.groups),
+        )
+        for one in config.channel
     )
 
 

@@ -1,0 +1,104 @@
+"""
+The judge's words, as alerts know them.
+
+What is said stays apart from how it is judged (docs/explanation/architecture.md), so each
+verdict is mapped onto an `Item` here, and nowhere else.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from tlsrpt_mailer.alerts.model import Answer, Item, Previous
+from tlsrpt_mailer.alerts.model import Evidence as Shown
+from tlsrpt_mailer.alerts.model import Told as Remembered
+from tlsrpt_mailer.failures.model import Answer as Said
+from tlsrpt_mailer.failures.model import Verdict
+from tlsrpt_mailer.ports import Evidence, FailureRecord, Told
+
+
+def item_of(record: FailureRecord) -> Item:
+    """One failure, without its evidence; who is told of it is filled in by `alerts.route`."""
+    verdict = record.verdict
+    return Item(
+        failure=record.id,
+        cause=record.cause,
+        cause_mx=verdict.cause.mx,
+        domain=verdict.identity.domain,
+        policy_type=verdict.identity.policy_type,
+        result_type=verdict.identity.result_type,
+        mx=verdict.identity.mx,
+        mode=verdict.mode,
+        severity=verdict.severity,
+        state=verdict.state,
+        incident=verdict.incident,
+        first_seen=verdict.first_seen,
+        clean_before=verdict.clean_before,
+        first_failing_end=verdict.first_failing_end,
+        last_seen=verdict.last_seen,
+        last_start=verdict.last_start,
+        first_received=verdict.first_received,
+        last_received=verdict.last_received,
+        resolved_at=verdict.resolved_at,
+        noticed_at=record.ended_at,
+        failed=verdict.failed_sessions,
+        sessions=verdict.sessions,
+        reasons=verdict.reasons,
+        previous=_previous(verdict),
+        taken_back=verdict.taken_back,
+        steps=verdict.steps,
+        muted_until=verdict.muted_until,
+        is_quiet=verdict.is_quiet,
+        maintenance=verdict.maintenance,
+        answer=_answer(verdict.answer),
+        assigned=_answer(verdict.assigned),
+    )
+
+
+def shown(one: Evidence, names: Mapping[str, str]) -> Shown:
+    """One window, its reporter by the name that people know."""
+    return Shown(
+        reporter=names.get(one.reporter) or one.organization or one.reporter,
+        start=one.start,
+        end=one.end,
+        received=one.received,
+        sessions=one.sessions,
+        failed=one.failed,
+        ips=one.ips,
+        sending_ips=one.sending_ips,
+        reasons=one.reasons,
+        mode=one.mode,
+        policy_string=one.policy_string,
+        mx_host=one.mx_host,
+    )
+
+
+def remembered(row: Told) -> Remembered:
+    """A `told` row, of a recipient that is known from elsewhere."""
+    return Remembered(
+        failure=row.failure,
+        incident=row.incident,
+        event=row.event,
+        at=row.at,
+        resolved_at=row.resolved_at,
+        mails=row.mails,
+        message_id=row.message_id,
+        steps=row.steps,
+        opened_at=row.opened_at,
+        reminded_at=row.reminded_at,
+        first_at=row.first_at,
+    )
+
+
+def kept(row: Remembered, recipient: str) -> Told:
+    """The other way round."""
+    return Told(recipient=recipient, **msgspec.structs.asdict(row))
+
+
+def _answer(answer: Said | None) -> Answer | None:
+    return None if answer is None else Answer(**msgspec.structs.asdict(answer))
+
+
+def _previous(verdict: Verdict) -> Previous | None:
+    before = verdict.previous
+    return None if before is None else Previous(**msgspec.structs.asdict(before))
