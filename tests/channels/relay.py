@@ -22,6 +22,7 @@ class Relay:
         self.encrypted: list[bool] = []
         self.helo: list[str | None] = []
         self.users: list[str] = []
+        self.hang = False
         self.say = {"mail": "250 2.1.0 OK", "rcpt": "250 2.1.5 OK", "data": "250 2.0.0 taken as 7"}
 
     async def handle_MAIL(  # noqa: N802  aiosmtpd's name
@@ -43,6 +44,8 @@ class Relay:
     async def handle_DATA(  # noqa: N802
         self, _smtp: SMTP, _session: Session, envelope: Envelope
     ) -> str:
+        if self.hang:
+            await asyncio.sleep(60)
         self.envelopes.append(envelope)
         return self.say["data"]
 

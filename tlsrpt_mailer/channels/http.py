@@ -162,6 +162,9 @@ def _deadline(seconds: float) -> Iterator[Note]:
     timer.start()
     try:
         yield made.append
+        if over.is_set():
+            # A connection that ends within the headers looks like a whole answer.
+            raise TimeoutError
     except (OSError, HTTPException, ValueError) as error:
         if over.is_set():
             raise TimeoutError from error
