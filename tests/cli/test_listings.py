@@ -58,7 +58,7 @@ def test_open_failures_stand_together_by_cause(full: Place):
         "                         fetch.example; only Google; holds up no mail\n"
         "\n"
         "2 causes on 3 domains.\n"
-        "tlsrpt-mailer failures show 1     --all  --json\n"
+        "tlsrpt-mailer failures show 1     --all  --muted  --group GROUP  --json\n"
     ) == result.out
 
 

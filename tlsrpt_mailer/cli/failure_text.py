@@ -134,7 +134,7 @@ def foot(causes: Sequence[CauseGroup], muted: int, ended: int) -> list[str]:
     silent = f"Muted: {muted}." if muted else ""
     return [
         " ".join(filter(None, [f"{', '.join(parts)}.", silent, mended(ended)])),
-        f"tlsrpt-mailer failures show {causes[0].cause}     --all  --json",
+        f"tlsrpt-mailer failures show {causes[0].cause}     --all  --muted  --group GROUP  --json",
     ]
 
 

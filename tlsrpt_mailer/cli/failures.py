@@ -2,8 +2,9 @@
 
 import click
 
+from tlsrpt_mailer import wiring
 from tlsrpt_mailer.alerts import words
-from tlsrpt_mailer.cli import failure_text, forms, judged, opening, options, out
+from tlsrpt_mailer.cli import acting, failure_text, forms, judged, opening, options, out, owning
 from tlsrpt_mailer.cli.causes_of import groups
 from tlsrpt_mailer.cli.groups import Listing
 from tlsrpt_mailer.cli.out import Column, Page
@@ -46,6 +47,8 @@ def failures() -> None:
 
 @failures.command("list")
 @click.option("--domain", metavar="DOMAIN", help="Only those of this policy domain.")
+@click.option("--group", metavar="GROUP", help="Only those of domains in this group.")
+@click.option("--muted", is_flag=True, help="Only those that are muted, which a page leaves out.")
 @click.option(
     "--fail-on",
     type=click.Choice(SEVERITIES),
@@ -53,7 +56,13 @@ def failures() -> None:
 )
 @out.listing_options
 def list_(
-    domain: str | None, fail_on: Severity | None, limit: int | None, all_: bool, json_: bool
+    domain: str | None,
+    group: str | None,
+    muted: bool,
+    fail_on: Severity | None,
+    limit: int | None,
+    all_: bool,
+    json_: bool,
 ) -> None:
     """List the open failures by cause, or with --all every failure there was.
 
@@ -63,17 +72,29 @@ def list_(
     \b
     Examples:
       tlsrpt-mailer failures --all --json
+      tlsrpt-mailer failures --group retail
       tlsrpt-mailer failures --fail-on critical >/dev/null || echo "look at it"
     """
     config = opening.load()
+    directory = wiring.directory(config)
+    domain = domain and domain.lower()
+    in_group = owning.in_group(directory, group)
     with opening.reading(config) as reader:
-        found = judged.records(reader, config, open_only=not all_, domain=domain and domain.lower())
+        found = [
+            one
+            for one in judged.records(reader, config, open_only=not all_, domain=domain)
+            if in_group(one) and (not muted or one.verdict.state == "muted")
+        ]
         if json_:
-            out.json_list(forms.failure(one, config.alerts.to) for one in found[:limit])
-        elif all_:
-            _print_all(found, limit, options.now())
+            out.json_list(
+                forms.failure(one, owning.told_of(directory, one)) for one in found[:limit]
+            )
+        elif all_ or muted:
+            _print_all(found, limit, options.now(), muted=muted)
         else:
-            _print_page(found, out.page(limit, all_), reader, domain and domain.lower())
+            _print_page(found, out.page(limit, all_), reader, domain, group)
+            for line in owning.nobodys(directory, found):
+                click.echo(line)
     if fail_on is not None and _is_open(found, fail_on):
         click.get_current_context().exit(1)
 
@@ -83,20 +104,24 @@ def _is_open(found: list[FailureRecord], at_least: Severity) -> bool:
     return any(one.verdict.is_open and one.verdict.severity in wanted for one in found)
 
 
-def _print_page(found: list[FailureRecord], page: Page, reader: Reader, domain: str | None) -> None:
+def _print_page(
+    found: list[FailureRecord], page: Page, reader: Reader, domain: str | None, group: str | None
+) -> None:
     now = options.now()
     shown = [one for one in found if one.verdict.state != "muted"]
-    ended = 0 if domain else reader.mended(now - failure_text.WEEK, now)
+    ended = 0 if domain or group else reader.mended(now - failure_text.WEEK, now)
     if not shown:
         if domain:
             windows = effective(reader.history(domain).windows)
             click.echo("\n".join(failure_text.nothing_open_at(domain, windows, now)))
+        elif group:
+            click.echo(f"Nothing is open in group {words.safe(group, 40)}.")
         else:
             click.echo("\n".join(failure_text.nothing_open(reader.totals(now), now)))
         if ended:
             click.echo(failure_text.mended(ended))
         if found:
-            click.echo(f"Muted: {len(found)}; tlsrpt-mailer failures --all")
+            click.echo(f"Muted: {len(found)}; tlsrpt-mailer failures --muted")
         return
     causes = groups(shown)
     click.echo("\n".join(failure_text.page(causes[: page.limit], now)))
@@ -106,9 +131,11 @@ def _print_page(found: list[FailureRecord], page: Page, reader: Reader, domain: 
     click.echo("\n".join(failure_text.foot(causes, len(found) - len(shown), ended)))
 
 
-def _print_all(found: list[FailureRecord], limit: int | None, now: Time) -> None:
+def _print_all(
+    found: list[FailureRecord], limit: int | None, now: Time, *, muted: bool = False
+) -> None:
     if not found:
-        click.echo("No failure was ever seen.")
+        click.echo("No failure is muted." if muted else "No failure was ever seen.")
         return
     rows = (failure_text.row(one, now) for one in found[:limit])
     out.columns(HEADS, rows)
@@ -137,15 +164,16 @@ def show(id: int, why: bool, json_: bool) -> None:
         seen = reader.evidence(id)
         steps = _steps(reader, config, record, now) if why else []
         others = reader.failures(open_only=False, cause=record.cause, limit=0).total - 1
+    owners = owning.told_of(wiring.directory(config), record)
     if json_:
-        form = forms.failure(record, config.alerts.to)
+        form = forms.failure(record, owners)
         form["evidence"] = [forms.evidence(one) for one in seen]
         form["told"] = [forms.told(one) for one in told]
         if why:
             form["why"] = [_step_form(step) for step in steps]
         out.as_json(form)
         return
-    lines = failure_text.head(record, config.alerts.to, others, now)
+    lines = failure_text.head(record, owners, others, now)
     if why:
         lines += ["", *failure_text.steps(steps, told, now)]
     else:
@@ -175,3 +203,7 @@ def _step_form(step: story.Step) -> forms.Form:
         "needed": step.needed,
         "who": step.act and step.act.who,
     }
+
+
+for _command in acting.COMMANDS:
+    failures.add_command(_command)

@@ -1,7 +1,7 @@
 """Whose is what, as `config check` prints it."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -9,7 +9,10 @@ import msgspec
 from tlsrpt_mailer import wiring
 from tlsrpt_mailer.alerts import words
 from tlsrpt_mailer.alerts.directory import Directory, Names, Owner, below
+from tlsrpt_mailer.alerts.route import charge
 from tlsrpt_mailer.config import Config
+from tlsrpt_mailer.errors import NoSuch
+from tlsrpt_mailer.ports import FailureRecord
 
 Form: TypeAlias = dict[str, Any]  # a JSON object
 
@@ -147,6 +150,41 @@ def _idle_owners(directory: Directory) -> Iterator[str]:
     for number, owner in enumerate(directory.owners):
         if owner.name not in used:
             yield from _entry("note", f"owner[{number}]: {words.safe(owner.name, 40)} owns nothing")
+
+
+# ------------------------------------------------------------------ of failures
+
+
+def told_of(directory: Directory, record: FailureRecord) -> list[str]:
+    """The addresses of those who are to mend a failure."""
+    identity, mx = record.verdict.identity, record.verdict.cause.mx
+    found = charge(identity.domain, identity.result_type, mx or identity.mx, directory)
+    return list(_addresses(found.mending))
+
+
+def in_group(directory: Directory, group: str | None) -> Callable[[FailureRecord], bool]:
+    """
+    Whether a failure's domain is in *group*; None is any.
+
+    Raises:
+        NoSuch: No domain is in that group.
+    """
+    if group is None:
+        return lambda _: True
+    groups = sorted({block.group for block in directory.domains if block.group})
+    if group not in groups:
+        there = f"; there are: {', '.join(groups)}" if groups else " in the configuration"
+        raise NoSuch(f"no group {group}{there}")
+    return lambda record: directory.group_of(record.verdict.identity.domain) == group
+
+
+def nobodys(directory: Directory, records: Iterable[FailureRecord]) -> list[str]:
+    """What stands below a page of open failures on domains without an owner."""
+    if not directory.domains:
+        return []
+    domains = dict.fromkeys(record.verdict.identity.domain for record in records)
+    found = [words.name(domain) for domain in domains if directory.is_nobodys(domain)]
+    return words.wrap(f"Nobody's: {words.listed(found, _NAMED)}.", "  ", "") if found else []
 
 
 def _addresses(owners: Sequence[Owner]) -> tuple[str, ...]:
