@@ -662,8 +662,8 @@ def test_an_old_mailbox_is_summed_up():
     rendered = render(group(*open_ends(6), fetch, kind="summary"), context())
 
     assert [
+        "Senders refuse mail because of 6 of 7 failures.",
         "7 failures of 7 causes on 7 domains are open.",
-        "Because of 6 of them senders refuse mail.",
     ] == head(rendered)[:2]
     assert "tlsrpt-mailer has read old reports: 7 failures open [tlsrpt]" == rendered.subject
     assert "-connect mx6.example:25" in rendered.text
@@ -675,7 +675,7 @@ def test_a_summary_that_holds_up_no_mail_says_so():
     items = [item(n, cause=n, mode="testing", severity="warning") for n in range(6)]
 
     assert (
-        "None of them is known to hold up mail."
+        "None of 6 failures is known to hold up mail."
         in render(group(*items, kind="summary"), context()).text
     )
 
@@ -688,7 +688,10 @@ def test_a_summary_does_not_claim_refusals_that_nobody_reports_any_more():
     mail = render(group(*stale, *items[4:], kind="summary"), context())
     text = " ".join(mail.text.split())
 
-    assert "Because of 2 of them senders refuse mail. Nobody reports on 4 of them any more." in text
+    assert (
+        "Senders refuse mail because of 2 of 6 failures. Nobody reports on 4 of them any more."
+        in text
+    )
     assert 4 == text.count("whoever saw it reports no more")
 
 

@@ -15,6 +15,7 @@ _LABELS: dict[Kind, str] = {
     "regressed": "REGRESSED",
     "worsened": "WORSE",
     "not-fixed": "NOT FIXED",
+    "reminder": "STILL OPEN",
 }
 
 

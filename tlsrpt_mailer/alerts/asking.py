@@ -7,6 +7,8 @@ from tlsrpt_mailer.alerts.model import Context, Group
 from tlsrpt_mailer.report.times import DAY
 
 NUMBERS = 10
+MANY = frozenset({"summary", "flood", "reminder", "maintenance"})
+"""The mails that may speak of several causes."""
 VERBS = (
     ("ack", "I have it. Quiet until it is over or gets worse."),
     ("fixed", "It is mended. Quiet unless reports of a later day say no."),
@@ -15,31 +17,35 @@ VERBS = (
 )
 
 
-def answer(group: Group, context: Context) -> Section:
+def answer(group: Group, context: Context) -> list[Section]:
     """The words that can be mailed back, where mail can come back; the commands in any case."""
-    found = numbers(group.items)
-    many = len(found) > 1
-    listed = [str(one) for one in found[:NUMBERS]] if many else [str(number(group))]
+    found = numbers(tuple(item for item in group.items if item.is_open))
+    if not found:
+        return []
+    many = group.kind in MANY and len(found) > 1
+    listed = [str(one) for one in (found[:NUMBERS] if many else [number(group)])]
     if context.reply_to is None:
-        return section("SAY THAT YOU HAVE IT, on the server", code(_commands(listed)))
-    return section(
+        return [section("SAY THAT YOU HAVE IT, on the server", code(_commands(listed)))]
+    mailed = section(
         "ANSWER THIS MAIL, with one of these as the first line",
         table(words.table(VERBS, (16, 0))),
         _scope(group, listed, many=many),
         para("Or on the server:"),
         code([_ack(listed), *([] if many else _only(group, listed))]),
     )
+    return [mailed]
 
 
 def _scope(group: Group, listed: list[str], *, many: bool) -> Block | None:
     """What an answer without a number is about."""
     if many:
         text = (
-            "Without a number it holds for all of them. With numbers it holds for those and what"
-            f' else has the same cause: "ack {listed[0]}, {listed[1]}".'
+            "Without a number it holds for all that is open of them. With numbers it holds for"
+            f' those, and for what has the same cause: "ack {listed[0]}, {listed[1]}".'
         )
         return para(text)
-    return para(f"It holds for all {len(group.items)}.") if len(group.items) > 1 else None
+    every = len(group.items) + len(group.others)
+    return para(f"It holds for all {words.number(every)} of this cause.") if every > 1 else None
 
 
 def _ack(listed: list[str]) -> str:
@@ -70,7 +76,7 @@ def whats_next(group: Group, context: Context) -> Section:
     return section(
         "WHAT COMES NEXT",
         para(
-            "A mail when it gets worse, when further domains join (every"
+            "You hear of it when it gets worse, when further domains join (every"
             f" {words.length(context.group_interval)} at most), and when it is over or comes"
             f" back. {_reminder(group)}".rstrip(),
             "Over means two whole days without it from each reporter that saw it: mended today,"

@@ -84,7 +84,13 @@ def short(item: Item) -> str:
 def because(item: Item) -> str:
     """The second line of a mail, without its full stop."""
     one = entry(item.result_type)
+    if one.type == "validation-failure" and len(found := classes(item)) > 1:
+        shorts = [known.short for kind in found if (known := reason(kind)) and known.short]
+        return f"TLS or the policy check fails there: {words.listed(shorts)}" if shorts else _FAILS
     return _by_reason(item, one, "because") or one.because
+
+
+_FAILS = "TLS or the policy check fails there, for several reasons"
 
 
 def _unknown(item: Item) -> str:

@@ -98,5 +98,6 @@ def _who_else(items: Iterable[Item], context: Context) -> str:
 
 
 def _less(items: Iterable[Item]) -> str:
-    knobs = dict.fromkeys(_KNOBS[item.role] for item in items if item.role in _KNOBS)
-    return words.listed([*(knobs or ["alerts.to"]), "alerts.min_severity"], len(_KNOBS) + 1)
+    roles = list(dict.fromkeys(item.role for item in items)) or ["default"]
+    knobs = [_KNOBS[role] for role in roles if role in _KNOBS]
+    return words.listed([*knobs, "alerts.min_severity"], len(_KNOBS) + 1)

@@ -29,24 +29,23 @@ def size(items: tuple[Item, ...]) -> str:
     return f"{words.plural(len(items), 'failure')}{of} on {on}"
 
 
-def held_up(items: Sequence[Item]) -> str:
-    """Whether mail is held up by any of *items*, in a sentence."""
+def held_up(items: tuple[Item, ...]) -> str:
+    """Whether mail is held up by any of *items*: the first line of a mail on all of them."""
+    if len(items) == 1:
+        return opening.first_line(items[0])
     # Of what no reporter speaks of any more, nobody knows whether mail is still refused.
     stale = sum(item.state == "stale" for item in items)
     held = sum(
         effects.held(item) == "refused" and item.is_open and item.state != "stale" for item in items
     )
-    if len(items) == 1:
-        refused = (
-            "Because of it senders refuse mail." if held else "No mail is known to be held up."
-        )
-    elif held:
-        refused = f"Because of {words.number(held)} of them senders refuse mail."
-    else:
-        refused = "None of them is known to hold up mail."
-    return refused + (
-        f" Nobody reports on {words.number(stale)} of them any more." if stale else ""
+    every = words.number(len(items))
+    refused = (
+        f"Senders refuse mail because of {words.number(held)} of {every} failures."
+        if held
+        else f"None of {every} failures is known to hold up mail."
     )
+    unheard = f" Nobody reports on {words.number(stale)} of them any more." if stale else ""
+    return refused + unheard
 
 
 def listing(

@@ -19,8 +19,8 @@ def summary(group: Group, context: Context) -> Document:
     return Document(
         label=about.severity(group.items),
         head=(
-            f"{size(group.items)} {verb} open.",
             held_up(group.items),
+            f"{size(group.items)} {verb} open.",
             "Most began longer ago, so this one mail tells them all.",
         ),
         sections=(
@@ -28,7 +28,7 @@ def summary(group: Group, context: Context) -> Document:
             *_read(context.backlog, context),
             *explained(causes[:EXPLAINED], context),
             *unexplained(causes),
-            asking.answer(group, context),
+            *asking.answer(group, context),
             section(
                 "WHAT COMES NEXT",
                 para(
@@ -62,13 +62,13 @@ def flood(group: Group, context: Context) -> Document:
     return Document(
         label=about.severity(group.items),
         head=(
-            f"{limit}: that is the limit. This is the rest.",
-            f"{size(group.items)}.",
             held_up(group.items),
+            f"{limit}: that is the limit. This is the rest.",
+            f"{size(group.items)}{_ended(group)}.",
         ),
         sections=(
             listing("BY CAUSE, worst first", by_cause(group.transitions), context),
-            asking.answer(group, context),
+            *asking.answer(group, context),
             section(
                 "WHAT COMES NEXT",
                 para(
@@ -80,6 +80,11 @@ def flood(group: Group, context: Context) -> Document:
         ),
         footer=(),
     )
+
+
+def _ended(group: Group) -> str:
+    over = sum(not item.is_open for item in group.items)
+    return f"; {words.number(over)} of them over" if over else ""
 
 
 def unexplained(causes: Sequence[Sequence[Transition]]) -> list[Section]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from tlsrpt_mailer.alerts import effects, words
+from tlsrpt_mailer.alerts import effects, said, words
 from tlsrpt_mailer.alerts.about import domains
 from tlsrpt_mailer.alerts.catalogue import entry
 from tlsrpt_mailer.alerts.commands import Names
@@ -15,7 +15,8 @@ def news(group: Group, context: Context) -> list[str]:
     one = len(domains(group.items)) == 1
     first = first_line(worst) if one else _many(group)
     second = second_line(worst) if one else f"One cause: {effects.phrase(worst)}."
-    return [first, second, count_line(group.items, context), *_way_out(group)]
+    count = count_line(group.items, context)
+    return [first, second, count, *_way_out(group), *said.called(worst, context)]
 
 
 def prefixed(start: str, line: str) -> str:
@@ -61,7 +62,8 @@ def second_line(item: Item) -> str:
         return capital(f"{effects.phrase(item)}.")
     text = Names(words.name(item.domain), words.name(item.mx), "").fill(effects.because(item))
     if holds == "refused" and item.policy_type == "sts":
-        return f'{text}, and the MTA-STS policy says "enforce".'
+        joint = ". The" if ":" in text else ", and the"
+        return f'{text}{joint} MTA-STS policy says "enforce".'
     return f"{text}."
 
 

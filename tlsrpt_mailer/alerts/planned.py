@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tlsrpt_mailer.alerts import about, asking, opening, words
+from tlsrpt_mailer.alerts import about, asking, opening, trouble, words
 from tlsrpt_mailer.alerts.document import Document, para, section
 from tlsrpt_mailer.alerts.listing import by_cause, explained, held_up, listing, size
 from tlsrpt_mailer.alerts.many import EXPLAINED, unexplained
@@ -12,15 +12,14 @@ from tlsrpt_mailer.alerts.model import Context, Group, Planned, Transition
 def document(group: Group, context: Context) -> Document:
     """Whether mail is held up, which maintenance it was, what still fails after it."""
     causes = by_cause(group.transitions)
-    found = _planned(group, context)
     return Document(
         label=about.severity(group.items),
-        head=(*_first(group), _over(group, found, context), _figure(group, context)),
+        head=_head(group, context),
         sections=(
             listing("WHAT REMAINS, worst first", causes, context, _change),
             *explained(causes[:EXPLAINED], context),
             *unexplained(causes),
-            asking.answer(group, context),
+            *asking.answer(group, context),
             section(
                 "WHAT COMES NEXT",
                 para(
@@ -53,31 +52,26 @@ def _planned(group: Group, context: Context) -> Planned | None:
     return max(known, key=lambda one: one.number, default=None)
 
 
-def _first(group: Group) -> list[str]:
-    if len(group.items) == 1:
-        return [opening.first_line(group.items[0])]
-    return [f"{size(group.items)} remain after maintenance.", held_up(group.items)]
-
-
-def _over(group: Group, found: Planned | None, context: Context) -> str:
-    text = name(group, context)
-    if found is None:
-        return f"They failed in {text}, and after it." if len(group.items) > 1 else f"{text}."
-    begin, end = words.moment(found.start, context.now), words.moment(found.end, context.now)
-    note = f' ("{words.safe(found.note, 80)}")' if found.note else ""
-    return f"{opening.capital(text)}{note} was from {begin} to {end}."
-
-
-def _figure(group: Group, context: Context) -> str:
-    return opening.count_line(group.items[:1], context)
+def _head(group: Group, context: Context) -> tuple[str, ...]:
+    found = _planned(group, context)
+    which = name(group, context)
+    verb = "remains" if len(group.items) == 1 else "remain"
+    span = ""
+    if found is not None:
+        begin, end = (words.moment(time, context.now) for time in (found.start, found.end))
+        span = f" ({begin} to {end})"
+    said = f'It was planned for: "{words.safe(found.note, 120)}"' if found and found.note else ""
+    lines = [
+        held_up(group.items),
+        f"{size(group.items)} {verb} after {which}{span}.",
+        opening.count_line(group.items[:1], context),
+        said,
+    ]
+    return tuple(filter(None, lines))
 
 
 def _change(rows: Sequence[Transition], context: Context) -> list[str]:
     """What is different from before the maintenance."""
-    item = rows[0].item
     if rows[0].event == "regressed":
-        return ["before it: over"]
-    found = next((one for one in context.planned if one.number == item.maintenance), None)
-    if found is not None and item.first_failing_end <= found.start:
-        return ["before it: failing already"]
-    return ["before it: no failure"]
+        return ["It had failed before, and was over."]
+    return [trouble.began(rows[0].item, context)]

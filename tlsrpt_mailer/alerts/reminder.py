@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tlsrpt_mailer.alerts import about, asking, commands, effects, said, words
+from tlsrpt_mailer.alerts import about, asking, commands, effects, opening, said, words
 from tlsrpt_mailer.alerts.catalogue import entry
 from tlsrpt_mailer.alerts.document import Document, para, section
 from tlsrpt_mailer.alerts.listing import held_up, listing
@@ -16,10 +16,10 @@ def document(group: Group, context: Context) -> Document:
     causes = _causes(group)
     return Document(
         label=f"STILL OPEN, {about.severity(group.items)}",
-        head=(_first(group), held_up(group.items), *_ran_out(group, context)),
+        head=_head(group, context),
         sections=(
             listing("STILL OPEN, worst first", causes, context, _details),
-            asking.answer(group, context),
+            *asking.answer(group, context),
             section(
                 "WHAT COMES NEXT",
                 para(
@@ -47,28 +47,30 @@ def _causes(group: Group) -> list[list[Transition]]:
     return list(found.values())
 
 
-def _first(group: Group) -> str:
-    count = len(about.numbers(group.items))
-    if count == 1:
-        return "1 failure is open and nobody has answered for it."
-    return f"{words.number(count)} failures are open and nobody has answered for them."
+def _head(group: Group, context: Context) -> tuple[str, ...]:
+    age = oldest(group, context)
+    if len(about.numbers(group.items)) > 1:
+        many = f"They have been open for up to {age}, and nobody has answered for them."
+        return (held_up(group.items), many, *_ran_out(group, context))
+    first, second, *_ = opening.news(group, context)
+    figure = opening.count_line(group.items, context)
+    nobody = _lapsed(group.transitions, context) or "nobody has answered for it"
+    return (first, second, figure, f"It has been open for {age}, and {nobody}.")
 
 
 def _ran_out(group: Group, context: Context) -> list[str]:
     """The acks that lapsed by themselves, so that nobody relies on one."""
-    found = {
-        f"{said.by(row.item.answer)} on {words.day(until, context.now)}"
+    lapsed = [
+        str(row.item.failure)
         for row in group.transitions
-        if row.item.answer is not None and (until := lapsed_at(row.item, context.now)) is not None
-    }
-    return [f'An "ack" has run out: {words.listed(sorted(found))}.'] if found else []
+        if lapsed_at(row.item, context.now) is not None
+    ]
+    return [f'The "ack" of {words.listed(lapsed)} has run out.'] if lapsed else []
 
 
 def _details(rows: Sequence[Transition], context: Context) -> list[str]:
-    worst = rows[0].item
-    return [_seen(rows), *_lapsed(rows, context), f"mend: {_mend(rows[0], context)}"][
-        0 if effects.failing(worst) or worst.sessions else 1 :
-    ]
+    lines = [_seen(rows), _lapsed(rows, context), f"mend: {_mend(rows[0], context)}"]
+    return [line for line in lines if line]
 
 
 def _seen(rows: Sequence[Transition]) -> str:
@@ -76,6 +78,8 @@ def _seen(rows: Sequence[Transition]) -> str:
     items = [row.item for row in rows]
     worst = items[0]
     found = effects.figure(items)
+    if found is None and not worst.sessions:
+        return ""
     failed, sessions = (found.failed, found.sessions) if found else (worst.failed, worst.sessions)
     by = ""
     if found is not None:
@@ -85,12 +89,12 @@ def _seen(rows: Sequence[Transition]) -> str:
     return f"{words.share(failed, sessions)} of sessions{by}{held}"
 
 
-def _lapsed(rows: Sequence[Transition], context: Context) -> list[str]:
+def _lapsed(rows: Sequence[Transition], context: Context) -> str:
     answer = rows[0].item.answer
     until = lapsed_at(rows[0].item, context.now)
     if answer is None or until is None:
-        return []
-    return [f'the "ack" of {said.by(answer)} ran out on {words.day(until, context.now)}']
+        return ""
+    return f'the "ack" of {said.by(answer)} ran out on {words.day(until, context.now)}'
 
 
 def _mend(row: Transition, context: Context) -> str:

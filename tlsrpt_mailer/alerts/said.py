@@ -1,7 +1,7 @@
 """What people have said of a failure, for every mail that refers to it."""
 
 from tlsrpt_mailer.alerts import words
-from tlsrpt_mailer.alerts.model import Answer, Context, Transition
+from tlsrpt_mailer.alerts.model import Answer, Context, Item, Transition
 from tlsrpt_mailer.report.times import Time
 
 HOLDS = frozenset({"acknowledged", "fixed?"})
@@ -33,11 +33,27 @@ def told_at(row: Transition) -> Time | None:
     return before.opened_at if before.opened_at is not None else before.at
 
 
+def called(item: Item, context: Context) -> list[str]:
+    """Why it comes to somebody who is not its owner: nobody answered, or it was assigned."""
+    if item.role == "escalation":
+        of = f" of {words.safe(item.role_of, 60)}" if item.role_of else ""
+        asked = item.asked_at
+        since = f" since {words.moment(asked, context.now)}" if asked is not None else ""
+        return [f"Nobody{of} has answered{since}: so it comes to you."]
+    given = item.assigned
+    if item.role == "assigned" and given is not None:
+        at = words.moment(given.at, context.now)
+        return [f"{by(given)} assigned it to you on {at}{quoted(given)}."]
+    return []
+
+
 def lifted(row: Transition, context: Context) -> str:
     """What has become of the last answer; that there was none."""
     answer = row.item.answer
     if answer is None:
-        return "Nobody has answered for it yet."
+        given = row.item.assigned
+        has = words.safe(given.assignee, 80) if given and given.assignee else ""
+        return f"It is assigned to {has}." if has else "Nobody has answered for it yet."
     whose = "Your" if answer.who.lower() == context.recipient.lower() else "The"
     of = "" if whose == "Your" else f" of {by(answer)}"
     at = words.moment(answer.at, context.now)

@@ -28,7 +28,7 @@ def _what(group: Group, context: Context) -> str:
     """What broke, and where; how bad it is now takes the place of where."""
     worst = group.items[0]
     if group.kind == "reminder" and context.subject != "thread":
-        return f"{effects.phrase(worst)}, {reminder.oldest(group, context)}"
+        return f"{effects.phrase(worst)}, for {reminder.oldest(group, context)}"
     more = worse.ending(group) if group.kind == "worsened" and context.subject != "thread" else ""
     return f"{effects.short(worst)}{more}" if more else effects.phrase(worst)
 

@@ -26,7 +26,7 @@ def sections(group: Group, context: Context) -> tuple[Section, ...]:
         *([the_domains(group.items)] if len(group.items) > 1 else []),
         evidence(worst, context, alone=len(domains(group.items)) == 1),
         *([also_open(group.elsewhere)] if group.elsewhere else []),
-        asking.answer(group, context),
+        *asking.answer(group, context),
         asking.whats_next(group, context),
     ]
     return tuple(found)
@@ -178,7 +178,7 @@ def evidence(item: Item, context: Context, *, alone: bool) -> Section:
     return section(
         "EVIDENCE" if alone else f"EVIDENCE, of {words.name(item.domain)}",
         table(lines),
-        para(*_where(item), _began(item, context), *_quotes(item), *_policy_quoted(item)),
+        para(*_where(item), began(item, context), *_quotes(item), *_policy_quoted(item)),
         para(
             "Reports are not authenticated (trust.dkim is off).",
             "Sessions are attempts: one waiting message makes many.",
@@ -210,7 +210,8 @@ def _addresses(ips: Sequence[tuple[str, int]]) -> str:
     return words.listed([f"{words.name(ip)} ({words.number(count)})" for ip, count in ips], 6)
 
 
-def _began(item: Item, context: Context) -> str:
+def began(item: Item, context: Context) -> str:
+    """The span in which it began: between the last clean window and the first failing one."""
     last = words.end_moment(item.first_failing_end, context.now)
     if item.clean_before is None:
         return f"It began before {last}; no clean report is known from before that."

@@ -32,6 +32,8 @@ def ending(group: Group) -> str:
     row, step = _worst_step(group)
     if step == "enforce":
         return ", now under enforce"
+    if step.startswith(REASON) and (known := reason(step.removeprefix(REASON))) and known.short:
+        return f", also: {known.short}"
     found = _passing(row.item, step)
     return f", now {words.share(found.failed, found.sessions)}" if found else ""
 
@@ -146,9 +148,13 @@ def refuted_head(group: Group, context: Context) -> list[str]:
     return [
         opening.prefixed("It is not mended", first),
         *rest[:2],
-        f"{_where(group, row)}{_refutation(row, context)}",
+        f"{_whose(group, row)}{_refutation(row, context)}",
         *rest[2:],
     ]
+
+
+def _whose(group: Group, row: Transition) -> str:
+    return f"{words.name(row.item.domain)}: " if len(domains(group.items)) > 1 else ""
 
 
 def _refuted(rows: Iterable[Transition]) -> Transition:
