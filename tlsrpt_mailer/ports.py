@@ -13,6 +13,7 @@ from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
+from tlsrpt_mailer.alerts.digest_model import AnswerTime, Domain, Intake, Period
 from tlsrpt_mailer.failures.model import HumanAct, Verdict, Window
 from tlsrpt_mailer.failures.silence import Seen
 from tlsrpt_mailer.intake.model import FoundReport, MailFacts
@@ -259,7 +260,7 @@ class AskedLetter(msgspec.Struct, frozen=True):
 AnswerKind: TypeAlias = Literal["done", "not-understood", "refused", "expired", "passed-over"]
 
 
-class Answered(msgspec.Struct, frozen=True):
+class Settled(msgspec.Struct, frozen=True):
     """One answer by mail that is dealt with."""
 
     sha256: bytes
@@ -313,7 +314,7 @@ class People(Protocol):
     def refusals(self, token: str, since: Time) -> int:
         """How many answers with this token were answered with a no since then."""
 
-    def save_answer(self, answered: Answered) -> None:
+    def save_answer(self, answered: Settled) -> None:
         """Remember that this mail is dealt with."""
 
     def save_letters(self, letters: "Sequence[Letter]", now: Time) -> None:
@@ -502,6 +503,33 @@ MAIL = "mail"
 """The lane of everything that goes out by `[alerts.smtp]`."""
 CHANNEL = "channel:"
 """Recipients that begin so are channels, each with a lane of its own."""
+
+
+class DigestFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """What a digest is drawn from, over all domains."""
+
+    domains: dict[str, Domain]
+    """Those that a window of the period, or of four weeks, speaks of."""
+    failures: list[FailureRecord]
+    """Open, or known to have ended in the period."""
+    told: list[Told]
+    """Who was told of those failures."""
+    intake: Intake
+    answered: tuple[AnswerTime, ...]
+    mails: dict[str, int]
+    """Alerts composed in the period, by recipient."""
+    refused: frozenset[str]
+    """Addresses whose last mail was given up."""
+
+
+class DigestReads(Protocol):
+    """What a digest asks of the database; reads only, beside whoever writes."""
+
+    def first_report(self) -> Time | None:
+        """When the first report was stored."""
+
+    def figures(self, period: Period) -> DigestFigures:
+        """All figures of the period, as one state of the database has them."""
 
 
 class Outgoing(msgspec.Struct, frozen=True):

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from tlsrpt_mailer.cli.causes_of import CauseGroup
-from tlsrpt_mailer.ports import Evidence, FailureRecord, Told
-from tlsrpt_mailer.report.times import iso, iso_or_none
+from tlsrpt_mailer.ports import Evidence, FailureRecord, Maintenance, Told
+from tlsrpt_mailer.report.times import Time, iso, iso_or_none
+from tlsrpt_mailer.store.audit import AuditRow
 from tlsrpt_mailer.store.rows import KeptRow, LetterRow, ReportRow
 
 Form: TypeAlias = dict[str, Any]  # a JSON object
@@ -131,4 +132,43 @@ def letter(row: LetterRow) -> Form:
         "next_try": iso_or_none(row.next_try),
         "answer": row.answer,
         "done_at": iso_or_none(row.done_at),
+    }
+
+
+def maintenance_state(one: Maintenance, now: Time) -> str:
+    """planned, now or over."""
+    if one.end <= now:
+        return "over"
+    return "now" if one.start <= now else "planned"
+
+
+def maintenance(one: Maintenance, now: Time) -> Form:
+    """One planned quiet."""
+    return {
+        "id": one.number,
+        "state": maintenance_state(one, now),
+        "kind": one.kind,
+        "value": one.value,
+        "from": iso(one.start),
+        "until": iso(one.end),
+        "who": one.who,
+        "note": one.note,
+        "made_at": iso(one.made_at),
+    }
+
+
+def audit(row: AuditRow) -> Form:
+    """One thing that somebody did."""
+    times = {"from", "until", "at"}
+    return {
+        "id": row.id,
+        "at": iso(row.at),
+        "who": row.who,
+        "way": row.way,
+        "action": row.action,
+        "target": {
+            key: iso(value) if key in times and isinstance(value, int) else value
+            for key, value in row.target.items()
+        },
+        "note": row.note,
     }

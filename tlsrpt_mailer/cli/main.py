@@ -23,10 +23,12 @@ SECTIONS: dict[str, dict[str, str]] = {
         "reports": "reports:reports",
         "failures": "failures:failures",
         "causes": "causes:causes",
+        "maintenance": "maintenance:maintenance",
         "explain": "explain:explain",
     },
     "What was sent, kept and put aside": {
         "alerts": "alerts:alerts",
+        "audit": "audit:audit",
         "quarantine": "quarantine:quarantine",
         "prune": "upkeep:prune",
         "backup": "upkeep:backup",

@@ -130,8 +130,8 @@ def _until(saying: Saying, now: Time) -> Time | None:
 
 def _entry(saying: Saying, numbers: list[int], until: Time | None, now: Time) -> AuditEntry:
     target: dict[str, JsonValue] = {"failures": numbers}
-    if until is not None:
-        target["until"] = until
+    if until is not None and until != FOREVER:
+        target["at" if saying.kind == "fixed" else "until"] = until
     if saying.assignee is not None:
         target["assignee"] = saying.assignee
     return AuditEntry(now, saying.who, saying.way, saying.kind, target, saying.note)

@@ -21,12 +21,12 @@ from tlsrpt_mailer.flows.acting import Acted, Saying, act, act_on
 from tlsrpt_mailer.flows.judging import Standing
 from tlsrpt_mailer.intake.reply import Reply, words_of
 from tlsrpt_mailer.ports import (
-    Answered,
     AnswerKind,
     AskedLetter,
     FailureRecord,
     Letter,
     RawMail,
+    Settled,
     Txn,
 )
 from tlsrpt_mailer.report.times import DAY, Span, Time
@@ -96,7 +96,7 @@ class Answers:
         said = kind == "done" or txn.people.refusals(token, now - DAY) < REFUSALS_A_DAY
         if outcome is not None and said:
             txn.people.save_letters([self._letter(asked, kind, outcome)], now)
-        txn.people.save_answer(Answered(sha256, now, token, reply.sender, kind, reply.message_id))
+        txn.people.save_answer(Settled(sha256, now, token, reply.sender, kind, reply.message_id))
         log.info(
             "answer.taken",
             outcome=kind,

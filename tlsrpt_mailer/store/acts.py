@@ -6,13 +6,13 @@ from typing import cast
 
 from tlsrpt_mailer.failures.model import HumanAct
 from tlsrpt_mailer.ports import (
-    Answered,
     AnswerKind,
     AskedLetter,
     AuditEntry,
     FailureRecord,
     Letter,
     Maintenance,
+    Settled,
 )
 from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.store import audit, maintenance
@@ -128,7 +128,7 @@ class SqlitePeople:
         ).fetchone()
         return int(count)
 
-    def save_answer(self, answered: Answered) -> None:
+    def save_answer(self, answered: Settled) -> None:
         """See `ports.People.save_answer`."""
         self._conn.execute(
             "INSERT INTO answers (sha256, at, token, sender, outcome, message_id)"

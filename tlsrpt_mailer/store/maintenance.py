@@ -40,18 +40,15 @@ def end(conn: sqlite3.Connection, number: int, at: Time) -> None:
     conn.execute("UPDATE maintenance SET end_at = ? WHERE id = ?", (at, number))
 
 
-def listed(
-    conn: sqlite3.Connection, ends_after: Time | None, limit: int | None, offset: int
-) -> Page[Maintenance]:
-    """Those that end after that moment, or all; the last to begin first."""
-    clause, values = ("", []) if ends_after is None else ("WHERE end_at > ?", [ends_after])
+def listed(conn: sqlite3.Connection, limit: int | None, offset: int) -> Page[Maintenance]:
+    """All of it, the last to begin first."""
     return page(
         conn,
         (
-            f"SELECT {_COLUMNS} FROM maintenance {clause} ORDER BY start_at DESC, id DESC",
-            f"SELECT count(*) FROM maintenance {clause}",
+            f"SELECT {_COLUMNS} FROM maintenance ORDER BY start_at DESC, id DESC",
+            "SELECT count(*) FROM maintenance",
         ),
-        values,
+        [],
         (limit, offset),
         lambda rows: [Maintenance(*row) for row in rows],
     )

@@ -16,7 +16,9 @@ from tlsrpt_mailer.errors import NoSuch
 from tlsrpt_mailer.failures.model import HumanAct
 from tlsrpt_mailer.ports import Evidence, FailureRecord, History, Maintenance, Told
 from tlsrpt_mailer.report.times import DAY, Time
-from tlsrpt_mailer.store import figures, judging
+from tlsrpt_mailer.store import figures, judging, maintenance
+from tlsrpt_mailer.store.audit import AuditRow
+from tlsrpt_mailer.store.audit import listed as listed_audit
 from tlsrpt_mailer.store.bind import unpack
 from tlsrpt_mailer.store.compose import told_of
 from tlsrpt_mailer.store.connection import BUSY_SECONDS, open_reader
@@ -256,6 +258,18 @@ class Reader:
     def maintenance(self) -> list[Maintenance]:
         """All planned quiet, past and future, by number."""
         return judging.maintenance(self._conn)
+
+    def planned(self, *, limit: int | None = PAGE, offset: int = 0) -> Page[Maintenance]:
+        """The same by page, the last to begin first."""
+        with self._snapshot() as conn:
+            return maintenance.listed(conn, limit, offset)
+
+    def audit(
+        self, *, who: str | None = None, limit: int | None = PAGE, offset: int = 0
+    ) -> Page[AuditRow]:
+        """Who did what, the last thing first."""
+        with self._snapshot() as conn:
+            return listed_audit(conn, who=who, limit=limit, offset=offset)
 
     def acts(self, failure: int) -> tuple[HumanAct, ...]:
         """What people said of it, oldest first."""
