@@ -51,6 +51,7 @@ def table(app: App) -> list[Job]:
     return [
         Job("review", REVIEW, app.review),
         Job("relay", MINUTE, app.watch_relay),
+        Job("digest", MINUTE, app.digest, within=10 * MINUTE),
         Job("prune", PRUNE, app.prune, within=HOUR),
     ]
 

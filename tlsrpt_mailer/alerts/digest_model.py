@@ -134,7 +134,7 @@ class Intake(msgspec.Struct, frozen=True, kw_only=True):
     last_report: Time | None = None
 
 
-class Answered(msgspec.Struct, frozen=True, kw_only=True):
+class AnswerTime(msgspec.Struct, frozen=True, kw_only=True):
     """How long it took from the first mail of a failure to somebody's first answer."""
 
     severity: str
@@ -151,7 +151,7 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
     failures: tuple[Failure, ...] = ()
     silences: tuple[Silence, ...] = ()
     intake: Intake = Intake()
-    answered: tuple[Answered, ...] = ()
+    answered: tuple[AnswerTime, ...] = ()
     mails: Mapping[str, int] = msgspec.field(default_factory=dict)
     """Alerts composed in the period, by recipient."""
     refused: frozenset[str] = frozenset()

@@ -2,12 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from statistics import median
 
 import msgspec
 
 from tlsrpt_mailer.alerts import effects, words
-from tlsrpt_mailer.alerts.digest_model import Answered, Failure, Intake, Material, Period
+from tlsrpt_mailer.alerts.digest_model import AnswerTime, Failure, Intake, Material, Period
 from tlsrpt_mailer.alerts.digest_pages import Cause, by_cause, is_small, quoted_mode
 from tlsrpt_mailer.alerts.directory import Directory
 from tlsrpt_mailer.alerts.document import Section, para, section, table
@@ -161,12 +160,17 @@ def _nobodys(material: Material, directory: Directory) -> tuple[str, ...]:
     )
 
 
-def _to_answer(answered: Iterable[Answered]) -> tuple[tuple[str, Span], ...]:
+def _to_answer(answered: Iterable[AnswerTime]) -> tuple[tuple[str, Span], ...]:
     spans: defaultdict[str, list[Span]] = defaultdict(list)
     for one in answered:
         spans[one.severity].append(one.after)
     wanted = [name for name in ("critical", "warning") if spans[name]]
-    return tuple((name, round(median(spans[name]))) for name in wanted)
+    return tuple((name, _median(spans[name])) for name in wanted)
+
+
+def _median(spans: Iterable[Span]) -> Span:
+    ordered = sorted(spans)
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) // 2
 
 
 def _to_end(failures: Iterable[Failure]) -> Span | None:
@@ -175,7 +179,7 @@ def _to_end(failures: Iterable[Failure]) -> Span | None:
         for one in failures
         if one.item.state == "resolved" and one.ended_at is not None and one.told_at is not None
     ]
-    return round(median(spans)) if spans else None
+    return _median(spans) if spans else None
 
 
 # ------------------------------------------------------------------------ words
@@ -286,7 +290,7 @@ def _people(page: OperatorPage) -> Section:
     lines = []
     if page.to_answer:
         spans = ", ".join(f"{_long(span)} ({severity})" for severity, span in page.to_answer)
-        lines.append(f"Answered after a median of {spans}.")
+        lines.append(f"AnswerTime after a median of {spans}.")
     if page.to_end is not None:
         lines.append(f"Known to be over after a median of {_long(page.to_end)}.")
     total = sum(count for _, count in page.mails)

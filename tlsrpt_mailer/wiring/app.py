@@ -19,10 +19,12 @@ from tlsrpt_mailer.errors import ConfigError, Temporary
 from tlsrpt_mailer.failures.model import Verdict
 from tlsrpt_mailer.flows.compose import compose
 from tlsrpt_mailer.flows.deliver import SendResult
+from tlsrpt_mailer.flows.digest import send_digests
 from tlsrpt_mailer.flows.health import HOLD_BACK, SourceState
 from tlsrpt_mailer.flows.ingest import Ingest
 from tlsrpt_mailer.flows.ingest import Settings as IngestSettings
 from tlsrpt_mailer.flows.judging import Reads, judge_histories
+from tlsrpt_mailer.flows.ping import unwell
 from tlsrpt_mailer.flows.relay import RelaySettings, watch_relay
 from tlsrpt_mailer.flows.review import review
 from tlsrpt_mailer.intake.model import MailContent
@@ -30,16 +32,18 @@ from tlsrpt_mailer.intake.read import read
 from tlsrpt_mailer.ports import Letter, RawMail, Receipt
 from tlsrpt_mailer.report.times import HOUR, MINUTE, Span, Time, iso
 from tlsrpt_mailer.store import retention
+from tlsrpt_mailer.store.digesting import open_digest_reader
 from tlsrpt_mailer.store.lock import HolderLock, become_owner, hold
 from tlsrpt_mailer.store.sqlite import SqliteStore, open_store
 from tlsrpt_mailer.wiring.kinds import SOURCES, sources
 from tlsrpt_mailer.wiring.parts import (
     answers,
     audience,
+    digest_plan,
     organisational,
     standing,
 )
-from tlsrpt_mailer.wiring.ways import Ways, relay_name
+from tlsrpt_mailer.wiring.ways import Ways, pinger, relay_name
 
 log = structlog.get_logger()
 
@@ -82,6 +86,7 @@ class App:
         self._ingest = Ingest(self.store, settings, self.clock)
         self._audience = audience(config, self._host)
         self._ways = Ways(config, self.store)
+        self._pinger = pinger(config)
 
     def check(self, config: Config) -> None:
         """Raise ConfigError where *config* cannot be worked by; changes nothing."""
@@ -100,6 +105,20 @@ class App:
     def compose(self, now: Time, *, close_groups: bool = False) -> list[Letter]:
         """Freeze the mails that are due."""
         return compose(self.store, self._audience, now, close_groups=close_groups)
+
+    def digest(self, now: Time) -> list[Letter]:
+        """Freeze the digests of the last moment of their schedule, once."""
+        if self.is_importing():
+            # Half an old mailbox makes no week.
+            return []
+        return send_digests(
+            self.store,
+            self.store.state,
+            partial(open_digest_reader, self.store.path),
+            self._audience,
+            digest_plan(self.config),
+            now,
+        )
 
     @property
     def lanes(self) -> list[str]:
@@ -124,6 +143,25 @@ class App:
         )
         cut_off = self._ways.is_relay_cut_off
         return watch_relay(self.store.relay_notes, settings, now, is_cut_off=cut_off)
+
+    def ping(
+        self,
+        states: Sequence[SourceState],
+        hung: Sequence[str] = (),
+        store_trouble: Sequence[str] = (),
+    ) -> bool:
+        """Fetch ``[health] ping_url`` if all is well and it is time; whether that was done."""
+        if self._pinger is None:
+            return False
+        note = self.store.relay_notes.note()
+        troubles = unwell(
+            states,
+            self.store.state.job_errors(),
+            hung=hung,
+            store_trouble=store_trouble,
+            is_relay_in_trouble=note is not None and note.ended_at is None,
+        )
+        return self._pinger.ping(troubles, self.clock())
 
     def prune(self, now: Time) -> retention.Pruned:
         """Keep to the retention of ``[storage]``."""

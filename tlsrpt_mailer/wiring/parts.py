@@ -17,6 +17,7 @@ from tlsrpt_mailer.channels.email import Settings as MailSettings
 from tlsrpt_mailer.config import Config, host_name, secret
 from tlsrpt_mailer.config.meaning import DEFAULT_OWNER
 from tlsrpt_mailer.flows.compose import Audience
+from tlsrpt_mailer.flows.digest import Plan as DigestPlan
 from tlsrpt_mailer.flows.judging import Standing
 from tlsrpt_mailer.flows.replies import Answers
 from tlsrpt_mailer.flows.replies import Settings as AnswerSettings
@@ -164,6 +165,19 @@ def default_owner(config: Config) -> Owner:
         answer_from=config.alerts.answer_from,
         skips_empty=config.digest.when_empty == "skip",
         is_default=True,
+    )
+
+
+def digest_plan(config: Config) -> DigestPlan:
+    """``[digest]`` as the digest's flow wants it."""
+    alerts = config.alerts
+    # One admin for all reads his own page; where there are teams, somebody looks after the rest.
+    has_teams = any(block.owners for block in (*config.domains, *config.mx))
+    return DigestPlan(
+        operator=alerts.operator or (alerts.to if has_teams else ()),
+        schedule=config.digest.schedule,
+        zone=alerts.timezone,
+        skips_empty=config.digest.when_empty == "skip",
     )
 
 
