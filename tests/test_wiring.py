@@ -102,7 +102,7 @@ def test_without_recipients_alerts_go_to_the_log(tmp_path: Path) -> None:
         (letter,) = app.compose(NOW)
 
         assert wiring.LOG_RECIPIENT == letter.recipient
-        assert isinstance(app._channel(letter.recipient), LogChannel)
+        assert isinstance(app._ways._channel(letter.recipient), LogChannel)
         assert 1 == app.send_due(NOW).sent
 
 

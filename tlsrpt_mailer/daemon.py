@@ -38,6 +38,8 @@ from tlsrpt_mailer.report.times import MINUTE, Span, Time
 log = structlog.get_logger()
 
 TICK_SECONDS = 2
+PING_SECONDS = 10
+"""How often it is looked whether `[health] ping_url` is due."""
 STOP_SECONDS = 1.2
 CRASH_WAIT_SECONDS = 10
 POST_WITHIN: Span = 12 * MINUTE
@@ -81,6 +83,7 @@ def once(config: Config, now: Time | None = None, *, force: bool = False) -> Onc
     app = wiring.open_app(config, holder=True, now=now, force=force)
     beats = Beats(time.monotonic)
     problems: list[str] = []
+    states: list[SourceState] = []
     try:
         found = wiring.sources(app)
         app.forget_sources({source.name for source in found})
@@ -96,12 +99,14 @@ def once(config: Config, now: Time | None = None, *, force: bool = False) -> Onc
             finally:
                 source.close()
             app.save_source(health.state)
+            states.append(health.state)
         app.review(app.clock())
         letters = app.compose(app.clock(), close_groups=True)
         sent = app.send_due(app.clock())
         run_due(table(app), app)
         # What the jobs wrote: trouble of the relay goes out by other ways.
         sent += app.send_due(app.clock())
+        app.ping(states)
         return OnceResult(tuple(letters), sent, tuple(problems))
     finally:
         app.close()
@@ -174,6 +179,7 @@ class _Daemon:
         for runner in self._runners:
             runner.start()
         self._add_job("tick", self._tick, TICK_SECONDS)
+        self._add_job("ping", self._ping, PING_SECONDS)
         self._match_lanes()
         self._scheduler.start()
         log.info("daemon.started", sources=[runner.source.name for runner in self._runners])
@@ -316,6 +322,12 @@ class _Daemon:
             beat = partial(self._beats.beat, name, POST_WITHIN)
             self._app.send_due(self._app.clock(), self._stop, beat, lane=lane)
         self._beats.forget(name)
+
+    def _ping(self) -> None:
+        """Say elsewhere that all is well, if it is."""
+        states = [runner.health.state for runner in self._runners]
+        with self._store_permitting("ping"):
+            self._app.ping(states, self._beats.hung(), list(self._store_trouble.values()))
 
     @contextmanager
     def _store_permitting(self, work: str) -> Iterator[None]:

@@ -30,7 +30,11 @@ class Refresher:
         if self._last is not None and 0 <= now - self._last < EVERY:
             return False
         self._last = now
-        found = [notice_failure(one) for one in self._outbox.told_open(self._lane)]
+        found = [
+            notice_failure(one)
+            for one in self._outbox.told_open(self._lane)
+            if one.verdict.state != "muted" and not one.verdict.is_quiet
+        ]
         try:
             if found:
                 self._say(found)

@@ -61,7 +61,8 @@ class SqliteOutbox:
         with self._writer.reading() as conn:
             rows = conn.execute(
                 "SELECT id, cause_id, verdict FROM failures WHERE is_open = 1 AND id IN"
-                " (SELECT failure_id FROM told WHERE recipient = ?) ORDER BY id",
+                " (SELECT failure_id FROM told WHERE recipient = ?"
+                " AND event NOT IN ('resolved', 'closed')) ORDER BY id",
                 (text(lane),),
             ).fetchall()
         return [record(*row) for row in rows]

@@ -57,6 +57,12 @@ class SqliteState:
         with self._writer.reading() as conn:
             return dict(conn.execute("SELECT name, last_at FROM job_runs").fetchall())
 
+    def job_errors(self) -> dict[str, str]:
+        """The jobs whose last run failed, with the error."""
+        with self._writer.reading() as conn:
+            rows = conn.execute("SELECT name, error FROM job_runs WHERE error IS NOT NULL")
+            return dict(rows.fetchall())
+
     def save_job_run(self, name: str, at: Time, error: str | None = None) -> None:
         """A job ran, with its error if it had one."""
         with self._writer.transaction() as conn:

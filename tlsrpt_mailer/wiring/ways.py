@@ -6,12 +6,14 @@ from threading import Event
 
 import structlog
 
+from tlsrpt_mailer.channels import http
 from tlsrpt_mailer.channels.here import Here
 from tlsrpt_mailer.channels.log import LogChannel
-from tlsrpt_mailer.config import Config, host_name
+from tlsrpt_mailer.config import Config, host_name, secret
 from tlsrpt_mailer.config.model import ChannelConfig
 from tlsrpt_mailer.errors import Temporary
 from tlsrpt_mailer.flows.deliver import SendResult, send_due
+from tlsrpt_mailer.flows.ping import Pinger
 from tlsrpt_mailer.flows.refresh import Refresher
 from tlsrpt_mailer.ports import CHANNEL, MAIL, Channel, Notifier
 from tlsrpt_mailer.report.times import Time
@@ -37,6 +39,15 @@ def notifier(one: ChannelConfig, config: Config) -> Notifier:
 def relay_name(config: Config) -> str:
     """Host and port of ``[alerts.smtp]``, for people."""
     return mail_channel(config).where
+
+
+def pinger(config: Config) -> Pinger | None:
+    """What fetches ``[health] ping_url``; None where there is none."""
+    health = config.health
+    place = secret(health, "ping_url", beside=config.file)
+    if not health.ping_url and place is None:
+        return None
+    return Pinger(lambda: http.request(health.ping_url or (place() if place else ""), method="GET"))
 
 
 class Ways:
