@@ -172,7 +172,7 @@ def digest_plan(config: Config) -> DigestPlan:
     """``[digest]`` as the digest's flow wants it."""
     alerts = config.alerts
     # One admin for all reads his own page; where there are teams, somebody looks after the rest.
-    has_teams = any(block.owners for block in (*config.domains, *config.mx))
+    has_teams = bool(config.mx) or any(block.owners for block in config.domains)
     return DigestPlan(
         operator=alerts.operator or (alerts.to if has_teams else ()),
         schedule=config.digest.schedule,
