@@ -121,7 +121,7 @@ def test_mail_to_the_domain_in_trouble_asks_relays_to_ignore_tls(world: World) -
     """RFC 8689: an alert must pass through the servers it is about; others need no such favour."""
     take_day(world, 13, failing=True)
 
-    own, other = tell(world, audience("postmaster@example.com", ANA))
+    other, own = tell(world, audience("postmaster@example.com", ANA))
 
     assert (b"TLS-Required: No" in own.raw, b"TLS-Required: No" in other.raw) == (True, False)
 

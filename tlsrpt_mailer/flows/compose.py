@@ -7,7 +7,7 @@ it repeats nothing (the difference is gone).
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, tzinfo
 from functools import cached_property
 
@@ -29,6 +29,8 @@ from tlsrpt_mailer.report.times import DAY, HOUR, Span, Time
 
 log = structlog.get_logger()
 
+MOST_AT_ONCE = 200
+"""Mails a transaction, so that a bad day does not keep reports from being stored."""
 LOOKS_BACK: Span = 2 * DAY
 """For the last reminder and digest: both matter for a day."""
 
@@ -75,11 +77,21 @@ def compose(
         close_groups=close_groups,
         slot=slot(now, audience.at, audience.zone),
     )
+    letters: list[Letter] = []
+    while True:
+        found, is_all = _compose(store, audience, settings)
+        letters += found
+        if is_all:
+            return letters
+
+
+def _compose(store: Store, audience: Audience, settings: Settings) -> tuple[list[Letter], bool]:
+    """One transaction; what is left over is still due in the next, since nothing is queued."""
     with store.compose() as txn:
         one = _Round(txn, audience, settings)
-        letters = [*one.mails(), *one.notices()]
+        letters = one.letters()
         if letters:
-            txn.save_letters(letters, now)
+            txn.save_letters(letters, settings.now)
         if one.rows:
             txn.save_told(one.rows)
     for letter in letters:
@@ -91,7 +103,7 @@ def compose(
             message_id=letter.message_id,
             failures=[row.failure for row in letter.told] + list(letter.failures),
         )
-    return letters
+    return letters, one.is_all
 
 
 def with_token(audience: Audience, context: Context) -> tuple[Context, str | None]:
@@ -124,22 +136,31 @@ class _Round:
         self._evidence: dict[int, tuple[Shown, ...]] = {}
         self.rows: list[Kept] = []
         """What is remembered without a mail that tells it."""
+        self.is_all = True
 
-    def mails(self) -> list[Letter]:
-        """Everything that is due to addresses."""
+    def letters(self) -> list[Letter]:
+        """What is due to addresses, then to channels; each of them all or nothing."""
+        letters: list[Letter] = []
+        for some in (self._mails(), self._notices()):
+            for of_one in some:
+                letters += of_one
+                # Before the next is looked at: what it remembers would be kept.
+                if len(letters) >= MOST_AT_ONCE:
+                    self.is_all = False
+                    return letters
+        return letters
+
+    def _mails(self) -> Iterator[list[Letter]]:
         found = route(self._items, self._told, self._audience.directory, self._settings)
-        return [
-            self._mail(group)
-            for recipient in sorted(found)
-            for group in self._plan(recipient, found[recipient], self._settings)
-        ]
+        for recipient in sorted(found):
+            groups = self._plan(recipient, found[recipient], self._settings)
+            yield [self._mail(group) for group in groups]
 
-    def notices(self) -> list[Letter]:
-        """Everything that is due to channels."""
+    def _notices(self) -> Iterator[list[Letter]]:
         audience = self._audience
         found = route_channels(self._items, audience.channels, audience.directory)
-        letters = []
         for rule in audience.channels:
+            letters = []
             settings = msgspec.structs.replace(self._settings, min_severity=rule.min_severity)
             items = found[rule.recipient]
             for group in self._plan(rule.recipient, items, settings):
@@ -147,7 +168,7 @@ class _Round:
                     letters.append(self._notice(group, items))
                 else:
                     self.rows += self._rows(group, "")
-        return letters
+            yield letters
 
     def _plan(self, recipient: str, items: Sequence[Item], settings: Settings) -> list[Group]:
         one = self._composed.get(recipient, Composed())
