@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from tests.mails import mail, report
 from tests.place import app_in, config_in
 from tlsrpt_mailer import wiring
-from tlsrpt_mailer.channels.log import LogChannel
+from tlsrpt_mailer.config import load
 from tlsrpt_mailer.errors import ConfigError, NoSuch, Temporary
 from tlsrpt_mailer.ports import RawMail
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE
@@ -102,8 +102,9 @@ def test_without_recipients_alerts_go_to_the_log(tmp_path: Path) -> None:
         (letter,) = app.compose(NOW)
 
         assert wiring.LOG_RECIPIENT == letter.recipient
-        assert isinstance(app._ways._channel(letter.recipient), LogChannel)
-        assert 1 == app.send_due(NOW).sent
+        with capture_logs() as logs:
+            assert 1 == app.send_due(NOW).sent
+        assert ["alert.raised"] == [line["event"] for line in logs if "subject" in line]
 
 
 def test_reporters_of_the_configuration_are_known(tmp_path: Path) -> None:
@@ -174,3 +175,101 @@ def test_mail_that_had_to_go_early_is_said(tmp_path: Path) -> None:
     said = [entry for entry in logs if entry["event"] == "store.evicted"]
     assert first.evicted > 0
     assert [first.evicted] == [entry["mails"] for entry in said]
+
+
+# ---------------------------------------------------------------- whose is what
+
+TEAMS = """
+[alerts]
+to = ["postmaster@example.com"]
+[[owner]]
+name = "platform"
+addresses = ["platform@example.com"]
+escalate_to = ["head@example.com"]
+when_empty = "send"
+[[domains]]
+match = ["*.example.com"]
+owners = ["platform", "web@example.com"]
+policy_host_owners = ["web@example.com"]
+group = "retail"
+[[mx]]
+match = ["mx.example.net"]
+owners = ["noc@example.net"]
+tell_domain_owners = "alert"
+"""
+
+
+def test_the_directory_says_what_the_configuration_says(tmp_path: Path) -> None:
+    """Names of owners stand for teams, addresses for themselves, alerts.to for the rest."""
+    directory = wiring.directory(config_in(tmp_path, TEAMS))
+    platform, web = directory.owners_of("shop.example.com")
+    (default,) = directory.owners_of("other.example")
+
+    assert (("platform@example.com",), ("head@example.com",), False) == (
+        platform.addresses,
+        platform.escalate_to,
+        platform.skips_empty,
+    )
+    assert ("web@example.com", ("web@example.com",)) == (web.name, web.addresses)
+    assert (("postmaster@example.com",), True, False) == (
+        default.addresses,
+        default.is_default,
+        default.skips_empty,
+    )
+    assert "retail" == directory.group_of("shop.example.com")
+    block = directory.mx_block_of("mx.example.net")
+    assert block is not None
+    assert ("noc@example.net", "alert") == (block.owners[0].name, block.tell_domain_owners)
+
+
+def test_domains_of_a_file_are_as_good_as_those_of_match(tmp_path: Path) -> None:
+    """Whichever way the names are given, they are looked up alike."""
+    (tmp_path / "names").write_text("a.example\n*.b.example\n")
+    path = tmp_path / "config.toml"
+    path.write_text('[[domains]]\nfile = "names"\nowners = ["x@example.com"]\n')
+
+    directory = wiring.directory(load(path, wiring.KINDS))
+
+    assert [False, False, True] == [
+        directory.is_nobodys(name) for name in ("a.example", "c.b.example", "b.example")
+    ]
+
+
+def test_maintenance_by_group_finds_the_domains_of_the_configuration(tmp_path: Path) -> None:
+    """The judge learns from [[domains]] which domains a group is."""
+    standing = wiring.standing(config_in(tmp_path, TEAMS))
+
+    assert ["retail", None] == [standing.group_of(name) for name in ("a.example.com", "b.example")]
+
+
+def test_a_reload_changes_who_is_told(tmp_path: Path) -> None:
+    """Owners take effect without a restart, for what is told from then on."""
+    with app_in(tmp_path, '[alerts]\ngroup_wait = "0s"\nto = ["a@example.com"]', now=NOW) as app:
+        app.deliver([RawMail(mail(report()), "test", NOW)])
+        new = config_in(
+            tmp_path,
+            '[alerts]\ngroup_wait = "0s"\nto = ["a@example.com"]\n'
+            '[[domains]]\nmatch = ["example.com"]\nowners = ["b@example.com"]',
+        )
+        app.check(new)
+        app.apply(new)
+
+        assert ["b@example.com"] == [letter.recipient for letter in app.compose(NOW)]
+
+
+@pytest.mark.parametrize(
+    ("recipients", "answers"),
+    [
+        ('["t@example.com"]', "T@example.com"),
+        ('["@example.com"]', "T@example.com"),
+        ('["u@example.com"]', None),
+    ],
+)
+def test_answers_are_asked_for_only_where_they_come_in(
+    tmp_path: Path, recipients: str, answers: str | None
+) -> None:
+    """No mail prints an address that would bounce."""
+    text = LMTP.format(1).replace('["t@example.com"]', recipients)
+    config = config_in(tmp_path, text + '[alerts]\nreply_to = "T@example.com"\n')
+
+    assert answers == wiring.answer_address(config)
