@@ -28,6 +28,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "What was sent, kept and put aside": {
         "alerts": "alerts:alerts",
+        "digest": "digest:digest",
         "audit": "audit:audit",
         "quarantine": "quarantine:quarantine",
         "prune": "upkeep:prune",

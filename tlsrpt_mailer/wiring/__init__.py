@@ -12,12 +12,14 @@ from tlsrpt_mailer.wiring.parts import (
     answer_address,
     audience,
     context,
+    digest_plan,
     directory,
     mail_channel,
     organisational,
     standing,
     zone,
 )
+from tlsrpt_mailer.wiring.ways import notifier
 
 __all__ = [
     "IMPORT",
@@ -29,9 +31,11 @@ __all__ = [
     "answer_address",
     "audience",
     "context",
+    "digest_plan",
     "directory",
     "judge_now",
     "mail_channel",
+    "notifier",
     "open_app",
     "organisational",
     "source",
