@@ -86,6 +86,8 @@ def _problem(line: str) -> str | None:
             known = {flag for one in _params(command, context) for flag in one.opts}
             if name not in known | {"--version"}:
                 return f"{line}: no option {name}"
+            if isinstance(command, click.Group) and command is not main:
+                return None  # what follows is of its `list`
         elif isinstance(command, click.Group):
             if word in command.list_commands(context):
                 found = command.get_command(context, word)
