@@ -98,7 +98,10 @@ class _Tags(html.parser.HTMLParser):
         self.links += [value for key, value in attrs if key in {"href", "src", "background"}]
 
 
-OURS = {"html", "head", "meta", "title", "style", "body", "div", "p", "h2", "ol", "li", "pre"}
+OURS = {
+    *("html", "head", "meta", "title", "style", "body", "div", "p", "h2", "ol", "li", "pre"),
+    *("table", "tr", "th", "td", "dl", "dt", "dd"),
+}
 
 
 @settings(max_examples=100, deadline=None)

@@ -485,8 +485,8 @@ def test_it_is_over():
         == rendered.subject
     )
     assert re.search(r"Google +15 Oct +5,201 +0  16 Oct 11:40Z", rendered.text)
-    assert "over        since 16 Oct 24:00Z" in rendered.text
-    assert "told        14 Oct 11:43Z" in rendered.text
+    assert re.search("over +since 16 Oct 24:00Z", rendered.text)
+    assert re.search("told +14 Oct 11:43Z", rendered.text)
     assert "REGRESSED in this thread" in rendered.text
 
 
@@ -496,7 +496,7 @@ def test_it_is_over_with_little_at_hand():
 
     text = render(group(bare, kind="resolved", event="resolved"), context()).text
 
-    assert "over        since 13 Oct 24:00Z" in text
+    assert re.search("over +since 13 Oct 24:00Z", text)
     assert "told  " not in text
 
 

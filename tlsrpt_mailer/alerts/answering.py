@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from tlsrpt_mailer.alerts import envelope, words
-from tlsrpt_mailer.alerts.document import Block, Document, Section, code, section, table
+from tlsrpt_mailer.alerts.document import Block, Document, Section, pairs, section
 from tlsrpt_mailer.alerts.model import Context, Rendered
 from tlsrpt_mailer.report.times import DAY, Time
 
@@ -221,20 +221,19 @@ def _sections(outcome: AnswerOutcome) -> tuple[Section, ...]:
 
 
 def _each(outcome: AnswerOutcome) -> Block:
-    rows = [(str(number), words.name(domain)) for number, domain in outcome.failures[:SHOWN]]
+    rows = [(f"{number:>4}", words.name(domain)) for number, domain in outcome.failures[:SHOWN]]
     more = len(outcome.failures) - SHOWN
-    lines = words.table(rows, (8, 0), right=(0,))
-    return table([*lines, *([f"and {words.number(more)} more"] if more > 0 else [])])
+    return pairs([*rows, *([("", f"and {words.number(more)} more")] if more > 0 else [])])
 
 
 def _grammar() -> Block:
-    return code(
+    return pairs(
         [
-            "ack                  I have it",
-            "fixed                it is mended",
-            "mute 7d              quiet for a week",
-            "assign ADDRESS       somebody else has it",
-            "ack 17, 21           only these numbers; text after them is the note",
+            ("ack", "I have it"),
+            ("fixed", "it is mended"),
+            ("mute 7d", "quiet for a week"),
+            ("assign ADDRESS", "somebody else has it"),
+            ("ack 17, 21", "only these numbers; text after them is the note"),
         ]
     )
 

@@ -2,7 +2,7 @@
 
 from tlsrpt_mailer.alerts import commands, said, words
 from tlsrpt_mailer.alerts.about import domains, number, numbers, severity
-from tlsrpt_mailer.alerts.document import Block, Section, code, para, section, table
+from tlsrpt_mailer.alerts.document import Block, Section, code, pairs, para, section
 from tlsrpt_mailer.alerts.model import Context, Group
 from tlsrpt_mailer.report.times import DAY
 
@@ -28,7 +28,7 @@ def answer(group: Group, context: Context) -> list[Section]:
         return [section("SAY THAT YOU HAVE IT, on the server", code(_commands(listed)))]
     mailed = section(
         "ANSWER THIS MAIL, with one of these as the first line",
-        table(words.table(VERBS, (16, 0))),
+        pairs(VERBS),
         _scope(group, listed, many=many),
         para("Or on the server:"),
         code([_ack(listed), *([] if many else _only(group, listed))]),

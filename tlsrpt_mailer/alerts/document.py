@@ -1,11 +1,13 @@
 """A mail before it has a form: the same blocks become plain text and HTML, word for word."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
 
-BlockKind: TypeAlias = Literal["para", "code", "table", "steps", "week"]
+from tlsrpt_mailer.alerts import words
+
+BlockKind: TypeAlias = Literal["para", "code", "table", "steps", "week", "grid", "pairs"]
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -14,8 +16,10 @@ class Block(msgspec.Struct, frozen=True):
     kind: BlockKind
     lines: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...] = ()
-    """``week`` alone: the same as `lines` in cells, titles first; the last cell of each row has a
-    character a day (`page.DAYS`)."""
+    """The same as `lines` in cells. ``grid`` and ``week``: titles first; the last cell of a week
+    has a character a day (`page.DAYS`). ``pairs``: (term, text)."""
+    right: tuple[int, ...] = ()
+    """The columns of a grid that are flushed right."""
 
 
 class Section(msgspec.Struct, frozen=True):
@@ -56,6 +60,22 @@ def code(lines: Iterable[str]) -> Block:
 def table(lines: Iterable[str]) -> Block:
     """Lines that `words.table` has laid out."""
     return Block("table", tuple(lines))
+
+
+def grid(rows: Sequence[tuple[str, ...]], caps: Sequence[int], right: Sequence[int] = ()) -> Block:
+    """*rows*, titles first, as `words.table` lays them out; a phone wraps the cells."""
+    return Block("grid", tuple(words.table(rows, caps, right)), tuple(rows), tuple(right))
+
+
+def pairs(rows: Sequence[tuple[str, str]]) -> Block:
+    """Terms with a text beside each; an empty term goes on with the one above."""
+    width = max((len(term) for term, _ in rows), default=0)
+    lines = [
+        line
+        for term, text in rows
+        for line in words.wrap(text, " " * (width + 2), f"{term:<{width}}  ", words.WIDTH - 2)
+    ]
+    return Block("pairs", tuple(lines), tuple(rows))
 
 
 def section(title: str, *blocks: Block | None, aside: str = "") -> Section:

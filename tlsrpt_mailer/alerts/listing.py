@@ -5,12 +5,10 @@ from collections.abc import Callable, Sequence
 from tlsrpt_mailer.alerts import commands, effects, opening, trouble, words
 from tlsrpt_mailer.alerts.about import domains
 from tlsrpt_mailer.alerts.catalogue import entry
-from tlsrpt_mailer.alerts.document import Section, code, para, section, steps, table
+from tlsrpt_mailer.alerts.document import Section, code, pairs, para, section, steps
 from tlsrpt_mailer.alerts.model import Context, Item, Transition
 
 LISTED = 50
-BODY = words.WIDTH - 2
-INDENT = " " * 18
 
 
 def by_cause(transitions: Sequence[Transition]) -> list[list[Transition]]:
@@ -60,21 +58,18 @@ def listing(
     Args:
         more_of: Further lines on one cause.
     """
-    lines = []
+    shown: list[tuple[str, str]] = []
     for rows in causes[:LISTED]:
         items = [row.item for row in rows]
         state = "OVER" if rows[0].event == "resolved" else items[0].severity.upper()
         back = "back: " if rows[0].event == "regressed" else ""
-        lines += words.wrap(
-            back + effects.phrase(items[0]), INDENT, f"{items[0].failure:>6}  {state:<8}  ", BODY
-        )
-        for text in (about(items, context), *more_of(rows, context)):
-            lines += words.wrap(text, INDENT, width=BODY)
+        shown.append((f"{items[0].failure:>4}  {state:<8}", back + effects.phrase(items[0])))
+        shown += [("", text) for text in (about(items, context), *more_of(rows, context))]
     more = len(causes) - LISTED
     all_of_them = sum(map(len, causes)) >= trouble.ATTACH_FROM
     return section(
         title,
-        table(lines),
+        pairs(shown),
         para(f"and {words.plural(more, 'more cause')}: tlsrpt-mailer failures")
         if more > 0
         else None,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tlsrpt_mailer.alerts import effects, opening, said, words
 from tlsrpt_mailer.alerts.about import domains, parts
 from tlsrpt_mailer.alerts.catalogue import entry
-from tlsrpt_mailer.alerts.document import Block, Section, code, para, section, table
+from tlsrpt_mailer.alerts.document import Block, Section, code, grid, pairs, para, section
 from tlsrpt_mailer.alerts.model import Context, Evidence, Group, Item, Transition
 from tlsrpt_mailer.alerts.trouble import ATTACH_FROM, WORST, the_domains
 
@@ -51,7 +51,7 @@ def sections(group: Group, context: Context) -> tuple[Section, ...]:
         found += [_how_we_know(group.items[0], context), _in_all(group, context)]
     else:
         found.append(_the_clean(group.items, context))
-        found.append(section("WHO DID WHAT", table(_facts(_people(group.transitions[0], context)))))
+        found.append(section("WHO DID WHAT", pairs(_people(group.transitions[0], context))))
     below = [item for item in group.items if item.is_superseded]
     if not group.is_partial:
         found += _lasting(group.items)
@@ -68,10 +68,9 @@ def _how_we_know(item: Item, context: Context) -> Section:
     rows += [
         _clean_row(row, context) for row in sorted(clean, key=lambda row: row.start)[:CLEAN_ROWS]
     ]
-    lines = words.table(rows, (18, 16, 12, 6, 20), right=(2, 3)) if clean else ()
     return section(
         "HOW WE KNOW",
-        table(lines),
+        grid(rows, (18, 16, 12, 6, 20), right=(2, 3)) if clean else None,
         *_grounds([item]),
     )
 
@@ -102,14 +101,7 @@ def _in_all(group: Group, context: Context) -> Section:
         ("over", f"since {words.end_moment(item.resolved_at or item.last_seen, context.now)}"),
         *_people(row, context),
     ]
-    return section("IN ALL", table(_facts(rows)))
-
-
-def _facts(rows: Sequence[tuple[str, str]]) -> list[str]:
-    return [line for key, text in rows for line in words.wrap(text, " " * 12, f"{key:<12}", _ROOM)]
-
-
-_ROOM = words.WIDTH - 2
+    return section("IN ALL", pairs(rows))
 
 
 def _people(row: Transition, context: Context) -> list[tuple[str, str]]:
@@ -151,7 +143,7 @@ def _the_clean(items: Sequence[Item], context: Context) -> Section:
     more = len(items) - len(shown)
     return section(
         "OVER",
-        table(words.table(rows, (8, 0, 16, 12, 12), right=(0, 3, 4))),
+        grid(rows, (8, 0, 16, 12, 12), right=(0, 3, 4)),
         para(f"and {words.number(more)} more: see the attached domains.csv") if more else None,
         *_grounds(items),
     )

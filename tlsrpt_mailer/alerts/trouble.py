@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tlsrpt_mailer.alerts import again, asking, commands, effects, words
 from tlsrpt_mailer.alerts.about import domains
 from tlsrpt_mailer.alerts.catalogue import Entry, entry, reason
-from tlsrpt_mailer.alerts.document import Block, Section, code, para, section, steps, table
+from tlsrpt_mailer.alerts.document import Block, Section, code, grid, pairs, para, section, steps
 from tlsrpt_mailer.alerts.model import Context, Evidence, Group, Item
 
 WORST = 20
@@ -136,7 +136,7 @@ def the_domains(items: Sequence[Item]) -> Section:
     more = len(items) - len(shown)
     return section(
         "THE DOMAINS, worst first",
-        table(words.table(rows, (8, 0, 7, 11, 10, 10, 11), right=(0, 4, 5, 6))),
+        grid(rows, (8, 0, 7, 11, 10, 10, 11), right=(0, 4, 5, 6)),
         para(f"and {words.number(more)} more: see the attached domains.csv") if more else None,
     )
 
@@ -162,8 +162,10 @@ def counts(item: Item) -> tuple[int, int]:
 
 def also_open(items: Sequence[Item]) -> Section:
     """What else is broken on the same domain, so that nobody mends the wrong end."""
-    rows = [(str(item.failure), item.severity, effects.phrase(item)) for item in items[:WORST]]
-    return section("ALSO OPEN ON THIS DOMAIN", table(words.table(rows, (8, 8, 0), right=(0,))))
+    rows = [
+        (f"{item.failure:>4}  {item.severity:<8}", effects.phrase(item)) for item in items[:WORST]
+    ]
+    return section("ALSO OPEN ON THIS DOMAIN", pairs(rows))
 
 
 # ------------------------------------------------------------------- evidence
@@ -174,10 +176,9 @@ def evidence(item: Item, context: Context, *, alone: bool) -> Section:
     shown = item.evidence[:EVIDENCE_ROWS]
     rows: list[tuple[str, ...]] = [("reporter", "day (UTC)", "sessions", "failed", "")]
     rows += [_evidence_row(row, context) for row in shown]
-    lines = words.table(rows, (18, 16, 12, 12, 11), right=(2, 3, 4)) if shown else ()
     return section(
         "EVIDENCE" if alone else f"EVIDENCE, of {words.name(item.domain)}",
-        table(lines),
+        grid(rows, (18, 16, 12, 12, 11), right=(2, 3, 4)) if shown else None,
         para(*_where(item), began(item, context), *_quotes(item), *_policy_quoted(item)),
         para(
             "Reports are not authenticated (trust.dkim is off).",
