@@ -499,7 +499,7 @@ class Store(Protocol):
         """Notes about mails that trouble the process."""
 
 
-MAIL = "mail"
+BY_MAIL = "mail"
 """The lane of everything that goes out by `[alerts.smtp]`."""
 CHANNEL = "channel:"
 """Recipients that begin so are channels, each with a lane of its own."""
@@ -548,7 +548,7 @@ class Outbox(Protocol):
 
     def due(self, now: Time, limit: int = 50, lane: str | None = None) -> list[Outgoing]:
         """Those whose next try has come, oldest first. A notice of a channel is not due while
-        an earlier one of the same key waits. *lane*: `MAIL`, or the recipient of a channel."""
+        an earlier one of the same key waits. *lane*: `BY_MAIL`, or the recipient of a channel."""
 
     def lanes(self) -> list[str]:
         """The channels that anything waits for, by recipient."""
@@ -626,6 +626,19 @@ class SourceTrouble(msgspec.Struct, frozen=True):
     error: str | None
     tries: int
     next_try: Time | None
+    last_report: Time | None = None
+    """When the last mail with a report was taken from it."""
+
+
+class SilentPair(msgspec.Struct, frozen=True):
+    """A reporter that stopped reporting on a domain."""
+
+    domain: str
+    reporter: str
+    since: Time
+    """End of the last window before it stopped."""
+    back: Time | None = None
+    """When it was seen that it reports again."""
 
 
 class Announced(msgspec.Struct, frozen=True, kw_only=True):
@@ -641,8 +654,8 @@ class Announced(msgspec.Struct, frozen=True, kw_only=True):
     """When a mail said it; None: it is in the digest only."""
     ended_at: Time | None = None
     end_told_at: Time | None = None
-    detail: bytes = b"{}"
-    """JSON; of silence: `flows.watch.Silent`."""
+    pairs: tuple[SilentPair, ...] = ()
+    """Of silence: who stopped about what."""
 
 
 class Watching(Protocol):

@@ -78,8 +78,8 @@ class Letters:
     def __init__(self, **by_state: list[LetterRow]) -> None:
         self._by_state = by_state
 
-    def letters(self, *, state: str, limit: int) -> "Letters":
-        assert limit == 1
+    def letters(self, *, state: str, lane: str, limit: int) -> "Letters":
+        assert ("mail", 1) == (lane, limit)
         return Letters(rows=self._by_state.get(state, []))
 
     @property

@@ -1,4 +1,4 @@
-"""`alerts`: what was mailed, to whom, and what the relay said."""
+"""`alerts`: what was mailed or handed to channels, to whom, and what the other side said."""
 
 import sys
 from email import message_from_bytes, policy
@@ -14,8 +14,10 @@ from tlsrpt_mailer.cli import forms, opening, options, out
 from tlsrpt_mailer.cli.groups import Listing
 from tlsrpt_mailer.cli.out import Column
 from tlsrpt_mailer.cli.stopped import stopped
+from tlsrpt_mailer.config import Config
 from tlsrpt_mailer.errors import ConfigError, NoSuch, Refused, Temporary, Unreachable
-from tlsrpt_mailer.ports import Letter
+from tlsrpt_mailer.ports import CHANNEL, Letter, Notice
+from tlsrpt_mailer.store.rows import LetterRow
 
 HEADS = (
     Column("#", right=True),
@@ -97,7 +99,8 @@ def list_(state: str | None, limit: int | None, all_: bool, json_: bool) -> None
 def show(id: int, raw: bool, json_: bool) -> None:
     """Print a mail as its receiver reads it, and how its delivery went.
 
-    ID is its number in the listing. Exit codes: 0 shown, 1 there is none.
+    ID is its number in the listing. Of a notice to a channel, --raw is the JSON
+    that it was made of. Exit codes: 0 shown, 1 there is none.
 
     \b
     Examples:
@@ -109,7 +112,7 @@ def show(id: int, raw: bool, json_: bool) -> None:
     if raw:
         sys.stdout.buffer.write(data)
         return
-    text = _text(data)
+    text = _text(row, data)
     if json_:
         out.as_json({**forms.letter(row), "text": text})
         return
@@ -126,7 +129,9 @@ def show(id: int, raw: bool, json_: bool) -> None:
         click.echo(f"next try: {words.moment(row.next_try, now)}")
 
 
-def _text(data: bytes) -> str:
+def _text(row: LetterRow, data: bytes) -> str:
+    if row.recipient.startswith(CHANNEL):
+        return msgspec.json.decode(data, type=Notice).text
     body = message_from_bytes(data, policy=policy.default).get_body(("plain",))
     return str(body.get_content()) if body is not None else ""
 
@@ -151,18 +156,23 @@ def resend(id: int) -> None:
 
 @alerts.command()
 @click.option("--to", metavar="ADDRESS", help="Send it here in place of alerts.to.")
-def test(to: str | None) -> None:
-    """Send a test alert to everybody in alerts.to, at once.
+@click.option("--channel", metavar="NAME", help="Send it by this channel in place of mail.")
+def test(to: str | None, channel: str | None) -> None:
+    """Send a test alert to everybody in alerts.to, or by a channel, at once.
 
-    Needs no database. Prints what the relay answered. Exit codes: 0 the relay
+    Needs no database. Prints what the other side answered. Exit codes: 0 it
     took all of them, 69 it did not, 78 there is nobody to send to.
 
     \b
     Examples:
       tlsrpt-mailer alerts test
       tlsrpt-mailer alerts test --to postmaster@example.com
+      tlsrpt-mailer alerts test --channel webhook
     """
     config = opening.load()
+    if channel is not None:
+        _test_channel(config, channel)
+        return
     recipients = (to,) if to else config.alerts.to
     if not recipients:
         raise ConfigError("alerts.to is empty: alerts go to the log and the terminal; say --to")
@@ -177,6 +187,31 @@ def test(to: str | None) -> None:
             refused.append(f"{recipient}: {error}")
     if refused:
         raise Unreachable("\n".join(refused))
+
+
+def _test_channel(config: Config, name: str) -> None:
+    found = {one.name: one for one in config.channel}
+    if name not in found:
+        there = ", ".join(found) or "there is none"
+        raise ConfigError(f"no channel {log.safe(name, 40)} is configured; channels: {there}")
+    now, host = options.now(), configuration.host_name()
+    mail = render_test(msgspec.structs.replace(wiring.context(config, host), now=now))
+    notice = Notice(
+        id=f"<tlsrpt.test.{now}@{host}>",
+        key="tlsrpt-test",
+        event="test",
+        severity="notice",
+        is_open=False,
+        title=mail.subject,
+        text=mail.text,
+        at=now,
+        host=host,
+    )
+    try:
+        sent = wiring.notifier(found[name], config).notify(notice, None)
+    except (Temporary, Refused) as error:
+        raise Unreachable(f"{name}: {error}") from error
+    click.echo(f"{name}: {log.safe(sent.answer)}")
 
 
 alerts.add_command(stopped)

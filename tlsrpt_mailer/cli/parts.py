@@ -11,9 +11,10 @@ import msgspec
 from tlsrpt_mailer import log
 from tlsrpt_mailer.alerts import words
 from tlsrpt_mailer.config import Config
+from tlsrpt_mailer.ports import BY_MAIL
 from tlsrpt_mailer.report.times import DAY, HOUR, Time
 from tlsrpt_mailer.store.queries import Reader
-from tlsrpt_mailer.store.rows import JobRow, LetterRow, SourceRow, Totals
+from tlsrpt_mailer.store.rows import JobRow, LaneRow, LetterRow, SourceRow, Totals
 
 MIB = 1 << 20
 LITTLE_SPACE = 200 * MIB
@@ -128,10 +129,10 @@ def alerts(reader: Reader, totals: Totals, config: Config, now: Time) -> Part:
     sent = f"today {totals.sent_today} sent, {totals.waiting_letters} waiting"
     if totals.last_sent is not None:
         sent += f"; the last was taken {words.when(totals.last_sent, now)}"
-    refused = reader.letters(state="failed", limit=1).rows
+    refused = reader.letters(state="failed", lane=BY_MAIL, limit=1).rows
     if refused and now - (refused[0].done_at or 0) < 7 * DAY:
         return Part("FAIL", "alerts", f"given up: {_about(refused[0])}", _answer(refused[0], sent))
-    waiting = reader.letters(state="waiting", limit=1).rows
+    waiting = reader.letters(state="waiting", lane=BY_MAIL, limit=1).rows
     if waiting and waiting[0].attempts:
         asked = waiting[0].done_at or waiting[0].created_at  # done once, and to be sent again
         late = now - asked > WAITS_LONG
@@ -143,12 +144,54 @@ def alerts(reader: Reader, totals: Totals, config: Config, now: Time) -> Part:
     return Part("ok", "alerts", sent)
 
 
+def channels(rows: Sequence[LaneRow], config: Config, now: Time) -> list[Part]:
+    """Each channel, by how its last notices fared."""
+    by_name = {row.channel: row for row in rows}
+    kinds = {one.name: one.kind for one in config.channel}
+    found = [
+        _channel(by_name.get(name) or LaneRow(name, 0, 0, None), kind, now)
+        for name, kind in kinds.items()
+    ]
+    left = [row for row in rows if row.waiting and row.channel not in kinds]
+    return found + [
+        Part(
+            "warn",
+            "channel",
+            f"{log.safe(row.channel, 40)}: {words.plural(row.waiting, 'notice')} wait,"
+            " but no such channel is configured",
+        )
+        for row in left
+    ]
+
+
+def _channel(row: LaneRow, kind: str, now: Time) -> Part:
+    name = f"{log.safe(row.channel, 40)} ({kind})"
+    sent = f"today {row.sent_today} sent, {row.waiting} waiting"
+    if row.last_sent is not None:
+        sent += f"; the last was taken {words.when(row.last_sent, now)}"
+    if row.tried is not None and row.since is not None:
+        late = now - row.since > WAITS_LONG
+        what = f"{name}: does not take notices, since {words.moment(row.since, now)}"
+        return Part("FAIL" if late else "warn", "channel", what, _said(row.answer, row.tried, sent))
+    given_up = row.failed is not None and row.failed_at is not None
+    if given_up and (row.last_sent or 0) < (row.failed_at or 0):
+        what = f"{name}: given up {words.when(row.failed_at or 0, now)}"
+        recent = now - (row.failed_at or 0) < 7 * DAY
+        more = _said(row.failed_answer, row.failed or 0, sent)
+        return Part("FAIL" if recent else "ok", "channel", what, more)
+    return Part("ok", "channel", f"{name}: {sent}")
+
+
 def _about(row: LetterRow) -> str:
     return f"{log.safe(row.recipient, 60)}: {log.safe(row.subject, 60)}"
 
 
 def _answer(row: LetterRow, sent: str) -> tuple[str, ...]:
-    return (log.safe(row.answer or "no answer", 300), f"tlsrpt-mailer alerts show {row.id}", sent)
+    return _said(row.answer, row.id, sent)
+
+
+def _said(answer: str | None, letter: int, sent: str) -> tuple[str, ...]:
+    return (log.safe(answer or "no answer", 300), f"tlsrpt-mailer alerts show {letter}", sent)
 
 
 def store(path: Path) -> Part:

@@ -63,6 +63,7 @@ def _look(now: Time) -> tuple[list[Part], Totals]:
             *parts.sources(reader.sources(now), config, now),
             parts.trust(totals),
             parts.alerts(reader, totals, config, now),
+            *parts.channels(reader.lanes(now), config, now),
             parts.store(path),
             parts.jobs(reader.jobs(), now),
         ]

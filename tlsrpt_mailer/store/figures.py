@@ -4,6 +4,7 @@ import sqlite3
 from collections import defaultdict
 
 from tlsrpt_mailer.report.times import DAY, Time
+from tlsrpt_mailer.store.outbox import CHANNELS
 from tlsrpt_mailer.store.rows import SourceRow, Totals
 
 _MOST = 10**12
@@ -53,12 +54,13 @@ def totals(conn: sqlite3.Connection, now: Time) -> Totals:
     letters = dict(
         conn.execute(
             "SELECT state, count(*) FROM letters WHERE state IN ('waiting', 'failed')"
+            f" AND NOT ({CHANNELS})"
             " GROUP BY state"
         ).fetchall()
     )
     sent_today, last_sent = conn.execute(
         "SELECT coalesce(sum(done_at >= ?), 0), max(done_at) FROM letters"
-        " WHERE state = 'sent' AND event <> 'forward'",
+        f" WHERE state = 'sent' AND event <> 'forward' AND NOT ({CHANNELS})",
         (now - now % DAY,),
     ).fetchone()
     return Totals(

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from tlsrpt_mailer.ports import CHANNEL, MAIL, FailureRecord, Letter, Outgoing
+from tlsrpt_mailer.ports import BY_MAIL, CHANNEL, FailureRecord, Letter, Outgoing
 from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.store.bind import pack, text, text_or_none, unpack
 from tlsrpt_mailer.store.connection import Writer
@@ -31,7 +31,7 @@ class SqliteOutbox:
         """See `ports.Outbox.due`; `Letter.told` is left empty."""
         mine = ""
         values: list[object] = [now]
-        if lane == MAIL:
+        if lane == BY_MAIL:
             mine = f"AND NOT ({CHANNELS})"
         elif lane is not None:
             mine, values = "AND recipient = ?", [now, text(lane)]

@@ -14,9 +14,9 @@ from typing import Self
 
 from tlsrpt_mailer.errors import NoSuch
 from tlsrpt_mailer.failures.model import HumanAct
-from tlsrpt_mailer.ports import Evidence, FailureRecord, History, Maintenance, Told
+from tlsrpt_mailer.ports import BY_MAIL, Evidence, FailureRecord, History, Maintenance, Told
 from tlsrpt_mailer.report.times import DAY, Time
-from tlsrpt_mailer.store import figures, judging, maintenance
+from tlsrpt_mailer.store import figures, judging, lanes, maintenance
 from tlsrpt_mailer.store.audit import AuditRow
 from tlsrpt_mailer.store.audit import listed as listed_audit
 from tlsrpt_mailer.store.bind import unpack
@@ -36,9 +36,11 @@ from tlsrpt_mailer.store.listing import (
     report_rows,
     where,
 )
+from tlsrpt_mailer.store.outbox import CHANNELS
 from tlsrpt_mailer.store.rows import (
     JobRow,
     KeptRow,
+    LaneRow,
     LetterRow,
     MailRow,
     ReportRow,
@@ -168,12 +170,17 @@ class Reader:
         *,
         state: str | None = None,
         forwards: bool = True,
+        lane: str | None = None,
         limit: int | None = PAGE,
         offset: int = 0,
     ) -> Page[LetterRow]:
-        """Mails that went out or wait to, newest first; *forwards* were only handed on."""
+        """Mails and notices that went out or wait to, newest first; *forwards* were only
+        handed on; *lane* is `BY_MAIL` or a recipient."""
         clause, values = where(
-            ("state = ?", state), ("event <> ?", None if forwards else "forward")
+            ("state = ?", state),
+            ("event <> ?", None if forwards else "forward"),
+            (f"? AND NOT ({CHANNELS})", 1 if lane == BY_MAIL else None),
+            ("recipient = ?", None if lane == BY_MAIL else lane),
         )
         with self._snapshot() as conn:
             return page(
@@ -301,6 +308,11 @@ class Reader:
         with self._snapshot() as conn:
             rows = conn.execute("SELECT name, last_at, error FROM job_runs ORDER BY name")
             return [JobRow(*row) for row in rows]
+
+    def lanes(self, now: Time) -> list[LaneRow]:
+        """How delivery to each channel goes, by name; those without a notice are not there."""
+        with self._snapshot() as conn:
+            return lanes.lanes(conn, now)
 
     def totals(self, now: Time) -> Totals:
         """The figures of `status`."""

@@ -92,6 +92,25 @@ class SourceRow(msgspec.Struct, frozen=True):
     """Outcome to number of mails, over the 24 hours before now."""
 
 
+class LaneRow(msgspec.Struct, frozen=True):
+    """How delivery to one channel goes."""
+
+    channel: str
+    """Its name."""
+    waiting: int
+    sent_today: int
+    last_sent: Time | None
+    tried: int | None = None
+    """The letter that was tried and has waited longest, of those that wait."""
+    since: Time | None = None
+    """When that one was to go out."""
+    answer: str | None = None
+    failed: int | None = None
+    """The letter that was given up last."""
+    failed_at: Time | None = None
+    failed_answer: str | None = None
+
+
 class JobRow(msgspec.Struct, frozen=True):
     """When a job ran last."""
 

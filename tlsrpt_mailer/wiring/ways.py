@@ -15,7 +15,7 @@ from tlsrpt_mailer.errors import Temporary
 from tlsrpt_mailer.flows.deliver import SendResult, send_due
 from tlsrpt_mailer.flows.ping import Pinger
 from tlsrpt_mailer.flows.refresh import Refresher
-from tlsrpt_mailer.ports import CHANNEL, MAIL, Channel, Notifier
+from tlsrpt_mailer.ports import BY_MAIL, CHANNEL, Channel, Notifier
 from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.store.sqlite import SqliteStore
 from tlsrpt_mailer.wiring.kinds import CHANNELS
@@ -69,7 +69,7 @@ class Ways:
     @property
     def lanes(self) -> list[str]:
         """Of the mails, and of each channel that is configured."""
-        return [MAIL, *self._notifiers]
+        return [BY_MAIL, *self._notifiers]
 
     def send_due(
         self,
@@ -81,7 +81,7 @@ class Ways:
     ) -> SendResult:
         """Hand over what is due, in one lane or in all, one after the other."""
         lanes = [lane] if lane else self.lanes
-        if lane in (None, MAIL):
+        if lane in (None, BY_MAIL):
             # What waits for channels that are configured no more, until it is given up.
             lanes += self._left()
         result = SendResult()
@@ -95,7 +95,7 @@ class Ways:
                 notifier=self._notifier,
                 lane=one,
             )
-            if one == MAIL and done != SendResult():
+            if one == BY_MAIL and done != SendResult():
                 self.is_relay_cut_off = done.is_cut_off
             if one in self._refreshers:
                 self._refreshers[one].refresh(now)
