@@ -112,11 +112,11 @@ def _command(line: str) -> tuple[Command | None, str]:
     numbers, text = _numbers(text)
     span = assignee = None
     if verb == "mute":
-        span, text = _span(text)
+        span, text = _span(text.lstrip(_BEFORE_NOTE))
         if span is None:
             return None, 'Say for how long: "mute 7d", "mute 12h", a year at most.'
     if verb == "assign":
-        assignee, text = _address(text)
+        assignee, text = _address(text.lstrip(_BEFORE_NOTE))
         if assignee is None:
             return None, 'Say to whom: "assign somebody@example.com".'
     if not numbers:
