@@ -100,7 +100,7 @@ class _Tags(html.parser.HTMLParser):
 
 OURS = {
     *("html", "head", "meta", "title", "style", "body", "div", "p", "h2", "ol", "li", "pre"),
-    *("table", "tr", "th", "td", "dl", "dt", "dd"),
+    *("table", "tr", "th", "td"),
 }
 
 
