@@ -143,7 +143,8 @@ def _footer(digest: Digest, context: Context) -> tuple[str, ...]:
 
 def _fact(digest: Digest) -> str:
     opened = len(digest.failures) if digest.owner is not None else 0
-    return fact({"event": "digest", "open": str(opened), "empty": "yes" if digest.is_empty else ""})
+    empty = "yes" if digest.is_empty else "no"
+    return fact({"event": "digest", "open": str(opened), "empty": empty})
 
 
 def _csv(rows: Sequence[Sequence[str | int | None]]) -> bytes:

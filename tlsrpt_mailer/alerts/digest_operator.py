@@ -1,7 +1,7 @@
 """The operator's page: what is open by cause, who is covered, what came in, who answered."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -99,8 +99,8 @@ def head(page: OperatorPage) -> tuple[str, ...]:
     bad = len(page.intake.trouble)
     first = (f"{words.plural(bad, 'source')} of reports in trouble now.",) if bad else ()
     if not causes:
-        rest = f"{words.plural(page.warnings, 'warning')}, {words.plural(page.small, 'notice')}"
-        return (*first, "No critical failure is open.", f"Open besides: {rest}.")
+        rest = _besides(page)
+        return (*first, f"No critical failure is open{', but ' if rest else ''}{rest}.")
     alone = [cause for cause in page.critical if _answered(cause, page.now) == "NOBODY"]
     opened = f"{words.plural(causes, 'critical failure')} {'is' if causes == 1 else 'are'} open"
     if not alone:
@@ -199,14 +199,22 @@ def _causes(page: OperatorPage) -> Section:
     ]
     more = len(page.critical) - LISTED
     hidden = [words.plural(more, "more cause")] if more > 0 else []
-    hidden += [words.plural(page.warnings, "warning")] if page.warnings else []
-    hidden += [words.plural(page.small, "notice")] if page.small else []
+    hidden += [_besides(page)] if _besides(page) else []
     rest = f"and {words.listed(hidden)}: tlsrpt-mailer failures" if hidden else ""
+    if not page.critical:
+        return section("OPEN BY CAUSE")
     return section(
         "OPEN BY CAUSE (critical)",
-        table(words.table(rows, (7, 0, 7, 11, 22), right=(0, 2))) if page.critical else None,
+        table(words.table(rows, (7, 0, 7, 11, 22), right=(0, 2))),
         para(rest) if rest else None,
     )
+
+
+def _besides(page: OperatorPage) -> str:
+    """``9 warnings and 31 notices``: what is open and not critical."""
+    counts = [words.plural(page.warnings, "warning")] if page.warnings else []
+    counts += [words.plural(page.small, "notice")] if page.small else []
+    return words.listed(counts)
 
 
 def _answered(cause: Cause, now: Time) -> str:
@@ -276,6 +284,8 @@ def _intake(page: OperatorPage) -> Section:
     counts = [f"{words.number(mails[key])} {OUTCOMES[key]}" for key in OUTCOMES if mails.get(key)]
     total = words.plural(sum(mails.values()), "mail")
     lines = [f"{total}: {', '.join(counts)}." if counts else "No mail came in."]
+    if len(counts) == 1:
+        lines = [f"{total}, {'all ' if sum(mails.values()) > 1 else ''}{_one_outcome(mails)}."]
     if page.intake.waiting:
         lines.append(f"{words.plural(page.intake.waiting, 'mail')} not read yet.")
     if page.intake.trouble:
@@ -284,6 +294,10 @@ def _intake(page: OperatorPage) -> Section:
     if page.intake.last_report is not None:
         lines.append(f"The last report came {words.when(page.intake.last_report, page.now)}.")
     return section("INTAKE", para(*lines))
+
+
+def _one_outcome(mails: Mapping[str, int]) -> str:
+    return next(text for key, text in OUTCOMES.items() if mails.get(key))
 
 
 def _people(page: OperatorPage) -> Section:

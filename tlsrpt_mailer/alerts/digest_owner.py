@@ -112,8 +112,9 @@ def _coverage(page: Page) -> list[str]:
     if not every:
         return []
     if every == reporting:
-        return ["Reports came on your domain." if every == 1 else f"All {every:,} domains report."]
-    return [f"Reports came on {reporting:,} of {words.plural(every, 'domain')}."]
+        said = {1: "Reports came on your domain.", 2: "Both domains report."}
+        return [said.get(every, f"All {words.number(every)} domains report.")]
+    return [f"Reports came on {words.number(reporting)} of {words.plural(every, 'domain')}."]
 
 
 def _sums(page: Page) -> str:

@@ -28,6 +28,7 @@ from tlsrpt_mailer.report.times import DAY, HOUR, Span, Time
 
 READY_SESSIONS = 100
 READY_DAYS = 14
+NEW_DAYS = 7
 HALF = 0.5
 
 Cause: TypeAlias = tuple[Failure, ...]
@@ -278,21 +279,22 @@ def _ready(pairs: Sequence[Pair]) -> int:
 
 def _reporters(domains: Iterable[Domain], period: Period) -> tuple[ReporterLine, ...]:
     """The most regular first."""
-    pairs: defaultdict[str, list[Pair]] = defaultdict(list)
+    pairs: defaultdict[str, list[tuple[Pair, int]]] = defaultdict(list)
     for domain in domains:
+        first = min((pair.first for pair in domain.pairs), default=period.until)
         for pair in domain.pairs:
-            pairs[pair.reporter].append(pair)
-    lines = [_reporter(name, found, period) for name, found in pairs.items()]
+            pairs[pair.reporter].append((pair, _span(pair, first, period)))
+    lines = [_reporter(name, found) for name, found in pairs.items()]
     return tuple(sorted(lines, key=lambda one: (-one.domains * one.regularity, one.name)))
 
 
-def _reporter(name: str, pairs: Sequence[Pair], period: Period) -> ReporterLine:
-    spans = [_span(pair, period) for pair in pairs]
+def _reporter(name: str, found: Sequence[tuple[Pair, int]]) -> ReporterLine:
+    pairs = [pair for pair, _ in found]
     delays = sorted(pair.delay for pair in pairs)
     return ReporterLine(
         name=name,
-        regularity=min(1.0, sum(pair.days for pair in pairs) / sum(spans)),
-        span=max(spans),
+        regularity=min(1.0, sum(pair.days for pair in pairs) / sum(span for _, span in found)),
+        span=max(span for _, span in found),
         first=min(pair.first for pair in pairs),
         last=max(pair.last for pair in pairs),
         delay=delays[len(delays) // 2],
@@ -300,7 +302,15 @@ def _reporter(name: str, pairs: Sequence[Pair], period: Period) -> ReporterLine:
     )
 
 
-def _span(pair: Pair, period: Period) -> int:
-    """The days from its first window to its last: what it did not report since is silence."""
-    last = min(pair.last, period.until)
-    return min(HABIT_DAYS, max(pair.days, round((last - pair.first) / DAY), 1))
+def _span(pair: Pair, first: Time, period: Period) -> int:
+    """
+    Over how many days the pair's reports are spread.
+
+    Up to the last one: what it did not report since is silence, no habit. From the first that
+    anybody had of the domain, but for a reporter that is new and has not missed a day since.
+    """
+    end = min(pair.last, period.until)
+    own = max(1, round((end - pair.first) / DAY))
+    if pair.first > period.until - NEW_DAYS * DAY and pair.days >= own:
+        return own
+    return min(HABIT_DAYS, max(pair.days, round((end - first) / DAY), 1))

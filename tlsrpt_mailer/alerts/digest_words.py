@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from tlsrpt_mailer.alerts import commands, effects, words
 from tlsrpt_mailer.alerts.catalogue import entry
 from tlsrpt_mailer.alerts.digest_model import Failure, Silence, Sum
-from tlsrpt_mailer.alerts.digest_pages import Cause, DomainLine, ReporterLine
+from tlsrpt_mailer.alerts.digest_pages import NEW_DAYS, Cause, DomainLine, ReporterLine
 from tlsrpt_mailer.alerts.model import Answer, Item
 from tlsrpt_mailer.report.times import DAY, HOUR, Span, Time
 
@@ -13,7 +13,6 @@ BODY = words.WIDTH - 2
 NAMED = 5
 HOLDING = frozenset({"refused", "waits"})
 REGULAR, MOSTLY, SOMETIMES = 0.9, 0.6, 0.25
-NEW_DAYS = 7
 
 
 def worked(total: Sum) -> str:
@@ -126,10 +125,15 @@ def answer_words(cause: Cause, now: Time) -> str:
         far = until is None or until > now + 3650 * DAY
         return "muted" if far else f"muted until {words.day(until or now, now)}"
     told = min((one.told_at for one in cause if one.told_at is not None), default=None)
-    silent = f"unanswered for {words.length(now - told)}" if told is not None else "not mailed yet"
+    silent = f"unanswered for {length(now - told)}" if told is not None else "not mailed yet"
     if item.assigned is not None and item.assigned.assignee:
         return f"assigned to {words.safe(item.assigned.assignee, 80)}, {silent}"
     return silent
+
+
+def length(span: Span) -> str:
+    """``43 min``, ``20 h``, ``2 days``: a digest counts in days from a day and a half on."""
+    return words.length(span) if span < DAY + 12 * HOUR else words.plural(round(span / DAY), "day")
 
 
 def _said(verb: str, said: Answer, now: Time) -> str:
