@@ -4,11 +4,13 @@ import email
 import email.policy
 import html.parser
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.alerts.examples import context, group, item, over, seen, told
-from tlsrpt_mailer.alerts.model import Transition
+from tlsrpt_mailer.alerts.answering import AnswerOutcome, render_answer
+from tlsrpt_mailer.alerts.model import Answer, Planned, Transition
 from tlsrpt_mailer.alerts.render import render
 from tlsrpt_mailer.report.hosts import is_ip, is_strict_host
 
@@ -71,20 +73,102 @@ def failures(draw):
     )
 
 
+moments = st.integers(0, 4_000_000_000)
+steps = st.sampled_from(
+    ["share-1", "share-50", "enforce", "reason-expired", "reporters", "not-fixed-1791900000"]
+)
+ROLES = ("domain", "mx", "policy-host", "default", "escalation", "assigned", "told")
+
+
+@st.composite
+def answers(draw):
+    """What somebody said; an answer by mail may hold anything."""
+    return Answer(
+        kind=draw(st.sampled_from(["ack", "fixed"])),
+        who=draw(texts),
+        at=draw(moments),
+        until=draw(st.none() | moments),
+        note=draw(st.none() | texts),
+        assignee=draw(st.none() | texts),
+    )
+
+
+@st.composite
+def people(draw):
+    """The same failures, with what people did about them."""
+    return msgspec.structs.replace(
+        draw(failures()),
+        answer=draw(st.none() | answers()),
+        assigned=draw(st.none() | answers()),
+        steps=tuple(draw(st.lists(steps, max_size=4))),
+        state=draw(st.sampled_from(["new", "ongoing", "acknowledged", "fixed?", "stale"])),
+        maintenance=draw(st.none() | st.integers(1, 9)),
+        role=draw(st.sampled_from(ROLES)),
+        role_of=draw(texts),
+        asked_at=draw(st.none() | moments),
+        also_told=tuple(draw(st.lists(texts, max_size=2))),
+    )
+
+
+KINDS = {
+    **dict.fromkeys(("new", "joined", "summary", "flood", "reminder", "maintenance"), "new"),
+    **{kind: kind for kind in ("regressed", "resolved", "worsened", "not-fixed")},
+}
+
+
 @st.composite
 def mails(draw):
     """A mail of any kind about such failures."""
-    items = draw(st.lists(failures(), min_size=1, max_size=3))
-    kind = draw(st.sampled_from(["new", "joined", "regressed", "resolved", "summary", "flood"]))
-    event = kind if kind in {"resolved", "regressed"} else "new"
-    rows = tuple(
-        Transition(one, event, 2, draw(st.sampled_from([None, told(one.failure)]))) for one in items
-    )
-    others = (Transition(draw(failures()), "left", 2, told()),) if kind == "joined" else ()
+    kind = draw(st.sampled_from(sorted(KINDS)))
+    one = failures() if kind == "resolved" else people()
+    items = draw(st.lists(one, min_size=1, max_size=3))
+    before = st.sampled_from([None, told(), told(steps=("share-1",), opened_at=1, first_at=1)])
+    rows = tuple(Transition(one, KINDS[kind], 2, draw(before)) for one in items)
+    others = (Transition(draw(people()), "left", 2, told()),) if kind == "joined" else ()
     return render(
         group(*items, kind=kind, transitions=rows, others=others),
-        context(subject=draw(st.sampled_from(["state", "thread"]))),
+        context(
+            subject=draw(st.sampled_from(["state", "thread"])),
+            reply_to=draw(st.sampled_from([None, "tlsrpt+ack-7f3k@example.com"])),
+            planned=(draw(plans()),),
+        ),
     )
+
+
+@st.composite
+def plans(draw):
+    return Planned(
+        number=draw(st.integers(1, 9)),
+        kind=draw(st.sampled_from(["mx", "domain", "group"])),
+        value=draw(texts),
+        start=draw(moments),
+        end=draw(moments),
+        note=draw(st.none() | texts),
+    )
+
+
+@st.composite
+def replies(draw):
+    """The answer to a reply of which every word is a stranger's."""
+    outcome = AnswerOutcome(
+        what=draw(
+            st.sampled_from(["noted", "not-understood", "expired", "not-yours", "nothing-open"])
+        ),
+        who=draw(texts),
+        at=draw(moments),
+        verb=draw(st.sampled_from(["ack", "fixed", "mute", "assign", "reopen"]) | texts),
+        failures=tuple(draw(st.lists(st.tuples(st.integers(0, 10**9), texts), max_size=12))),
+        left_out=tuple(draw(st.lists(st.integers(0, 10**9), max_size=3))),
+        until=draw(st.none() | moments),
+        note=draw(st.none() | texts),
+        assignee=draw(st.none() | texts),
+        first_line=draw(texts),
+        reason=draw(texts),
+        in_reply_to=draw(st.none() | texts),
+        references=tuple(draw(st.lists(texts, max_size=3))),
+        original_subject=draw(texts),
+    )
+    return render_answer(outcome, context())
 
 
 class _Tags(html.parser.HTMLParser):
@@ -104,6 +188,17 @@ OURS = {
 }
 
 
+def is_harmless(rendered):
+    tags = _Tags()
+    tags.feed(rendered.html)
+
+    assert rendered.text.isascii()
+    assert not [line for line in rendered.text.split("\n") if len(line) > 80]
+    assert not [char for char in rendered.text if char < " " and char != "\n"]
+    assert set(tags.tags) <= OURS
+    assert [] == tags.links
+
+
 @settings(max_examples=100, deadline=None)
 @given(mails())
 def test_no_string_of_a_report_breaks_a_mail(rendered):
@@ -111,15 +206,9 @@ def test_no_string_of_a_report_breaks_a_mail(rendered):
     Text of at most 80 ASCII columns; HTML with our own tags alone and no link; headers that
     say what we wrote; lines that every relay takes.
     """
-    tags = _Tags()
-    tags.feed(rendered.html)
+    is_harmless(rendered)
     message = email.message_from_bytes(rendered.raw, policy=email.policy.default)
 
-    assert rendered.text.isascii()
-    assert not [line for line in rendered.text.split("\n") if len(line) > 80]
-    assert not [char for char in rendered.text if char < " " and char != "\n"]
-    assert set(tags.tags) <= OURS
-    assert [] == tags.links
     assert message["Bcc"] is None
     assert rendered.subject == message["Subject"]
     assert {"event", "failure", "domain", "result", "mx", "severity"} == {
@@ -129,6 +218,25 @@ def test_no_string_of_a_report_breaks_a_mail(rendered):
     }
     assert [] == message.defects
     assert max(map(len, rendered.raw.split(b"\r\n"))) <= 998
+
+
+@settings(max_examples=100, deadline=None)
+@given(replies())
+def test_no_word_of_a_reply_breaks_the_answer_to_it(rendered):
+    """
+    A subject, a note, a Message-ID that a stranger wrote: no header more, no link, no line
+    that is too wide, and always marked as an answer that nobody should answer.
+    """
+    is_harmless(rendered)
+    message = email.message_from_bytes(rendered.raw, policy=email.policy.default)
+
+    assert message["Bcc"] is None
+    assert "auto-replied" == message["Auto-Submitted"]
+    assert rendered.subject == message["Subject"]
+    assert {"event", "result", "act"} == {
+        pair.partition("=")[0].strip() for pair in message["X-TLSRPT-Mailer"].split(";")
+    }
+    assert [] == message.defects
 
 
 @settings(max_examples=100, deadline=None)
