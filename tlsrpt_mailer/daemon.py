@@ -373,9 +373,11 @@ def tick(app: wiring.App, states: list[SourceState], beats: Beats | None = None)
     Raises:
         Temporary: The database cannot be used now; all of it is tried again at the next one.
     """
-    run_due(table(app), app, beats)
+    idle = not holds_back(states, app.clock()) and not app.is_importing()
+    starting = any(state.state == "starting" for state in states)
+    run_due(table(app), app, beats, idle=idle and not starting)
     now = app.clock()
-    if not holds_back(states, now) and not app.is_importing():
+    if idle:
         app.compose(now, close_groups=False)
 
 

@@ -19,6 +19,8 @@ log = structlog.get_logger()
 
 REVIEW: Span = 5 * MINUTE
 PRUNE: Span = DAY
+SOURCES: Span = 5 * MINUTE
+FIRST: Span = 15 * MINUTE
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -30,6 +32,8 @@ class Job(msgspec.Struct, frozen=True):
     do: Callable[[Time], object]
     within: Span = 60
     """How long it may take before the watchdog counts it as hung."""
+    idle: bool = False
+    """Only while no source starts or works through a backlog: what is there may be read yet."""
 
 
 def due(jobs: Sequence[Job], ran: Mapping[str, Time], now: Time) -> list[Job]:
@@ -53,18 +57,26 @@ def table(app: App) -> list[Job]:
         Job("relay", MINUTE, app.watch_relay),
         Job("digest", MINUTE, app.digest, within=10 * MINUTE),
         Job("prune", PRUNE, app.prune, within=HOUR),
+        Job("sources", SOURCES, app.watch_sources),
+        Job("first", FIRST, app.watch_beginnings, idle=True),
+        Job("watch", HOUR, app.watch, within=HOUR, idle=True),
     ]
 
 
-def run_due(jobs: Sequence[Job], app: App, beats: Beats | None = None) -> None:
+def run_due(
+    jobs: Sequence[Job], app: App, beats: Beats | None = None, *, idle: bool = True
+) -> None:
     """
     Run what is due now, and note that it ran, with its error if it had one.
+
+    Args:
+        idle: Whether all that waits at the sources has been read; see `Job.idle`.
 
     Raises:
         Temporary: The database cannot be used now; the job stays due.
     """
     now = app.clock()
-    for job in due(jobs, app.job_runs(), now):
+    for job in due([job for job in jobs if idle or not job.idle], app.job_runs(), now):
         if beats is not None:
             beats.beat(f"job {job.name}", job.within)
         error: str | None = None

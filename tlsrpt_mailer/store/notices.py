@@ -3,14 +3,22 @@
 import sqlite3
 from collections.abc import Collection, Sequence
 
+import msgspec
+
 from tlsrpt_mailer.failures.silence import Seen
-from tlsrpt_mailer.ports import Announced, FirstReport, Letter, SourceTrouble
+from tlsrpt_mailer.ports import Announced, FirstReport, Letter, SilentPair, SourceTrouble
 from tlsrpt_mailer.report.times import Time
-from tlsrpt_mailer.store import pairs
+from tlsrpt_mailer.store import bind, pairs
 from tlsrpt_mailer.store.bind import select_in, text
 from tlsrpt_mailer.store.connection import Writer
 from tlsrpt_mailer.store.outbox import add_letters
 
+
+class _Detail(msgspec.Struct):
+    pairs: tuple[SilentPair, ...] = ()
+
+
+_decode = msgspec.json.Decoder(_Detail).decode
 _COLUMNS = "kind, key, recipient, since, told_at, ended_at, end_told_at, detail"
 
 
@@ -54,7 +62,8 @@ class SqliteWatching:
         """See `ports.Watching.sources`; by name."""
         with self._writer.reading() as conn:
             rows = conn.execute(
-                "SELECT name, state, since, error, tries, next_try FROM sources ORDER BY name"
+                "SELECT name, state, since, error, tries, next_try, at FROM sources"
+                " LEFT JOIN last_reports ON last_reports.source = sources.name ORDER BY name"
             ).fetchall()
         return [SourceTrouble(*row) for row in rows]
 
@@ -80,7 +89,7 @@ class SqliteWatching:
                         one.told_at,
                         one.ended_at,
                         one.end_told_at,
-                        one.detail.decode(),
+                        bind.json({"pairs": one.pairs}) if one.pairs else "{}",
                     )
                     for one in rows
                 ],
@@ -99,7 +108,22 @@ def announced(conn: sqlite3.Connection, kinds: Collection[str]) -> list[Announce
             told_at=told_at,
             ended_at=ended_at,
             end_told_at=end_told_at,
-            detail=detail.encode(),
+            pairs=_decode(detail.encode()).pairs,
         )
         for kind, key, recipient, since, told_at, ended_at, end_told_at, detail in sorted(rows)
     ]
+
+
+def silent_pairs(conn: sqlite3.Connection, since: Time) -> list[SilentPair]:
+    """
+    Who is silent about what, or was until after *since*; for the digest, told by mail or not.
+
+    By domain and reporter; of all recipients together, so pick those of a reader's domains.
+    """
+    found = {
+        (one.domain, one.reporter): one
+        for row in announced(conn, ("silent-reporter", "silent-domain"))
+        for one in row.pairs
+        if one.back is None or one.back > since
+    }
+    return [found[key] for key in sorted(found)]

@@ -17,6 +17,7 @@ import structlog
 from tlsrpt_mailer.config import Config, database, host_name
 from tlsrpt_mailer.errors import ConfigError, Temporary
 from tlsrpt_mailer.failures.model import Verdict
+from tlsrpt_mailer.flows.beginnings import watch_beginnings
 from tlsrpt_mailer.flows.compose import compose
 from tlsrpt_mailer.flows.deliver import SendResult
 from tlsrpt_mailer.flows.digest import send_digests
@@ -27,6 +28,8 @@ from tlsrpt_mailer.flows.judging import Reads, judge_histories
 from tlsrpt_mailer.flows.ping import unwell
 from tlsrpt_mailer.flows.relay import RelaySettings, watch_relay
 from tlsrpt_mailer.flows.review import review
+from tlsrpt_mailer.flows.watch import watch
+from tlsrpt_mailer.flows.watch_sources import watch_sources
 from tlsrpt_mailer.intake.model import MailContent
 from tlsrpt_mailer.intake.read import read
 from tlsrpt_mailer.ports import Letter, RawMail, Receipt
@@ -53,6 +56,10 @@ WORKER = "worker"
 IMPORT = "import"
 """The fact that says when an import that is under way began, and when it last stored something:
 two times of the machine's clock."""
+WATCHED = "watched"
+"""The fact that says since when silence has been watched for, and when it was last."""
+SLEPT: Span = 26 * HOUR
+"""After so long without a look, the program itself was away: it blames no intake."""
 IMPORT_ALIVE: Span = MINUTE
 """After so long without a word an import is over, or was killed."""
 
@@ -105,6 +112,23 @@ class App:
     def compose(self, now: Time, *, close_groups: bool = False) -> list[Letter]:
         """Freeze the mails that are due."""
         return compose(self.store, self._audience, now, close_groups=close_groups)
+
+    def watch(self, now: Time) -> list[Letter]:
+        """Freeze the mails about reports that stopped, or come again."""
+        since, last = (int(word) for word in (self.store.state.fact(WATCHED) or "0 0").split())
+        if not since or now - last > SLEPT or last > now:
+            since = now
+        letters = watch(self.store.watching, self._audience, now, awake_since=since)
+        self.store.state.save_fact(WATCHED, f"{since} {now}")
+        return letters
+
+    def watch_sources(self, now: Time) -> list[Letter]:
+        """Freeze the mails about sources that do not work, or work again."""
+        return watch_sources(self.store.watching, self._audience, now)
+
+    def watch_beginnings(self, now: Time) -> list[Letter]:
+        """Freeze the mails that say that reports have begun to come in."""
+        return watch_beginnings(self.store.watching, self._audience, now)
 
     def digest(self, now: Time) -> list[Letter]:
         """Freeze the digests of the last moment of their schedule, once."""
