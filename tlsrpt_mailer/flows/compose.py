@@ -71,12 +71,7 @@ def compose(
     Raises:
         Temporary: The database cannot be written now; nothing was composed.
     """
-    settings = msgspec.structs.replace(
-        audience.settings,
-        now=now,
-        close_groups=close_groups,
-        slot=slot(now, audience.at, audience.zone),
-    )
+    settings = settings_at(audience, now, close_groups=close_groups)
     letters: list[Letter] = []
     while True:
         found, is_all = _compose(store, audience, settings)
@@ -85,15 +80,37 @@ def compose(
             return letters
 
 
+def settings_at(audience: Audience, now: Time, *, close_groups: bool = False) -> Settings:
+    """`Audience.settings` with the moment filled in."""
+    return msgspec.structs.replace(
+        audience.settings,
+        now=now,
+        close_groups=close_groups,
+        slot=slot(now, audience.at, audience.zone),
+    )
+
+
+def compose_in(
+    txn: ComposeTxn, audience: Audience, settings: Settings
+) -> tuple[list[Letter], bool]:
+    """
+    What is due within *txn*, saved in it.
+
+    Returns:
+        The mails, and whether that was all: what is left over is due in the next transaction.
+    """
+    one = _Round(txn, audience, settings)
+    letters = one.letters()
+    if letters:
+        txn.save_letters(letters, settings.now)
+    if one.rows:
+        txn.save_told(one.rows)
+    return letters, one.is_all
+
+
 def _compose(store: Store, audience: Audience, settings: Settings) -> tuple[list[Letter], bool]:
-    """One transaction; what is left over is still due in the next, since nothing is queued."""
     with store.compose() as txn:
-        one = _Round(txn, audience, settings)
-        letters = one.letters()
-        if letters:
-            txn.save_letters(letters, settings.now)
-        if one.rows:
-            txn.save_told(one.rows)
+        letters, is_all = compose_in(txn, audience, settings)
     for letter in letters:
         log.info(
             "alert.composed",
@@ -103,7 +120,7 @@ def _compose(store: Store, audience: Audience, settings: Settings) -> tuple[list
             message_id=letter.message_id,
             failures=[row.failure for row in letter.told] + list(letter.failures),
         )
-    return letters, one.is_all
+    return letters, is_all
 
 
 def with_token(audience: Audience, context: Context) -> tuple[Context, str | None]:
