@@ -6,6 +6,8 @@ leave by SMTP either way, and what comes to that relay is all that is judged.
 """
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,18 +16,21 @@ import msgspec
 
 from tests.e2e.sink import Sink, relay
 from tests.season.incidents import Incident
+from tests.season.people import People, plan
 from tests.season.reports import Post
 from tests.season.told import Mail, mails_of
 from tests.season.world import START, World, config_text
 from tlsrpt_mailer import daemon, wiring
 from tlsrpt_mailer.config import Config, parse
 from tlsrpt_mailer.flows.health import Beats, SourceHealth
+from tlsrpt_mailer.ports import RawMail
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
 from tlsrpt_mailer.store.queries import open_queries
 
-STEP: Span = 4 * HOUR
+BATCH = 2000
+STEP: Span = 6 * HOUR
 """How often the program is at work: alerts are late by so much at most."""
-AFTER: Span = 14 * DAY
+AFTER: Span = 4 * DAY
 """How long the program goes on after the last day."""
 
 State = tuple[str, str, int, int | None]
@@ -50,12 +55,12 @@ class Maildir:
         for name in ("new", "cur", "tmp"):
             (folder / name).mkdir(parents=True)
 
-    def put(self, post: Post) -> None:
+    def put(self, raw: bytes, arrival: Time) -> None:
         """Let a mail arrive at its time."""
         self._count += 1
         path = self._folder / "new" / f"{self._count:08}.season"
-        path.write_bytes(post.raw)
-        os.utime(path, (post.arrival, post.arrival))
+        path.write_bytes(raw)
+        os.utime(path, (arrival, arrival))
 
 
 class Clock:
@@ -69,6 +74,12 @@ class Clock:
 
 
 Work = Callable[[Time], None]
+Worker = Callable[[Config], Iterator[Work]]
+
+
+def last_step(world: World) -> Time:
+    """When the program is at work for the last time."""
+    return world.end + AFTER
 
 
 def play(
@@ -76,7 +87,7 @@ def play(
     world: World,
     incidents: Sequence[Incident],
     posts: Sequence[Post],
-    worker: "Callable[[Config], Iterator[Work]]",
+    worker: Worker,
     step: Span = STEP,
 ) -> Played:
     """
@@ -87,18 +98,46 @@ def play(
     """
     with relay() as sink:
         config = _config(world, folder, sink)
-        maildir = Maildir(folder / "mail")
+        maildir, people = Maildir(folder / "mail"), People(incidents, sink)
         with contextmanager(worker)(config) as work:
             left = list(reversed(posts))
-            for now in range(START, world.end + AFTER, step):
+            for now in range(START, last_step(world) + 1, step):
                 while left and left[-1].arrival <= now:
-                    maildir.put(left.pop())
+                    post = left.pop()
+                    maildir.put(post.raw, post.arrival)
+                for at, raw in people.answers(now):
+                    maildir.put(raw, at)
+                for words in people.plans(now):
+                    command(folder, *words)
                 work(now)
         return Played(mails_of(sink.taken), states(folder))
 
 
+def play_at_the_end(
+    folder: Path, world: World, incidents: Sequence[Incident], posts: Sequence[Post]
+) -> Played:
+    """Take all *posts* in after the season, in this order, and judge; nobody is told."""
+    with relay() as sink:
+        config = _config(world, folder, sink)
+        now = last_step(world)
+        app = wiring.open_app(config, holder=True, now=now)
+        try:
+            for planned in filter(None, (one.planned for one in incidents)):
+                command(folder, *plan(planned))
+            for first in range(0, len(posts), BATCH):
+                mails = [
+                    RawMail(post.raw, "season", post.arrival)
+                    for post in posts[first : first + BATCH]
+                ]
+                assert {"failed"}.isdisjoint(one.outcome for one in app.deliver(mails))
+            app.review(now)
+        finally:
+            app.close()
+    return Played([], states(folder))
+
+
 def as_daemon(config: Config) -> Iterator[Work]:
-    """The daemon's work, at the times of the season: once when mails came, and once they waited."""
+    """The daemon's work, at the times of the season: what came, and once it has waited."""
     clock = Clock(START)
     app = wiring.open_app(config, holder=True, clock=clock)
     source = wiring.sources(app)[0]
@@ -107,11 +146,10 @@ def as_daemon(config: Config) -> Iterator[Work]:
     def work(now: Time) -> None:
         clock.now = now
         source.drain(app.deliver, health)
-        for moment in (now, now + app.config.alerts.group_wait + MINUTE):
-            clock.now = moment
-            app.save_source(health.state)
-            daemon.tick(app, [health.state])
-            app.send_due(moment)
+        app.save_source(health.state)
+        clock.now = now + app.config.alerts.group_wait + MINUTE
+        daemon.tick(app, [health.state])
+        app.send_due(clock.now)
 
     try:
         yield work
@@ -126,6 +164,19 @@ def by_once(config: Config) -> Iterator[Work]:
         daemon.once(config, now)
 
     yield work
+
+
+def command(folder: Path, *words: str) -> str:
+    """Run the real command on the season's database."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tlsrpt_mailer", "-c", folder / "config.toml", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def states(folder: Path) -> dict[tuple[str, str, str, str | None], State]:

@@ -161,9 +161,7 @@ class _Maker:
 
     def _sessions(self, reporter: Reporter, domain: Domain, at: Time) -> int:
         weekend = 0.6 if (at - START) // DAY % 7 >= 5 else 1
-        return round(
-            domain.sessions * reporter.factor * weekend * self._random.uniform(0.85, 1.15)
-        )
+        return round(domain.sessions * reporter.factor * weekend * self._random.uniform(0.85, 1.15))
 
     def _noise(self, domain: Domain, sessions: int, start: Time) -> Seen | None:
         if self._random.random() >= NOISE or sessions < 10:

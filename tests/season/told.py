@@ -33,13 +33,26 @@ class Mail(msgspec.Struct, frozen=True):
     text: str
     message_id: str
 
+    @property
+    def kind(self) -> str:
+        """What sort of mail it is; what it tells, it tells by its lines for filters."""
+        if "still open" in self.subject or self.subject.endswith(" days [tlsrpt]"):
+            return "reminder"
+        return self.event or "other"
+
+    @property
+    def is_alert(self) -> bool:
+        """Whether it says that something began, got worse, or is over."""
+        return self.kind in FAILURE_EVENTS or self.kind == "maintenance"
+
 
 def mails_of(taken: Sequence[bytes]) -> list[Mail]:
     """The mails that a relay took, in order."""
-    return [_mail(raw) for raw in taken]
+    return [mail_of(raw) for raw in taken]
 
 
-def _mail(raw: bytes) -> Mail:
+def mail_of(raw: bytes) -> Mail:
+    """One mail, with what it says to filters."""
     mail = parsed(raw)
     facts = [_facts(str(line)) for line in mail.get_all("X-TLSRPT-Mailer", [])]
     body = mail.get_body(("plain",))

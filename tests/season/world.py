@@ -28,6 +28,7 @@ DEFAULT = "postmaster@example.net"
 OPERATOR = "root@mail.example.net"
 TEAM = "platform@example.net"
 WEB = "web@gamma.example"
+ANSWERS = "tlsrpt@mail.example.net"
 BOSS = "head-of-mail@example.net"
 
 _NAMES = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa")
@@ -78,6 +79,7 @@ GOOGLE, MICROSOFT, MAIL_RU, UNI, WEEKLY, LATE = REPORTERS = (
         organization="Microsoft Corporation",
         factor=0.25,
         delay=(24 * HOUR, 48 * HOUR),
+        places=(1, 2, 3, 4, 6, 8, 9, 10),
         revises=0.03,
         dane=True,
     ),
@@ -86,14 +88,14 @@ GOOGLE, MICROSOFT, MAIL_RU, UNI, WEEKLY, LATE = REPORTERS = (
         organization="Mail.ru",
         factor=0.12,
         delay=(9 * HOUR, 11 * HOUR),
-        places=(1, 2, 3, 6, 8, 9),
+        places=(1, 3, 6, 8),
     ),
     Reporter(
         name="uni.example",
         organization="University",
         factor=0.06,
         delay=(3 * HOUR, 8 * HOUR),
-        places=(1, 2, 4, 6, 9),
+        places=(1, 4, 6, 9),
         misses=0.2,
         dane=True,
     ),
@@ -110,7 +112,7 @@ GOOGLE, MICROSOFT, MAIL_RU, UNI, WEEKLY, LATE = REPORTERS = (
         organization="Late Mail",
         factor=0.08,
         delay=(4 * HOUR, 72 * HOUR),
-        places=(1, 4, 7, 8, 9),
+        places=(1, 4, 8, 9),
         dane=True,
     ),
 )
@@ -192,6 +194,7 @@ path = {_quoted(folder / "mail")}
 from = "tlsrpt-mailer@mail.example.net"
 to = ["{DEFAULT}"]
 operator = ["{OPERATOR}"]
+reply_to = "{ANSWERS}"
 at = "08:00"
 timezone = "Europe/Berlin"
 [alerts.smtp]
