@@ -505,6 +505,17 @@ CHANNEL = "channel:"
 """Recipients that begin so are channels, each with a lane of its own."""
 
 
+class SilentPair(msgspec.Struct, frozen=True):
+    """A reporter that stopped reporting on a domain."""
+
+    domain: str
+    reporter: str
+    since: Time
+    """End of the last window before it stopped."""
+    back: Time | None = None
+    """When it was seen that it reports again."""
+
+
 class DigestFigures(msgspec.Struct, frozen=True, kw_only=True):
     """What a digest is drawn from, over all domains."""
 
@@ -520,6 +531,8 @@ class DigestFigures(msgspec.Struct, frozen=True, kw_only=True):
     """Alerts composed in the period, by recipient."""
     refused: frozenset[str]
     """Addresses whose last mail was given up."""
+    silent: list[SilentPair]
+    """Who is silent about what, or was until the period began."""
 
 
 class DigestReads(Protocol):
@@ -628,17 +641,6 @@ class SourceTrouble(msgspec.Struct, frozen=True):
     next_try: Time | None
     last_report: Time | None = None
     """When the last mail with a report was taken from it."""
-
-
-class SilentPair(msgspec.Struct, frozen=True):
-    """A reporter that stopped reporting on a domain."""
-
-    domain: str
-    reporter: str
-    since: Time
-    """End of the last window before it stopped."""
-    back: Time | None = None
-    """When it was seen that it reports again."""
 
 
 class Announced(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from itertools import chain
 from tlsrpt_mailer.alerts import digest_words as say
 from tlsrpt_mailer.alerts import effects, words
 from tlsrpt_mailer.alerts.digest_model import Failure
-from tlsrpt_mailer.alerts.digest_pages import DomainLine, Page
+from tlsrpt_mailer.alerts.digest_pages import DomainLine, Page, ReporterLine
 from tlsrpt_mailer.alerts.document import Block, Section, para, section, table, week
 from tlsrpt_mailer.report.times import Time, iso
 
@@ -206,7 +206,7 @@ def _reporters(page: Page) -> Section:
     rows = [
         (
             words.safe(one.name, 40),
-            f"{say.habit(one, page.now)}, {say.delay(one.delay)}",
+            _habit(one, page),
             words.plural(one.domains, "domain"),
         )
         for one in regular[:NAMED]
@@ -216,6 +216,13 @@ def _reporters(page: Page) -> Section:
         name = "another" if rare == 1 else f"{words.number(rare)} others"
         rows.append((name, "now and then", ""))
     return section("WHO REPORTS", table(words.table(rows, (24, 0, 14))))
+
+
+def _habit(line: ReporterLine, page: Page) -> str:
+    text = f"{say.habit(line, page.now)}, {say.delay(line.delay)}"
+    if line.last >= page.period.since:
+        return text
+    return f"{text}; none since {words.day(line.last - 1, page.now)}"
 
 
 # --------------------------------------------------------------------- standing

@@ -30,6 +30,8 @@ READY_SESSIONS = 100
 READY_DAYS = 14
 NEW_DAYS = 7
 HALF = 0.5
+FRESH: Span = 14 * DAY
+"""How long before the period a reporter stopped that is news in it: silence is known late."""
 
 Cause: TypeAlias = tuple[Failure, ...]
 """Failures of one cause, worst first."""
@@ -111,8 +113,11 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     def is_empty(self) -> bool:
         """Whether there is nothing to say but that all is well."""
         news = (self.open, self.small, self.stale, self.closed, self.mended, self.untold)
-        silent = bool(self.silences) or bool(self.missing)
-        return not any(news) and not silent and not self.total.failed and not self.is_blind
+        # A reporter that stays away is said again, but is no reason to write.
+        fresh = self.period.begin - FRESH
+        silent = any(one.last > fresh or one.resumed_at for one in self.silences)
+        bad = silent or self.missing or self.total.failed or self.is_blind
+        return not any(news) and not bad
 
     @property
     def is_blind(self) -> bool:
@@ -200,13 +205,20 @@ def by_cause(failures: Iterable[Failure]) -> tuple[Cause, ...]:
 
 
 def _silences(silences: Iterable[Silence], own: set[str]) -> tuple[Silence, ...]:
-    """Those about domains of the reader's, with no others named."""
-    found = []
+    """Those about domains of the reader's, one a reporter; each is of one domain so far."""
+    found: defaultdict[tuple[str, bool], list[Silence]] = defaultdict(list)
     for one in silences:
-        names = tuple(name for name in one.domains if name in own)
-        if names:
-            found.append(msgspec.structs.replace(one, domains=names))
-    return tuple(found)
+        if own.issuperset(one.domains):
+            found[one.reporter, one.resumed_at is not None].append(one)
+    return tuple(
+        Silence(
+            reporter=reporter,
+            domains=tuple(name for one in found[reporter, over] for name in one.domains),
+            last=max(one.last for one in found[reporter, over]),
+            resumed_at=max(one.resumed_at or 0 for one in found[reporter, over]) or None,
+        )
+        for reporter, over in sorted(found)
+    )
 
 
 # ----------------------------------------------------------------------- domains

@@ -38,6 +38,8 @@ log = structlog.get_logger()
 
 FACT = "digest"
 """The moment that was dealt with last, in the store's facts."""
+SILENT: Span = 42 * DAY
+"""How long ago a reporter may have stopped to be named: the rarest is known after 39 days."""
 LENGTHS: dict[str, Span] = {WEEKLY: 7 * DAY, DAILY: DAY, OFF: 7 * DAY}
 
 
@@ -116,7 +118,7 @@ def gather(reads: DigestReads, audience: Audience, found: Period, now: Time) -> 
         period=found,
         domains=_domains(figures, audience),
         failures=_failures(figures, audience),
-        silences=_silences(),
+        silences=_silences(figures, audience, found),
         intake=figures.intake,
         answered=figures.answered,
         mails=figures.mails,
@@ -286,5 +288,15 @@ def _failure(record: FailureRecord, told: Sequence[Told], audience: Audience) ->
     )
 
 
-def _silences() -> tuple[Silence, ...]:
-    return ()
+def _silences(figures: DigestFigures, audience: Audience, found: Period) -> tuple[Silence, ...]:
+    """One a reporter and domain; who stopped long ago is no news any more."""
+    return tuple(
+        Silence(
+            reporter=audience.names.get(one.reporter, one.reporter),
+            domains=(one.domain,),
+            last=one.since,
+            resumed_at=one.back,
+        )
+        for one in figures.silent
+        if one.since > found.begin - SILENT or one.back is not None
+    )

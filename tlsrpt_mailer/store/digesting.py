@@ -30,6 +30,7 @@ from tlsrpt_mailer.report.times import DAY, HOUR, Span, Time
 from tlsrpt_mailer.store.bind import select_in
 from tlsrpt_mailer.store.connection import BUSY_SECONDS, open_reader
 from tlsrpt_mailer.store.judging import record
+from tlsrpt_mailer.store.notices import silent_pairs
 from tlsrpt_mailer.store.trouble import translated
 
 LONG: Span = 36 * HOUR
@@ -90,6 +91,7 @@ class DigestReader:
                 answered=_answered(conn, period),
                 mails=_mails(conn, period),
                 refused=_refused(conn, period),
+                silent=silent_pairs(conn, period.begin),
             )
 
     @contextmanager
