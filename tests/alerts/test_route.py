@@ -248,6 +248,18 @@ def test_an_ack_that_ran_out_counts_from_its_end():
     assert (False, True) == (BOSS in lapsed, BOSS in later)
 
 
+def test_an_answer_that_reports_refuted_counts_from_the_mail_that_said_so():
+    """Whoever called it mended gets the time anew, from when they were told that it is not."""
+    said = Answer(kind="fixed", who=SHOP, at=NOW + DAY)
+    late = Settings(now=NOW + 9 * DAY)
+    before = told(first_at=NOW, opened_at=NOW)
+    since = told(first_at=NOW, opened_at=NOW + 7 * DAY)
+
+    assert BOSS not in seats([item(answer=said)], directory(), [(SHOP, before)], late)
+    (called,) = route([item(answer=said)], by_recipient((SHOP, since)), directory(), late)[BOSS]
+    assert NOW + 7 * DAY == called.asked_at
+
+
 def test_escalation_is_sticky():
     """Who was called stays to the end, though somebody has answered since."""
     rows = [(SHOP, told()), (BOSS, told())]

@@ -57,13 +57,19 @@ def unanswered_since(item: Item, rows: Iterable[Told], now: Time) -> Time | None
     """
     Since when the people of these *rows* know of the present incident and say nothing.
 
-    An ack that has run out counts from its end. None where nobody was told of the incident.
+    An ack that has run out counts from its end, an answer that reports have refuted from the
+    mail that said so. None where nobody was told, or no such mail has gone out yet.
     """
-    first = min((_first(row) for row in rows if row.is_open), default=None)
-    if first is None:
-        return None
+    told = [row for row in rows if row.is_open]
+    first = min((_first(row) for row in told), default=None)
+    answer = item.answer
+    if first is None or answer is None or not is_asking(item, now):
+        return first
     lapsed = lapsed_at(item, now)
-    return first if lapsed is None else max(first, lapsed)
+    if lapsed is not None:
+        return max(first, lapsed)
+    since = (row.opened_at for row in told if row.opened_at is not None)
+    return min((at for at in since if at > answer.at), default=None)
 
 
 def lapsed_at(item: Item, now: Time) -> Time | None:
