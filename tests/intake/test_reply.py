@@ -197,7 +197,7 @@ THUNDERBIRD = """Am 14.10.26 um 13:43 schrieb TLS reports:
 
 ack
 
--- 
+--\x20
 Ana Admin
 """
 OUTLOOK = """ack

@@ -35,8 +35,6 @@ class Length(click.ParamType[Span]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> Span:
         """Whole seconds."""
-        if isinstance(value, int):
-            return value
         span = span_of(str(value))
         if span is None or not 0 < span <= LONGEST:
             self.fail(f"{value!r} is not a length such as 12h, 7d or 2w", param, ctx)
