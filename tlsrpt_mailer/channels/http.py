@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from email.message import Message
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 import msgspec
@@ -71,10 +72,8 @@ def request(
     asked.add_header("User-Agent", f"tlsrpt-mailer/{__version__}")
     for name, value in (headers or {}).items():
         asked.add_header(name, value)
-    with _trouble(where, seconds), _deadline(seconds) as connected:
-        opener = urllib.request.build_opener(
-            _Http(connected), _Https(connected, _context(ca_file)), _Stay()
-        )
+    with _deadline(where, seconds) as note, _trouble(where, seconds):
+        opener = urllib.request.build_opener(_Http(note), _Https(note, _context(ca_file)), _Stay())
         with opener.open(asked, timeout=seconds) as got:
             answer = Answer(
                 got.status,
@@ -113,64 +112,80 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         return None
 
 
-Note = Callable[[HTTPConnection], None]
+Note: TypeAlias = Callable[[socket.socket], None]
+
+
+class _Plain(HTTPConnection):
+    def __init__(self, host: str, *, note: Note, **options: Any) -> None:
+        super().__init__(host, **options)
+        self._note = note
+
+    def connect(self) -> None:
+        super().connect()
+        self._note(self.sock)
+
+
+class _Tls(HTTPSConnection):
+    def __init__(self, host: str, *, note: Note, tls: ssl.SSLContext, **options: Any) -> None:
+        super().__init__(host, context=tls, **options)
+        self._note = note
+        self._tls = tls
+
+    def connect(self) -> None:
+        HTTPConnection.connect(self)
+        name = getattr(self, "_tunnel_host", None) or self.host  # behind a proxy
+        self.sock = self._tls.wrap_socket(
+            self.sock, server_hostname=name, do_handshake_on_connect=False
+        )
+        # Noted before the handshake: that can be dragged out as well.
+        self._note(self.sock)
+        self.sock.do_handshake()
 
 
 class _Http(urllib.request.HTTPHandler):
-    def __init__(self, connected: Note) -> None:
+    def __init__(self, note: Note) -> None:
         super().__init__()
-        self._connected = connected
+        self._note = note
 
     def http_open(self, req: urllib.request.Request) -> Any:  # as the base class has it
-        return self.do_open(self._connection, req)
-
-    def _connection(self, host: str, **options: Any) -> HTTPConnection:
-        connection = HTTPConnection(host, **options)
-        self._connected(connection)
-        return connection
+        return self.do_open(partial(_Plain, note=self._note), req)
 
 
 class _Https(urllib.request.HTTPSHandler):
-    def __init__(self, connected: Note, context: ssl.SSLContext) -> None:
-        super().__init__(context=context)
-        self._connected = connected
-        self._tls = context
+    def __init__(self, note: Note, tls: ssl.SSLContext) -> None:
+        super().__init__(context=tls)
+        self._note = note
+        self._tls = tls
 
     def https_open(self, req: urllib.request.Request) -> Any:  # as the base class has it
-        return self.do_open(self._connection, req)
-
-    def _connection(self, host: str, **options: Any) -> HTTPConnection:
-        connection = HTTPSConnection(host, context=self._tls, **options)
-        self._connected(connection)
-        return connection
+        return self.do_open(partial(_Tls, note=self._note, tls=self._tls), req)
 
 
 @contextmanager
-def _deadline(seconds: float) -> Iterator[Note]:
+def _deadline(where: str, seconds: float) -> Iterator[Note]:
     """Each read has a time-out; this ends a server that sends a byte now and then."""
-    made: list[HTTPConnection] = []
+    made: list[socket.socket] = []
     over = threading.Event()
 
     def end() -> None:
         over.set()
         for one in made:
-            with suppress(OSError, AttributeError):  # AttributeError: not connected (yet)
-                one.sock.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
 
     timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
     try:
         yield made.append
-        if over.is_set():
-            # A connection that ends within the headers looks like a whole answer.
-            raise TimeoutError
-    except (OSError, HTTPException, ValueError) as error:
-        if over.is_set():
-            raise TimeoutError from error
-        raise
+    except (Temporary, Refused):
+        if not over.is_set():
+            raise
     finally:
         timer.cancel()
+    # Not only after an error: a connection cut within the headers looks like a whole answer.
+    if over.is_set():
+        raise Temporary(f"{where} did not answer within {seconds:g} s", is_cut_off=True)
 
 
 @contextmanager
