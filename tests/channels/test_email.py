@@ -41,6 +41,14 @@ def test_a_mail_that_the_relay_takes_is_one_mail_to_one_recipient():
     assert bytes(envelope.content or b"") == b"Subject: x\r\n\r\nbody\r\n"
 
 
+def test_an_answer_has_a_null_sender():
+    """What answers an answer cannot bounce back to be answered (RFC 3834, 3.3)."""
+    with relay() as taking:
+        channel(taking.port).send(Letter("<1@x>", "ana@example.com", "x", "answer", b"Subject: x"))
+
+    assert [("<>", ["ana@example.com"])] == [(e.mail_from, e.rcpt_tos) for e in taking.envelopes]
+
+
 def test_bare_line_ends_and_lines_of_one_dot_reach_the_relay_unharmed():
     """
     A mail that is handed on may hold a bare CR or LF and a line with a dot alone: the

@@ -107,6 +107,25 @@ def test_smtp_answers_once_for_all_recipients():
         assert client.ask("NOOP") == "250 2.0.0 OK"
 
 
+@pytest.mark.parametrize("kind", ["lmtp", "smtp"])
+@pytest.mark.parametrize("ours", ["tlsrpt@example.com", "@example.com"])
+def test_a_mail_carries_its_envelope(kind, ours):
+    """
+    An answer to an alert comes for ``tlsrpt+ack-TOKEN``, and a bounce by its null sender
+    alone: neither need stand in the mail.
+    """
+    answers = "tlsrpt+ack-abcdefghijklmnopqrstuvwxy2@example.com"
+    with listening(kind, recipients=(ours,)) as listener:
+        client = Client(listener.port).greet("LHLO test" if kind == "lmtp" else "EHLO test")
+        for sender in ("", "ana@example.com"):
+            assert ["250 2.1.5 Recipient ok"] == client.begin(answers, sender=sender)
+            client.data(MAIL)
+            client.answer()
+
+        assert ["<>", "ana@example.com"] == [mail.sender for mail in listener.store.mails]
+        assert [(answers,)] * 2 == [mail.recipients for mail in listener.store.mails]
+
+
 @pytest.mark.parametrize(
     "recipient",
     [
