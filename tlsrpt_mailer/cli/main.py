@@ -29,6 +29,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "What was sent, kept and put aside": {
         "alerts": "alerts:alerts",
         "digest": "digest:digest",
+        "replay": "replay:replay",
         "audit": "audit:audit",
         "quarantine": "quarantine:quarantine",
         "prune": "upkeep:prune",

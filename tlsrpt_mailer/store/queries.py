@@ -6,7 +6,7 @@ a `NoSuch`, never an empty answer.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,7 @@ from tlsrpt_mailer.errors import NoSuch
 from tlsrpt_mailer.failures.model import HumanAct
 from tlsrpt_mailer.ports import BY_MAIL, Evidence, FailureRecord, History, Maintenance, Told
 from tlsrpt_mailer.report.times import DAY, Time
-from tlsrpt_mailer.store import figures, judging, lanes, maintenance
+from tlsrpt_mailer.store import figures, judging, lanes, maintenance, replaying
 from tlsrpt_mailer.store.audit import AuditRow
 from tlsrpt_mailer.store.audit import listed as listed_audit
 from tlsrpt_mailer.store.bind import unpack
@@ -297,6 +297,11 @@ class Reader:
         """See `ports.Txn.established`."""
         with self._snapshot() as conn:
             return judging.established(conn, reporters)
+
+    def established_at(self, reporters: Collection[str]) -> dict[str, Time]:
+        """When each of *reporters* gained standing by what it reported; others are left out."""
+        with self._snapshot() as conn:
+            return replaying.established_at(conn, reporters)
 
     def sources(self, now: Time) -> list[SourceRow]:
         """How each source is doing, by name."""
