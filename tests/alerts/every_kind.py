@@ -316,7 +316,12 @@ def summary() -> tuple[Group, Context]:
         item(30 + n, cause=30 + n, domain=f"d{n}.example", mx=f"mx{n}.example", role="domain")
         for n in range(4)
     ]
-    made = group(item(role="domain"), fetch(last_seen=at("2026-10-10")), *more, kind="summary")
+    old = fetch(
+        first_seen=at("2026-10-02"),
+        last_seen=at("2026-10-10"),
+        evidence=(seen("Microsoft", "2026-10-09", 38, 38, "2026-10-10T03:12"),),
+    )
+    made = group(item(role="domain"), *more, old, kind="summary")
     return made, now("2026-10-14T11:43", backlog=read)
 
 

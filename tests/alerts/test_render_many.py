@@ -200,7 +200,7 @@ def test_a_summary_says_what_was_read():
         "READ 1,214 reports of 6 reporters on 3 domains, 9 Aug 2025 - 13 Oct."
         " 10 failures began and ended in that time. They are not told one by one." in text
     )
-    assert "ack 17 21 30 31 32 33 --note" in text
+    assert "ack 17 30 31 32 33 21 --note" in text
 
 
 def test_a_summary_of_one_counts_one():

@@ -85,7 +85,9 @@ def _escalated(of: str, items: tuple[Item, ...], context: Context) -> str:
 
 
 def _who_else(items: Iterable[Item], context: Context) -> str:
-    every = [(*context.also_told, *item.also_told) for item in items] or [context.also_told]
+    every = [item.also_told for item in items]
+    if not any(every):
+        every = [context.also_told]
     names = dict.fromkeys(name for names in every for name in names if name != context.recipient)
     if not names:
         return "Nobody else got it." if "@" in context.recipient else "Nobody was mailed."

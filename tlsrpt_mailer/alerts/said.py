@@ -2,6 +2,7 @@
 
 from tlsrpt_mailer.alerts import words
 from tlsrpt_mailer.alerts.model import Answer, Context, Item, Transition
+from tlsrpt_mailer.alerts.unanswered import lapsed_at
 from tlsrpt_mailer.report.times import Time
 
 HOLDS = frozenset({"acknowledged", "fixed?"})
@@ -59,7 +60,8 @@ def lifted(row: Transition, context: Context) -> str:
     at = words.moment(answer.at, context.now)
     if row.item.state in HOLDS:
         return f'{whose} "{answer.kind}"{of} ({at}) still holds.'
-    if answer.kind == "ack" and answer.until is not None and answer.until <= context.now:
-        until = words.moment(answer.until, context.now)
-        return f'{whose} "ack"{of} ({at}) ran out on {until}; answer again to renew it.'
+    until = lapsed_at(row.item, context.now)
+    if until is not None:
+        ended = words.moment(until, context.now)
+        return f'{whose} "ack"{of} ({at}) ran out on {ended}; answer again to renew it.'
     return f'{whose} "{answer.kind}"{of} ({at}) is lifted by this; answer again to renew it.'
