@@ -304,7 +304,7 @@ def _people(page: OperatorPage) -> Section:
     lines = []
     if page.to_answer:
         spans = ", ".join(f"{_long(span)} ({severity})" for severity, span in page.to_answer)
-        lines.append(f"AnswerTime after a median of {spans}.")
+        lines.append(f"Answered after a median of {spans}.")
     if page.to_end is not None:
         lines.append(f"Known to be over after a median of {_long(page.to_end)}.")
     total = sum(count for _, count in page.mails)

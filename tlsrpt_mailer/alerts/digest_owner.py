@@ -13,6 +13,7 @@ from tlsrpt_mailer.report.times import Time, iso
 LISTED = 20
 ATTACH_FROM = 30
 NAMED = 10
+LABEL = 20
 LEGEND = (
     "each day: . all worked   - under 1 % failed   + under 10 %   # more",
     "          @ over half    blank no report      ? not here yet",
@@ -237,7 +238,7 @@ def _standing(page: Page) -> Section:
     lines = [
         line
         for label, text in rows
-        for line in words.wrap(text, " " * 17, f"{label:<17}", say.BODY)
+        for line in words.wrap(text, " " * LABEL, f"{label:<{LABEL}}", say.BODY)
     ]
     return section(
         "HOW YOU STAND",
