@@ -23,6 +23,7 @@ class Relay:
         self.helo: list[str | None] = []
         self.users: list[str] = []
         self.hang = False
+        self.on_data: Callable[[], str] = lambda: self.say["data"]
         self.say = {"mail": "250 2.1.0 OK", "rcpt": "250 2.1.5 OK", "data": "250 2.0.0 taken as 7"}
 
     async def handle_MAIL(  # noqa: N802  aiosmtpd's name
@@ -47,7 +48,7 @@ class Relay:
         if self.hang:
             await asyncio.sleep(60)
         self.envelopes.append(envelope)
-        return self.say["data"]
+        return self.on_data()
 
     def authenticator(self, *args: Any) -> AuthResult:
         login: LoginPassword = args[-1]

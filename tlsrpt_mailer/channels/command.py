@@ -35,7 +35,7 @@ KEPT = frozenset(
     | {"CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"}
 )
 """What of our own environment the program gets; no secret of another part may be in it."""
-_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+=-]{0,199}")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+=,-]{0,999}")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -121,7 +121,7 @@ def variables(notice: Notice, remote_ref: str | None) -> dict[str, str]:
     """
     first = notice.failures[0] if notice.failures else None
     given = {
-        "TLSRPT_ID": notice.id,
+        "TLSRPT_ID": notice.id.strip("<>"),
         "TLSRPT_KEY": notice.key,
         "TLSRPT_EVENT": notice.event,
         "TLSRPT_SEVERITY": notice.severity,
