@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tlsrpt_mailer.alerts import effects, opening, said, words
+from tlsrpt_mailer.alerts import effects, listing, opening, said, words
 from tlsrpt_mailer.alerts.about import domains, parts
 from tlsrpt_mailer.alerts.catalogue import entry
 from tlsrpt_mailer.alerts.document import Block, Section, code, grid, pairs, para, section
@@ -38,6 +38,7 @@ def head(group: Group, context: Context) -> list[str]:
         f"Over for {words.number(over)} of {every}; {still}.",
         f"{what}.",
         f"Still failing: {words.listed([words.name(one) for one in domains(group.other_items)])}.",
+        listing.held_up(group.other_items),
     ]
 
 
