@@ -4,11 +4,12 @@ import msgspec
 import pytest
 
 from tests.cli.conftest import Place
-from tlsrpt_mailer.cli import failure_text, judged
+from tlsrpt_mailer.cli import failure_text, judged, story
 from tlsrpt_mailer.cli.causes_of import groups
 from tlsrpt_mailer.failures.model import Cause, HumanAct, Identity, Verdict, Window, Witness
-from tlsrpt_mailer.failures.why import Step
-from tlsrpt_mailer.ports import Evidence, FailureRecord, Told
+from tlsrpt_mailer.failures.story import Step
+from tlsrpt_mailer.failures.telling import Mailed
+from tlsrpt_mailer.ports import Evidence, FailureRecord
 from tlsrpt_mailer.report.times import DAY, HOUR
 
 NOW = 1_792_000_000 // DAY * DAY + 12 * HOUR  # 14 Oct 2026, noon
@@ -206,24 +207,29 @@ def test_the_story_has_acts_and_what_time_did():
     """Reports, people and time stand in one order, with what was told."""
     act = HumanAct("ack", NOW + 60, "ana@example.net", note="renewing\x1b now")
     silent = HumanAct("mute", NOW + 120, "ana@example.net")
-    story = [
+    mail = Mailed(NOW + 30, "a@b", "new")
+    low = "low: only reporters without standing"
+    steps = [
         Step(NOW, "nothing", "nothing has failed yet", window(1, 2)),
-        Step(NOW, "first seen", "", window(2), failed=1893, sessions=5326),
+        Step(NOW, "first seen", "", window(2), failed=1893, sessions=5326, untold=low),
+        Step(NOW + 30, "told", "enforce, 36 %, reporter known for 412 days", mail=mail),
         Step(NOW + 60, "acknowledged", "renewing", act=act),
         Step(NOW + 120, "muted", "", act=silent),
         Step(NOW + DAY, "nothing", "no session worked, so it says nothing", window(3)),
         Step(NOW + 2 * DAY, "clean", "", window(4), failed=0, sessions=10, clean=1, needed=2),
         Step(NOW + 3 * DAY, "resolved", "Google has acquitted it"),
     ]
-    told = [Told(17, "a@b", 1, "new", NOW + 30)]
+    ways = {(NOW + 60, "ana@example.net"): "mail (token; From ana@example.net)"}
 
-    lines = failure_text.steps(story, told, NOW)
+    lines = story.lines(steps, ways, NOW)
 
     assert [
         "  1 report before it, in which nothing failed",
         "  14 Oct 12:00Z  first seen     2 Google 13 Oct                1,893 of   5,326",
-        "         12:00Z  new            TOLD a@b",
-        '         12:01Z  acknowledged   ana@example.net: "renewing\\u001b now"',
+        "                                not told: low: only reporters without standing",
+        "         12:00Z  new            TOLD a@b: enforce, 36 %, reporter known for",
+        "                                412 days",
+        '         12:01Z  acknowledged   ana@example.net, by mail: "renewing\\u001b now"',
         "         12:02Z  muted          ana@example.net",
         "  15 Oct 12:00Z  nothing        3 Google 13 Oct",
         "                                no session worked, so it says nothing",
@@ -234,9 +240,9 @@ def test_the_story_has_acts_and_what_time_did():
 
 def test_a_story_in_which_nothing_failed_is_short():
     """A failure whose reports are gone has no story to tell."""
-    story = [Step(NOW, "nothing", "nothing has failed yet", window(1))]
+    steps = [Step(NOW, "nothing", "nothing has failed yet", window(1))]
 
-    assert ["  1 report before it, in which nothing failed"] == failure_text.steps(story, [], NOW)
+    assert ["  1 report before it, in which nothing failed"] == story.lines(steps, {}, NOW)
 
 
 def test_a_cause_without_sessions_counts_as_wholly_failed():

@@ -216,7 +216,7 @@ def test_the_story_of_a_failure_is_told_report_by_report(full: Place):
     assert "first seen" in lines[begin + 1]
     assert lines[begin + 1].endswith("1,893 of   5,326")
     assert "new            TOLD postmaster@example.com" in lines[begin + 2]
-    assert "clean 1 of 2" in lines[begin + 3]
+    assert any(line.find("clean 1 of 2") > 0 for line in lines[begin + 3 :])
 
 
 @pytest.mark.parametrize(

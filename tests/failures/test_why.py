@@ -18,7 +18,8 @@ from tests.failures.builders import (
     window,
 )
 from tlsrpt_mailer.failures.model import HumanAct, Sessions, Window
-from tlsrpt_mailer.failures.why import Step, explain
+from tlsrpt_mailer.failures.story import Step
+from tlsrpt_mailer.failures.why import explain
 from tlsrpt_mailer.report.times import Time
 
 

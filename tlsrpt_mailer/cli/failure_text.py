@@ -1,12 +1,10 @@
 """Failures as people read them: the page, one of them in full, its story."""
 
 from collections.abc import Iterator, Sequence
-from operator import itemgetter
 
 from tlsrpt_mailer.alerts import catalogue, words
 from tlsrpt_mailer.cli.causes_of import CauseGroup
 from tlsrpt_mailer.failures.model import Verdict, Window
-from tlsrpt_mailer.failures.why import Step
 from tlsrpt_mailer.ports import Evidence, FailureRecord, Told
 from tlsrpt_mailer.report.dialects import KNOWN_REPORTERS
 from tlsrpt_mailer.report.times import DAY, Time
@@ -247,53 +245,6 @@ def told(rows: Sequence[Told], now: Time) -> list[str]:
             for one in rows
         ),
     ]
-
-
-def steps(story: Sequence[Step], rows: Sequence[Told], now: Time) -> list[str]:
-    """The story, a line a report, with what was told in between."""
-    begun = next(
-        (at for at, step in enumerate(story) if step.kind != "nothing" or step.overlap), len(story)
-    )
-    events = [
-        *((step.at, 0, _what(step), _behind(step, now), _why(step)) for step in story[begun:]),
-        *((one.at, 1, one.event, f"TOLD {words.safe(one.recipient, 60)}", []) for one in rows),
-    ]
-    other = any(step.window is not None and step.window.sightings for step in story[:begun])
-    which = "this did not fail" if other else "nothing failed"
-    lines = [f"  {words.plural(begun, 'report')} before it, in which {which}"] if begun else []
-    last_day = ""
-    for at, _, what, behind, why in sorted(events, key=itemgetter(0, 1)):
-        day = words.day(at, now)
-        when = f"{day if day != last_day else '':>8} {words.clock(at)}"
-        last_day = day
-        lines += [f"{when}  {what:<13}  {behind}".rstrip(), *why]
-    return lines
-
-
-def _what(step: Step) -> str:
-    return f"clean {step.clean} of {step.needed}" if step.kind == "clean" else step.kind
-
-
-def _behind(step: Step, now: Time) -> str:
-    if step.act is not None:
-        note = f': "{words.safe(step.act.note, 60)}"' if step.act.note else ""
-        return words.safe(step.act.who, 60) + note
-    window = step.window
-    if window is None:
-        return words.safe(step.why)
-    about = words.window(window.start, window.end, now)
-    named = f"{window.report} {reporter(window.reporter)} {about}"
-    if step.failed is None and step.sessions is None:
-        return named
-    return (
-        f"{named:<28} {words.number(step.failed or 0):>7} of {words.number(step.sessions or 0):>7}"
-    )
-
-
-def _why(step: Step) -> list[str]:
-    if not step.why or step.window is None:
-        return []
-    return words.wrap(words.safe(step.why), " " * 32)
 
 
 def more(record: FailureRecord, seen: Sequence[Evidence]) -> list[str]:

@@ -4,16 +4,24 @@ import click
 
 from tlsrpt_mailer import wiring
 from tlsrpt_mailer.alerts import words
-from tlsrpt_mailer.cli import acting, failure_text, forms, judged, opening, options, out, owning
+from tlsrpt_mailer.cli import (
+    acting,
+    failure_text,
+    forms,
+    judged,
+    opening,
+    options,
+    out,
+    owning,
+    story,
+)
 from tlsrpt_mailer.cli.causes_of import groups
 from tlsrpt_mailer.cli.groups import Listing
 from tlsrpt_mailer.cli.out import Column, Page
-from tlsrpt_mailer.config import Config
-from tlsrpt_mailer.failures import why as story
 from tlsrpt_mailer.failures.model import SEVERITIES, Severity
 from tlsrpt_mailer.failures.windows import effective
 from tlsrpt_mailer.ports import FailureRecord
-from tlsrpt_mailer.report.times import Time, iso
+from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.store.queries import Reader
 
 HEADS = (
@@ -162,7 +170,7 @@ def show(id: int, why: bool, json_: bool) -> None:
         (record,) = judged.judged(reader, config, [reader.failure(id)])
         told = reader.told(id)
         seen = reader.evidence(id)
-        steps = _steps(reader, config, record, now) if why else []
+        steps, ways = story.told(reader, config, record, now) if why else ([], {})
         others = reader.failures(open_only=False, cause=record.cause, limit=0).total - 1
     owners = owning.told_of(wiring.directory(config), record)
     if json_:
@@ -170,39 +178,16 @@ def show(id: int, why: bool, json_: bool) -> None:
         form["evidence"] = [forms.evidence(one) for one in seen]
         form["told"] = [forms.told(one) for one in told]
         if why:
-            form["why"] = [_step_form(step) for step in steps]
+            form["why"] = [story.form(step, ways) for step in steps]
         out.as_json(form)
         return
     lines = failure_text.head(record, owners, others, now)
     if why:
-        lines += ["", *failure_text.steps(steps, told, now)]
+        lines += ["", *story.lines(steps, ways, now)]
     else:
         lines += ["", *failure_text.evidence(seen, now), *failure_text.told(told, now)]
     lines += ["", *failure_text.more(record, seen)]
     click.echo("\n".join(lines))
-
-
-def _steps(reader: Reader, config: Config, record: FailureRecord, now: Time) -> list[story.Step]:
-    identity = record.verdict.identity
-    windows = reader.history(identity.domain).windows
-    known = judged.known(reader, config, {window.reporter for window in windows})
-    return story.explain(windows, reader.acts(record.id), known, identity, now)
-
-
-def _step_form(step: story.Step) -> forms.Form:
-    window = step.window
-    return {
-        "at": iso(step.at),
-        "kind": step.kind,
-        "why": step.why or None,
-        "reporter": window and window.reporter,
-        "report": window and window.report,
-        "failed_sessions": step.failed,
-        "sessions": step.sessions,
-        "clean": step.clean,
-        "needed": step.needed,
-        "who": step.act and step.act.who,
-    }
 
 
 for _command in acting.COMMANDS:

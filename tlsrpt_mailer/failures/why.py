@@ -5,7 +5,6 @@ Told as it happened: each window is judged with those that had come by then.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -13,50 +12,19 @@ from tlsrpt_mailer.failures.identity import key_of, rows_of
 from tlsrpt_mailer.failures.incidents import Standing
 from tlsrpt_mailer.failures.judge import judge_one
 from tlsrpt_mailer.failures.model import HumanAct, Identity, Sighting, Verdict, Window
-from tlsrpt_mailer.failures.timeline import Timeline, Track
+from tlsrpt_mailer.failures.story import (
+    History,
+    Step,
+    StepKind,
+    clean,
+    nothing,
+    total,
+    who_acquitted,
+)
+from tlsrpt_mailer.failures.telling import NEWS, Mailed, follows, why_not, why_told
+from tlsrpt_mailer.failures.timeline import Timeline
 from tlsrpt_mailer.failures.windows import counts_instead, effective, successes
-from tlsrpt_mailer.failures.witnesses import CLEAN, Voice, clean_needed, clean_places
-from tlsrpt_mailer.report.times import Time
-
-StepKind: TypeAlias = Literal[
-    "first seen",
-    "seen",
-    "regressed",
-    "clean",
-    "acquitted",
-    "nothing",
-    "resolved",
-    "stale",
-    "closed",
-    "acknowledged",
-    "said fixed",
-    "muted",
-    "assigned",
-    "reopened",
-]
-
-
-class Step(msgspec.Struct, frozen=True):
-    """One thing that happened to a failure, or that a window did to it."""
-
-    at: Time
-    """Of a window: when its mail was taken; else the moment itself."""
-    kind: StepKind
-    why: str
-    """A plain reason, one line; "" where there is nothing to add."""
-    window: Window | None = None
-    """With its reporter, report number and range; None for acts and for what time did."""
-    failed: int | None = None
-    """Failed sessions of this failure in the window."""
-    sessions: int | None = None
-    """Sessions of its policy type in the window, else the successes of another type."""
-    clean: int | None = None
-    """Which clean window in a row it is, of *needed* that acquit its reporter."""
-    needed: int | None = None
-    act: HumanAct | None = None
-    overlap: bool = False
-    """Whether it is a window that counts for nothing, since another one overlaps it."""
-
+from tlsrpt_mailer.report.times import Span, Time
 
 _SAID: dict[str, StepKind] = {
     "ack": "acknowledged",
@@ -73,9 +41,10 @@ def explain(
     known: Collection[str],
     identity: Identity,
     now: Time,
+    history: History | None = None,
 ) -> list[Step]:
     """
-    What each window did to one failure, in the order of receipt, with acts in between.
+    What each window did to one failure, in the order of receipt, with acts and mails in between.
 
     Args:
         windows: As for `judge.judge`; those of other domains are passed over.
@@ -83,12 +52,15 @@ def explain(
         known: Reporters with standing today.
         identity: The failure.
         now: Up to when time is followed.
+        history: What was mailed, and what else bears on the failure.
     """
-    story = _Story(identity, frozenset(known))
+    history = history or History()
+    story = _Story(identity, frozenset(known), acts, history)
     ours = (window for window in windows if window.domain == identity.domain)
-    events: list[tuple[Time, int, Window | HumanAct]] = [
+    events: list[tuple[Time, int, Window | HumanAct | Mailed]] = [
         *((window.received, 0, window) for window in sorted(ours, key=_by_receipt)),
         *((act.at, 1, act) for act in sorted(acts, key=_by_moment)),
+        *((mail.at, 2, mail) for mail in history.mails),
     ]
     for at, _, event in sorted(events, key=_by_event):
         if at > now:
@@ -96,8 +68,10 @@ def explain(
         story.pass_time(at)
         if isinstance(event, Window):
             story.take(event)
-        else:
+        elif isinstance(event, HumanAct):
             story.said(event)
+        else:
+            story.mailed(event)
     story.pass_time(now)
     return story.steps
 
@@ -105,11 +79,22 @@ def explain(
 class _Story:
     """The failure as it stood after each event."""
 
-    def __init__(self, identity: Identity, known: frozenset[str]) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        known: frozenset[str],
+        acts: Sequence[HumanAct],
+        history: History,
+    ) -> None:
         self.steps: list[Step] = []
         self._identity = identity
         self._key = key_of(identity)
         self._known = known
+        self._acts = acts
+        self._history = history
+        self._told: dict[str, str] = {}
+        """Recipient to the event last told."""
+        self._steps_told: dict[str, tuple[str, ...]] = {}
         self._windows: list[Window] = []
         self._taken: set[tuple[str, Time, Time, bytes]] = set()
         self._at: Time = 0
@@ -120,18 +105,18 @@ class _Story:
         """One more window has come."""
         mark = (window.reporter, window.start, window.end, window.digest)
         if mark in self._taken:
-            self.steps.append(_nothing(window, "the same report again"))
+            self.steps.append(nothing(window, "the same report again"))
             return
         self._taken.add(mark)
         self._windows.append(window)
         self._at = window.received
         # Until a window fails there is nothing to judge.
         if self._timeline is None and not window.sightings:
-            self.steps.append(_nothing(window, "nothing has failed yet"))
+            self.steps.append(nothing(window, "nothing has failed yet"))
             return
         before = self._judged
-        self._timeline = Timeline(self._windows, self._known)
-        self._judged = judge_one(self._identity, self._timeline, (), self._at)
+        self._timeline = Timeline(self._windows, self._known, self._history.quiet)
+        self._judged = self._judge(self._timeline, self._at)
         if before is not None and before[0].is_open and self._judged is None:
             why = "it replaces the only report that spoke of the failure"
             self.steps.append(Step(window.received, "resolved", why, window))
@@ -162,8 +147,33 @@ class _Story:
         """Let time pass up to *moment*: alone it can resolve, make stale, or close."""
         before = self._judged
         if before is not None and self._timeline is not None and before[0].is_open:
-            self._judged = judge_one(self._identity, self._timeline, (), moment)
+            self._judged = self._judge(self._timeline, moment)
             self._note_end(before)
+
+    def mailed(self, mail: Mailed) -> None:
+        """A mail went out that names it."""
+        why = ""
+        if self._judged is not None:
+            verdict = self._judged[0]
+            before = self._steps_told.get(mail.recipient, ())
+            why = why_told(mail, verdict, before, self._known_for(mail.at))
+            self._steps_told[mail.recipient] = verdict.steps
+        if mail.event in NEWS or mail.event == "resolved":
+            self._told[mail.recipient] = mail.event
+        self.steps.append(Step(mail.at, "told", why, mail=mail))
+
+    def _known_for(self, at: Time) -> dict[str, Span]:
+        """For how long each reporter with standing has reported, as far as windows are kept."""
+        first: dict[str, Time] = {}
+        for window in self._windows:
+            if window.reporter in self._known:
+                start = first.get(window.reporter, window.start)
+                first[window.reporter] = min(start, window.start)
+        return {reporter: at - start for reporter, start in first.items()}
+
+    def _judge(self, timeline: Timeline, moment: Time) -> tuple[Verdict, Standing] | None:
+        # Acts after the moment are not made yet: the judge passes them over.
+        return judge_one(self._identity, timeline, self._acts, moment, self._history.mx)
 
     def _note_end(self, before: tuple[Verdict, Standing] | None) -> None:
         if self._judged is None:
@@ -173,7 +183,7 @@ class _Story:
         if verdict.state == state:
             return
         if standing.settled_at is not None:
-            self._end(standing.settled_at, "resolved", _who_acquitted(standing))
+            self._end(standing.settled_at, "resolved", who_acquitted(standing))
         if standing.stale_at is not None and state != "stale":
             why = "no reporter that saw it sends reports any more"
             self._end(standing.stale_at, "stale", why)
@@ -191,12 +201,12 @@ class _Story:
             other = counts_instead(window, line.windows)
             named = "another report" if other is None else f"report {other.report}"
             why = f"{named} on the same time counts in its place"
-            return msgspec.structs.replace(_nothing(window, why), overlap=True)
+            return msgspec.structs.replace(nothing(window, why), overlap=True)
         for row in rows_of(window, timeline.fold):
             if (row.policy_type, row.result_type, row.mx) == self._key:
                 if row.sessions:
                     return self._failing(window, row, before)
-                return _nothing(window, "names no MX: counted with the failure beside it")
+                return nothing(window, "names no MX: counted with the failure beside it")
         return self._not_failing(window, timeline)
 
     def _failing(
@@ -208,52 +218,33 @@ class _Story:
         elif self._judged is not None and self._judged[0].incident > before[0].incident:
             kind = "regressed"
         why = "" if window.reporter in self._known else "a reporter without standing"
-        total = max(row.sessions, _total(window, row.policy_type))
-        return Step(window.received, kind, why, window, row.sessions, total)
+        sessions = max(row.sessions, total(window, row.policy_type))
+        step = Step(window.received, kind, why, window, row.sessions, sessions)
+        return msgspec.structs.replace(step, untold=self._untold(window, before))
+
+    def _untold(self, window: Window, before: tuple[Verdict, Standing] | None) -> str:
+        """Why no mail came of a failing window."""
+        limits, at = self._history.limits, window.received
+        if self._judged is None or self._timeline is None:
+            return ""
+        if follows(self._history.mails, at, limits):
+            return ""
+        verdict = self._judged[0]
+        hits = self._timeline.tracks[self._key].hits
+        hit = next(hit for hit in hits if hit.window is window)
+        first = before is None or all(
+            witness.reporter != window.reporter for witness in before[0].witnesses
+        )
+        return why_not(verdict, hit, self._told.values(), at, limits, first=first)
 
     def _not_failing(self, window: Window, timeline: Timeline) -> Step:
         if not successes(window):
-            return _nothing(window, "no session worked, so it says nothing")
+            return nothing(window, "no session worked, so it says nothing")
         voices = () if self._judged is None else self._judged[1].voices
         for voice in voices:
             if voice.line.reporter == window.reporter:
-                return _clean(window, voice, timeline.tracks[self._key])
-        return _nothing(window, "this reporter has not seen the failure")
-
-
-def _nothing(window: Window, why: str) -> Step:
-    return Step(window.received, "nothing", why, window)
-
-
-def _clean(window: Window, voice: Voice, track: Track) -> Step:
-    places = list(clean_places(voice.last, track))
-    line = voice.line
-    count = 1 + next((n for n, place in enumerate(places) if line.windows[place] is window), -1)
-    if not count:
-        return _nothing(window, "a later window of this reporter fails")
-    if voice.acquitted_at is not None and voice.acquitted_at < window.end:
-        return _nothing(window, "this reporter has acquitted already")
-    needed = clean_needed(voice, track)
-    why = "" if needed == CLEAN else "few sessions failed, so more clean ones are needed"
-    total = _total(window, track.hits[0].row.policy_type) or successes(window)
-    kind: StepKind = "acquitted" if voice.acquitted_at == window.end else "clean"
-    return Step(window.received, kind, why, window, 0, total, count, needed)
-
-
-def _total(window: Window, policy_type: str) -> int:
-    """All sessions of one policy type in a window."""
-    return sum(
-        counts.successful + counts.failed
-        for counts in window.sessions
-        if counts.policy_type == policy_type
-    )
-
-
-def _who_acquitted(standing: Standing) -> str:
-    names = sorted(voice.line.reporter for voice in standing.say if voice.acquitted_at is not None)
-    silent = len(standing.say) - len(names)
-    text = "acquitted by " + ", ".join(names)
-    return text if not silent else f"{text}; {silent} more have no say any longer"
+                return clean(window, voice, timeline.tracks[self._key])
+        return nothing(window, "this reporter has not seen the failure")
 
 
 def _by_receipt(window: Window) -> tuple[Time, Time, Time, str, bytes]:
@@ -264,5 +255,5 @@ def _by_moment(act: HumanAct) -> tuple[Time, str, str]:
     return act.at, act.kind, act.who
 
 
-def _by_event(event: tuple[Time, int, Window | HumanAct]) -> tuple[Time, int]:
+def _by_event(event: tuple[Time, int, Window | HumanAct | Mailed]) -> tuple[Time, int]:
     return event[0], event[1]

@@ -14,9 +14,10 @@ from typing import Self
 
 from tlsrpt_mailer.errors import NoSuch
 from tlsrpt_mailer.failures.model import HumanAct
+from tlsrpt_mailer.failures.telling import Mailed
 from tlsrpt_mailer.ports import BY_MAIL, Evidence, FailureRecord, History, Maintenance, Told
 from tlsrpt_mailer.report.times import DAY, Time
-from tlsrpt_mailer.store import figures, judging, lanes, maintenance, replaying
+from tlsrpt_mailer.store import figures, judging, lanes, maintenance, pairs, replaying, telling
 from tlsrpt_mailer.store.audit import AuditRow
 from tlsrpt_mailer.store.audit import listed as listed_audit
 from tlsrpt_mailer.store.bind import unpack
@@ -282,6 +283,21 @@ class Reader:
         """What people said of it, oldest first."""
         with self._snapshot() as conn:
             return judging.acts(conn, [failure]).get(failure, ())
+
+    def mailed(self, failure: int) -> tuple[Mailed, ...]:
+        """Every mail and notice that named it, oldest first."""
+        with self._snapshot() as conn:
+            return telling.mailed(conn, failure)
+
+    def ways(self, acts: Collection[HumanAct]) -> dict[tuple[Time, str], str]:
+        """(moment, who) of an act to how it was done."""
+        with self._snapshot() as conn:
+            return telling.ways(conn, acts)
+
+    def began(self) -> Time | None:
+        """When the first mail was stored."""
+        with self._snapshot() as conn:
+            return pairs.began(conn)
 
     def history(self, domain: str) -> History:
         """All that the judge knows of a domain; without windows where nothing reports on it."""
