@@ -9,7 +9,7 @@ docs/explanation/what-counts-as-new.md explains it.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import pairwise
 from statistics import median
@@ -127,10 +127,11 @@ def silent_at(pair: Pair, gaps: Sequence[Gap] = ()) -> Time | None:
     Args:
         gaps: Stretches that do not count, sorted by `merged`.
     """
-    days = days_until_silent(pair.days)
-    if days is None:
-        return None
-    at, needed = pair.end + pair.delay, days * DAY
+    return _silent_at(pair, gaps) if pair.is_regular else None
+
+
+def _silent_at(pair: Pair, gaps: Sequence[Gap]) -> Time:
+    at, needed = pair.end + pair.delay, (days_until_silent(pair.days) or 0) * DAY
     for start, end in gaps:
         if end <= at:
             continue
@@ -194,8 +195,8 @@ def silences(
     """
     regular = [pair for pair in pairs if pair.is_regular]
     if regular and not others_report and _is_intake(regular, last_receipt, now):
-        return [Silence("intake", "", _ordered(regular), max(_moments(regular, ())))]
-    silent = [pair for pair in regular if min(_moments([pair], gaps)) <= now]
+        return [Silence("intake", "", _ordered(regular), _all_silent_at(regular))]
+    silent = [pair for pair in regular if _silent_at(pair, gaps) <= now]
     domains = _silent_domains(pairs, silent, apart)
     found = [_silence("domain", domain, domains[domain], gaps) for domain in sorted(domains)]
     left = [pair for pair in silent if pair.domain not in domains]
@@ -236,7 +237,11 @@ def _is_intake(regular: Sequence[Pair], last_receipt: Time | None, now: Time) ->
     awaited = max(pair.end + pair.delay for pair in regular)
     if last_receipt is not None and last_receipt > awaited + STRETCH:
         return False
-    return max(_moments(regular, ())) <= now
+    return _all_silent_at(regular) <= now
+
+
+def _all_silent_at(regular: Sequence[Pair]) -> Time:
+    return max(_silent_at(pair, ()) for pair in regular)
 
 
 def _silent_domains(
@@ -261,18 +266,11 @@ def _silent_domains(
 
 def _silence(which: Which, key: str, pairs: Iterable[Pair], gaps: Sequence[Gap]) -> Silence:
     ours = _ordered(pairs)
-    return Silence(which, key, ours, min(_moments(ours, gaps)))
+    return Silence(which, key, ours, min(_silent_at(pair, gaps) for pair in ours))
 
 
 def _ordered(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
     return tuple(sorted(pairs, key=_by_name))
-
-
-def _moments(pairs: Iterable[Pair], gaps: Sequence[Gap]) -> Iterator[Time]:
-    for pair in pairs:
-        at = silent_at(pair, gaps)
-        if at is not None:
-            yield at
 
 
 def _by_name(pair: Pair) -> tuple[str, str]:
