@@ -138,6 +138,7 @@ def test_a_mail_has_one_sender_or_none(fields: tuple[str, ...], expected: str | 
         "precedence: junk",
         "List-Id: Team <team.example.com>",
         "X-Autoreply: yes",
+        "Content-Type: multipart/report; report-type=disposition-notification",
         "X-TLSRPT-Mailer: event=new; failure=17",
     ],
 )

@@ -155,7 +155,8 @@ def _robot(headers: Message, sender: str | None) -> str | None:
         return "sent to many (Precedence)"
     if "list-id" in headers:
         return "sent by way of a mailing list (List-Id)"
-    if any(name in headers for name in _ROBOTS):
+    kind = _word(_first(headers, "content-type") or "")
+    if kind == "multipart/report" or any(name in headers for name in _ROBOTS):
         return "sent by a program"
     return None
 
