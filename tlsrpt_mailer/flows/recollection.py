@@ -46,14 +46,16 @@ class Recollection:
 
     # ------------------------------------------------------------------ learning
 
-    def learn(self, verdicts: Mapping[str, Sequence[Verdict]], now: Time) -> None:
-        """Take over what the judge says now, by domain."""
+    def learn(self, verdicts: Mapping[str, Sequence[Verdict]], now: Time) -> bool:
+        """Take over what the judge says now, by domain; False where that can be no news."""
+        is_news = False
         for said in verdicts.values():
             # A failure at an MX first: the cause is to have the number of the one that names it.
             for verdict in sorted(said, key=lambda one: one.identity.mx is None):
-                self._take(verdict, now)
+                is_news |= self._take(verdict, now)
+        return is_news
 
-    def _take(self, verdict: Verdict, now: Time) -> None:
+    def _take(self, verdict: Verdict, now: Time) -> bool:
         number = self._numbers.get(verdict.identity)
         if number is None:
             number = self._numbers[verdict.identity] = self._next()
@@ -66,6 +68,7 @@ class Recollection:
             self._open.add(number)
         else:
             self._open.discard(number)
+        return before is None or _gist(before.verdict) != _gist(verdict)
 
     def _next(self) -> int:
         self._top += 1
@@ -178,6 +181,19 @@ class Recollection:
                 self._believed.add(row.failure)
             else:
                 self._believed.discard(row.failure)
+
+
+def _gist(verdict: Verdict) -> tuple[object, ...]:
+    """What may be told at once; all else can wait for the next hour."""
+    return (
+        verdict.state,
+        verdict.severity,
+        verdict.incident,
+        verdict.resolved_at,
+        verdict.steps,
+        verdict.cause,
+        verdict.is_quiet,
+    )
 
 
 def _ended(before: FailureRecord | None, verdict: Verdict, now: Time) -> Time | None:

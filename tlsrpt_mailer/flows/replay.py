@@ -155,22 +155,22 @@ def _moments(
 ) -> Iterator[Time]:
     """When to look whether something is due; *memory* has learned what was said by then."""
     wait = audience.settings.group_wait
-    due = [*range(since - since % HOUR + HOUR, until + 1, HOUR)]
-    for one in said:
-        due += [one.at, one.at + wait]
+    always = {*range(since - since % HOUR + HOUR, until, HOUR), until}
+    due = [*always, *(one.at for one in said)]
     heapify(due)
-    heappush(due, until)
     place = 0
     while due:
         at = heappop(due)
         while due and due[0] == at:
             heappop(due)
-        if at > until:
-            return
+        is_news = False
         while place < len(said) and said[place].at <= at:
-            memory.learn(said[place].verdicts, said[place].at)
+            if memory.learn(said[place].verdicts, said[place].at):
+                is_news = True
+                always.add(at + wait)
+                heappush(due, at + wait)
             place += 1
-        if memory.has_anything:
+        if memory.has_anything and at <= until and (is_news or at in always):
             yield at
 
 
