@@ -77,12 +77,18 @@ def test_numbers_say_which_are_meant(text: str):
         ("ack 17th of May", (), "17th of May"),
         ("ack\nrenewing now\nCHG0012345", (), "renewing now CHG0012345"),
         ("ack on it\nfor real", (), "on it for real"),
-        ("ack\n\nrenewing now\n\nRegards\nAna", (), "renewing now"),
+        ("ack\nrenewing now\n\nRegards\nAna", (), "renewing now"),
     ],
 )
 def test_what_stands_behind_is_the_note(text: str, numbers: tuple[int, ...], note: str):
-    """On the line, or in the paragraph below."""
+    """On the line, or in the lines right below."""
     assert Command(verb="ack", numbers=numbers, note=note) == one(text)
+
+
+@pytest.mark.parametrize("below", ["Regards\nAna", "This mail is confidential.", "\nThanks"])
+def test_what_stands_apart_is_no_note(below: str):
+    """Greetings, signatures without a mark, disclaimers: nobody wants to read them in a digest."""
+    assert ACK == one(f"ack\n\n{below}")
 
 
 def test_a_note_has_an_end():
@@ -187,7 +193,7 @@ def test_nothing_written_is_nothing_understood(lines: list[str]):
 
 def test_several_commands_stand_a_line_each():
     """``ack 17`` and ``fixed 21`` in one mail, the notes where they belong."""
-    text = f"ack 17\nfixed 21: reloaded\n\nmute 22 7d\nassign {KIM} 23\nThanks\n\nAna"
+    text = f"ack 17\nfixed 21: reloaded\n\nmute 22 7d\nassign {KIM} 23\nThanks\n\nack 1"
 
     assert [
         Command(verb="ack", numbers=(17,)),

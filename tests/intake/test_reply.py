@@ -233,6 +233,11 @@ Sent from my iPhone
 >
 > text
 """
+ZOHO = """ack
+
+---- On Wed, 14 Oct 2026 13:43:10 +0200 TLS reports <t@mail.example.com> wrote ---
+
+"""
 BARS = """ack
 | Senders refuse
 \u2502 ack
@@ -255,6 +260,7 @@ Senders refuse to deliver
         (OLD, ["ack on it"]),
         (PHONE, ["Fixed"]),
         (BARS, ["ack"]),
+        (ZOHO, ["ack"]),
         (TWO_LINE_HEADING, ["ack", "", "Senders refuse to deliver"]),
         ("ack\u00a017\u200b,\u202f21\n", ["ack 17, 21"]),
         ("\n\n  ack \n\n\n\nthanks\n\n", ["ack", "", "thanks"]),
@@ -263,7 +269,7 @@ Senders refuse to deliver
         ("", []),
     ],
     ids=[
-        *("gmail", "thunderbird", "outlook", "outlook-de", "original", "phone", "bars"),
+        *("gmail", "thunderbird", "outlook", "outlook-de", "original", "phone", "bars", "zoho"),
         *("heading", "blanks", "empty-lines", "signature", "quote-only", "nothing"),
     ],
 )
@@ -305,8 +311,9 @@ HTML_THUNDERBIRD = (
         ("ack<!-- never closed <p>fixed", ["ack"]),
         ("<p>ack</p></div></span><?xml x?><style/>", ["ack"]),
         ("a <b>c</b>k 17 < 21", ["a ck 17 < 21"]),
+        ("<p>ack</p>\n<p>renewing</p>\n<p>&nbsp;</p><p>Ana</p>", ["ack", "renewing", "", "Ana"]),
     ],
-    ids=["gmail", "outlook", "thunderbird", "comment", "unbalanced", "inline"],
+    ids=["gmail", "outlook", "thunderbird", "comment", "unbalanced", "inline", "word"],
 )
 def test_html_alone_is_read(html: str, expected: list[str]):
     """Many phones and web mailers send no plain text."""

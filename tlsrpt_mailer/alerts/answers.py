@@ -88,15 +88,20 @@ def parse(lines: Sequence[str]) -> Parsed:
         return Parsed((), first, problem)
     commands = [command]
     note: list[str] = []
-    # Anything that is no command of its own, strictly, is the note of the last one.
+    is_apart = False
     for line in more:
         following = _strict(line) if line and not note else None
         if following is not None and len(commands) < COMMANDS_AT_MOST:
             commands.append(following)
-        elif line:
+            is_apart = False
+        elif line and not is_apart:
+            # No command of its own, strictly: the note of the last one.
             note.append(line)
-        elif note:
+        elif line or note:
+            # What stands apart is a greeting, a signature, a disclaimer.
             break
+        else:
+            is_apart = True
     commands[-1] = _with_note(commands[-1], note)
     return Parsed(tuple(commands), first)
 

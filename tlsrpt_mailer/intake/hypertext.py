@@ -13,7 +13,9 @@ _TAG = re.compile(r"<[^<>]*>")
 _NAME = re.compile(r"<(/?)\s*([a-zA-Z][a-zA-Z0-9]*)")
 _COMMENT = "<!--"
 _UNSEEN = frozenset({"head", "script", "style", "title", "xml"})
-_BREAKS = frozenset({"br", "p", "div", "li", "tr", "table", "h1", "h2", "h3", "pre", "hr", "ul"})
+_BLOCKS = frozenset(
+    {"br", "p", "div", "li", "tr", "table", "h1", "h2", "h3", "pre", "hr", "ul", "blockquote"}
+)
 # Gmail, Yahoo, Proton; Thunderbird's line before a quote; Outlook's header of the mail below.
 _QUOTES = re.compile(
     r"gmail_quote|gmail_attr|yahoo_quoted|protonmail_quote|moz-cite-prefix|divrplyfwdmsg"
@@ -82,8 +84,8 @@ class _Reading:
         if name in _UNSEEN and not is_end and not tag.endswith("/>"):
             self._unseen = name
             return
-        if name in _BREAKS or name == "blockquote":
-            self._end_line()
+        if name in _BLOCKS:
+            self._end_line(is_break=name == "br")
         if name in {"div", "blockquote", "span"}:
             self._nest(name, tag, is_end)
 
@@ -101,14 +103,17 @@ class _Reading:
             self._quotes -= was_quote
 
     def text(self, text: str) -> None:
-        if self._unseen is None and text:
+        # White space between blocks is nothing; a no-break space makes a line.
+        if self._unseen is None and (self._line or text.strip(" \t\r\n")):
             self._line.append(text)
 
     def result(self) -> str:
         self._end_line()
         return "\n".join(self._lines)
 
-    def _end_line(self) -> None:
+    def _end_line(self, *, is_break: bool = False) -> None:
+        if not self._line and not is_break:
+            return
         line = " ".join(html.unescape("".join(self._line)).split())
         self._line.clear()
         self._lines.append(f"> {line}" if self._quotes and line else line)

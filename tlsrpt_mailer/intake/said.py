@@ -75,14 +75,15 @@ def _is_end(lines: list[str], at: int) -> bool:
 
 def _heading(lines: list[str], at: int) -> int:
     """How many lines the heading of a quote takes that begins here; 0 where there is none."""
-    if not _HEADING_BEGINS.match(lines[at]):
+    # Zoho sets it between hyphens.
+    if not _HEADING_BEGINS.match(lines[at].lstrip("- ")):
         return 0
     joined = ""
     for count, line in enumerate(lines[at : at + _HEADING_LINES], 1):
         if not line or line.startswith(_QUOTED):
             return 0
         joined = f"{joined} {line}"
-        if _HEADING_ENDS.search(joined[-400:]):
+        if _HEADING_ENDS.search(joined[-400:].rstrip("- ")):
             return count
     return 0
 
