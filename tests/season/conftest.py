@@ -21,6 +21,7 @@ class Season:
         self.incidents: list[Incident] = incidents(place)
         self.posts: list[Post] = posts_of(place, self.incidents)
         self.cases: list[Case] = cases(place, self.incidents, self.posts)
+        self.rounds = drive.rounds(place, self.cases)
         self.played = self.play(factory, as_daemon)
         self.table = table.tables(place, self.cases, self.posts, self.played)
         print(self.table)  # noqa: T201
@@ -28,7 +29,7 @@ class Season:
     def play(self, factory: pytest.TempPathFactory, worker: drive.Worker) -> Played:
         """The whole season in order."""
         folder = factory.mktemp("season")
-        return play(folder, self.world, self.incidents, self.posts, worker)
+        return play(folder, self.world, self.incidents, self.posts, worker, self.rounds)
 
 
 @pytest.fixture(scope="session")

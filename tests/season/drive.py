@@ -8,7 +8,7 @@ leave by SMTP either way, and what comes to that relay is all that is judged.
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from tests.season.incidents import Incident
 from tests.season.people import People, plan
 from tests.season.reports import Post
 from tests.season.told import Mail, mails_of
+from tests.season.truth import Case
 from tests.season.world import START, World, config_text
 from tlsrpt_mailer import daemon, wiring
 from tlsrpt_mailer.config import Config, parse
@@ -28,8 +29,10 @@ from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
 from tlsrpt_mailer.store.queries import open_queries
 
 BATCH = 2000
-STEP: Span = 6 * HOUR
-"""How often the program is at work: alerts are late by so much at most."""
+HOURS = (6, 18)
+"""When the program is at work on any day: 08:00 and 20:00 in its time zone."""
+SOON: Span = HOUR
+"""It is also at work at the full hour after a report that begins or ends something."""
 AFTER: Span = 4 * DAY
 """How long the program goes on after the last day."""
 
@@ -77,7 +80,22 @@ Work = Callable[[Time], None]
 Worker = Callable[[Config], Iterator[Work]]
 
 
-def last_step(world: World) -> Time:
+def rounds(world: World, cases: Iterable[Case]) -> list[Time]:
+    """
+    When the program is at work.
+
+    A daemon is at work all the time, but nothing happens between two reports: twice a day is
+    enough, and once more as soon as a report has come that begins or ends something.
+    """
+    days = range(START, last_round(world), DAY)
+    moments = {at for case in cases for at in (case.first, case.over) if at is not None}
+    return sorted(
+        {day + hour * HOUR for day in days for hour in HOURS}
+        | {at + -at % SOON for at in moments if at <= last_round(world)}
+    )
+
+
+def last_round(world: World) -> Time:
     """When the program is at work for the last time."""
     return world.end + AFTER
 
@@ -88,20 +106,17 @@ def play(
     incidents: Sequence[Incident],
     posts: Sequence[Post],
     worker: Worker,
-    step: Span = STEP,
+    rounds: Sequence[Time],
 ) -> Played:
     """
-    Let *posts* arrive in this order, and *worker* work at each step.
-
-    A mail that stands before others that arrived earlier drags nothing along: it
-    is put into the Maildir with the first step at or after its own arrival.
+    Let *posts* arrive in this order, and *worker* work at each of *rounds*.
     """
     with relay() as sink:
         config = _config(world, folder, sink)
         maildir, people = Maildir(folder / "mail"), People(incidents, sink)
         with contextmanager(worker)(config) as work:
             left = list(reversed(posts))
-            for now in range(START, last_step(world) + 1, step):
+            for now in rounds:
                 while left and left[-1].arrival <= now:
                     post = left.pop()
                     maildir.put(post.raw, post.arrival)
@@ -119,7 +134,7 @@ def play_at_the_end(
     """Take all *posts* in after the season, in this order, and judge; nobody is told."""
     with relay() as sink:
         config = _config(world, folder, sink)
-        now = last_step(world)
+        now = last_round(world)
         app = wiring.open_app(config, holder=True, now=now)
         try:
             for planned in filter(None, (one.planned for one in incidents)):

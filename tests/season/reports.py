@@ -14,7 +14,7 @@ from tests.season.incidents import INTAKE_OFF, LIES, STOPS, Incident, day
 from tests.season.world import LIAR, MICROSOFT, REPORTERS, START, Domain, Reporter, World
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Time, iso
 
-NOISE = 0.012
+NOISE = 0.006
 """How many windows have one failed session that means nothing."""
 NOISE_KINDS = ("starttls-not-supported", "certificate-host-mismatch", "validation-failure")
 NOISE_PAUSE = 40 * DAY

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.season.drive import Played, as_daemon, play
+from tests.season.drive import Played, as_daemon, play, rounds
 from tests.season.incidents import Incident, incidents
 from tests.season.reports import Post, season
 from tests.season.told import Mail
@@ -137,9 +137,10 @@ def main() -> None:
     place = world()
     broken = incidents(place)
     posts = season(place, broken)
+    found = cases(place, broken, posts)
     with tempfile.TemporaryDirectory() as folder:
-        played = play(Path(folder), place, broken, posts, as_daemon)
-    print(tables(place, cases(place, broken, posts), posts, played))  # noqa: T201
+        played = play(Path(folder), place, broken, posts, as_daemon, rounds(place, found))
+    print(tables(place, found, posts, played))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -36,9 +36,9 @@ class Mail(msgspec.Struct, frozen=True):
     @property
     def kind(self) -> str:
         """What sort of mail it is; what it tells, it tells by its lines for filters."""
-        if "still open" in self.subject or self.subject.endswith(" days [tlsrpt]"):
+        if "still open" in self.subject.lower():
             return "reminder"
-        return self.event or "other"
+        return "maintenance" if "after maintenance" in self.subject else self.event or "other"
 
     @property
     def is_alert(self) -> bool:

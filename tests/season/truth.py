@@ -6,7 +6,6 @@ a plain and slow way, for the few questions that the season asks.
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 
 import msgspec
 
@@ -19,6 +18,8 @@ from tlsrpt_mailer.report.times import DAY, Time
 FROM_THE_START = frozenset({"google.com", "microsoft.com", "mail.ru"})
 LATER = {"uni.example": day(12), "late.example": day(12), WEEKLY.name: day(24)}
 """From when on the others have reported often enough to be believed."""
+SILENT = 4 * DAY
+"""Who reports daily and has not for so long has no say in whether it is over."""
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -94,12 +95,15 @@ class Case(msgspec.Struct, frozen=True):
         came = [one for one in self.windows if one.arrival <= at]
         failing = [one for one in self.failing if one.arrival <= at and one.is_known]
         failing = [one for one in failing if one.end - one.start <= DAY] or failing
-        return bool(failing) and all(
-            _takes_back(list(theirs), [one for one in came if one.reporter == name])
-            for name, theirs in groupby(
-                sorted(failing, key=lambda one: one.reporter), lambda one: one.reporter
-            )
-        )
+        words = []
+        for name in {one.reporter for one in failing}:
+            said = [one for one in came if one.reporter == name]
+            theirs = [one for one in failing if one.reporter == name]
+            if _takes_back(theirs, said):
+                words.append(True)
+            elif max(one.end for one in said) > at - SILENT:
+                words.append(False)
+        return any(words) and all(words)
 
     def steps(self, at: Time) -> set[str]:
         """How bad it was, as far as mails had come."""
