@@ -643,7 +643,7 @@ def test_a_relapse_that_holds_up_no_mail_begins_so():
 
     rendered = render(group(one, kind="regressed", transitions=rows), context())
 
-    assert head(rendered)[0].startswith("It is back: no mail is held up.")
+    assert head(rendered)[0].startswith("It is back. No mail is held up.")
     assert "LAST TIME" not in rendered.text
 
 

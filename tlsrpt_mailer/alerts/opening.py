@@ -20,7 +20,9 @@ def news(group: Group, context: Context) -> list[str]:
 
 
 def prefixed(start: str, line: str) -> str:
-    """``It is back: senders refuse ...``: *line* as the second half of a sentence."""
+    """``It is back: senders refuse ...``: *line* as the second half of a sentence, if it is one."""
+    if ": " in line or ". " in line:
+        return f"{start}. {line}"
     return f"{start}: {line if line.startswith('DANE') else line[:1].lower() + line[1:]}"
 
 

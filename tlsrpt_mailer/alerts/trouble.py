@@ -78,7 +78,10 @@ def _dated(items: tuple[Item, ...], context: Context) -> str:
     if found is None:
         return ""
     about = words.window(found.start, found.end, context.now)
-    return f"The report is about {about}; it came {words.when(found.received, context.now)}."
+    came = words.when(found.received, context.now)
+    if len(domains(items)) > 1:
+        return f"The reports are about {about}; the last came {came}."
+    return f"The report is about {about}; it came {came}."
 
 
 # ----------------------------------------------------------------------- mend
