@@ -50,12 +50,13 @@ _for = click.option("--for", "length", type=people.Length(), metavar="7d", help=
 @_for
 @_common
 def ack(ids: tuple[int, ...], until: Time | None, length: Span | None, **more: Any) -> None:
-    """Say that you have it: no reminders until it is over, gets worse, or a month has passed.
+    """Say that you have it: quiet until it is over or gets worse.
 
-    ID is the number in the listing and in mails. It holds for the whole cause,
-    so for the other domains of it too. Exit codes: 0 done, 1 there is no such
-    failure or it is over (nothing is changed then), 75 the database cannot be
-    written now.
+    It lapses after 30 days, unless --until or --for says otherwise. ID is the
+    number in the listing and in mails; it holds for the whole cause, so for
+    the other domains of it too. Exit codes: 0 done, 1 there is no such failure
+    or it is over (nothing is changed then), 75 the database cannot be written
+    now.
 
     \b
     Examples:
@@ -72,7 +73,7 @@ def ack(ids: tuple[int, ...], until: Time | None, length: Span | None, **more: A
 )
 @_common
 def fixed(ids: tuple[int, ...], at: Time | None, **more: Any) -> None:
-    """Say that it is mended: quiet unless reports about a later time have it still.
+    """Say that it is mended: quiet unless later reports say no.
 
     ID is the number in the listing and in mails; it holds for the whole cause.
     Reports about the time before TIME change nothing, whenever they come. Exit
@@ -96,7 +97,7 @@ def fixed(ids: tuple[int, ...], at: Time | None, **more: Any) -> None:
 @_for
 @_common
 def mute(ids: tuple[int, ...], until: Time | None, length: Span | None, **more: Any) -> None:
-    """Hear nothing of it, whatever happens, for a time or until `reopen`.
+    """Hear nothing of it, for a time or until `reopen`.
 
     ID is the number in the listing and in mails; it holds for the whole cause.
     Neither that it gets worse is told meanwhile nor that it is over. Exit
@@ -116,12 +117,13 @@ def mute(ids: tuple[int, ...], until: Time | None, length: Span | None, **more: 
 @NUMBERS
 @_common
 def assign(address: str, ids: tuple[int, ...], **more: Any) -> None:
-    """Hand it over: ADDRESS gets the mails about it, and alone the reminders.
+    """Hand it over: ADDRESS gets the mails and the reminders.
 
-    ID is the number in the listing and in mails; it holds for the whole cause.
-    The order is that of an answer by mail: `assign ADDRESS 17`. Exit codes: 0
-    done, 1 there is no such failure or it is over (nothing is changed then), 75
-    the database cannot be written now.
+    The owners get the mails as before, but no reminders. ID is the number in
+    the listing and in mails; it holds for the whole cause. The order is that of
+    an answer by mail: `assign ADDRESS 17`. Exit codes: 0 done, 1 there is no
+    such failure or it is over (nothing is changed then), 75 the database cannot
+    be written now.
 
     \b
     Example:
