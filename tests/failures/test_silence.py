@@ -42,7 +42,7 @@ def found(windows: list[Seen], now: Time, **more: object) -> list[tuple[str, str
 
 @pytest.mark.parametrize(
     ("days", "silent"),
-    [(28, 5), (22, 10), (14, 20), (8, 39), (7, None), (4, None), (0, None), (31, 5)],
+    [(28, 5), (26, 7), (22, 10), (14, 20), (8, 39), (7, None), (4, None), (0, None), (31, 5)],
 )
 def test_how_long_until_silence_speaks(days, silent):
     """A daily reporter counts as silent after 5 days, one at 80 % after 10, a weekly one never."""

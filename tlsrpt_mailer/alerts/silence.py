@@ -79,7 +79,7 @@ class Resumed(msgspec.Struct, frozen=True, kw_only=True):
     """The name that people know; None where a whole domain was silent."""
     domains: tuple[str, ...]
     still: tuple[str, ...] = ()
-    """Those that were named together and are silent still."""
+    """What was named together and is silent still: domains, or the reporters of the domain."""
     since: Time
     """End of the last window before."""
 
@@ -262,15 +262,14 @@ def resumed(back: Resumed, context: Context, key: str) -> Rendered:
     named = [words.name(one) for one in back.domains]
     where = named[0] if len(named) == 1 else words.plural(len(named), "domain")
     who = words.safe(back.reporter, 60) if back.reporter else ""
-    still = [words.name(one) for one in back.still]
+    still = [words.safe(one, 80) for one in back.still]
+    silent = words.plural(len(still), "domain" if who else "reporter")
     document = Document(
         label="NOTICE",
         head=(
             f"{who} reports on {where} again." if who else f"Senders report on {where} again.",
             f"The last report before was about {words.day(back.since - 1, now)}.",
-            "Nothing to do."
-            if not still
-            else f"Still silent: {words.plural(len(still), 'domain')}.",
+            "Nothing to do." if not still else f"Still silent: {silent}.",
         ),
         sections=tuple(
             section(title, para(words.listed(names, LISTED)))

@@ -23,7 +23,8 @@ LOOK_BACK = 28
 """Days up to the last window that say how often a reporter reports."""
 FEWEST = 8
 """Days with a window, of those 28, below which silence says nothing."""
-CHANCE = 1e-6
+ONE_IN = 1_000_000
+"""How unlikely it must be that a reporter was silent for so long by chance."""
 LONGEST_DELAY: Span = 7 * DAY
 """What came later than this after its window was imported, or waited for us."""
 STRETCH: Span = 2 * DAY
@@ -90,8 +91,9 @@ def days_until_silent(days: int) -> int | None:
     """The least *s* for a pair with that many days; None where silence says nothing."""
     if days < FEWEST:
         return None
-    missed = 1 - (min(days, LOOK_BACK) + 1) / 30
-    return next(s for s in range(1, 100) if missed**s < CHANCE)
+    # In whole numbers: with 26 days, 0.1 ** 6 is just not under a millionth.
+    missed = 29 - min(days, LOOK_BACK)
+    return next(s for s in range(1, 100) if missed**s * ONE_IN < 30**s)
 
 
 def habits(windows: Iterable[Seen]) -> list[Pair]:
@@ -179,6 +181,7 @@ def silences(
     last_receipt: Time | None = None,
     others_report: bool = False,
     apart: frozenset[str] = frozenset(),
+    joined: frozenset[tuple[str, str]] = frozenset(),
 ) -> list[Silence]:
     """
     Who is silent at *now*: our intake alone, or else domains and reporters.
@@ -191,13 +194,14 @@ def silences(
         gaps: What does not count for a pair, merged. The intake is judged by plain time.
         last_receipt: When the last report came in, whatever it was about.
         others_report: Whether a regular pair of another domain is not silent.
-        apart: Domains whose silence was told as one of the domain: they stay that.
+        apart: Domains whose silence was announced as one of the domain: they stay that.
+        joined: (domain, reporter) of pairs that were announced as silent with their reporter.
     """
     regular = [pair for pair in pairs if pair.is_regular]
     if regular and not others_report and _is_intake(regular, last_receipt, now):
         return [Silence("intake", "", _ordered(regular), _all_silent_at(regular))]
     silent = [pair for pair in regular if _silent_at(pair, gaps) <= now]
-    domains = _silent_domains(pairs, silent, apart)
+    domains = _silent_domains(pairs, silent, apart, joined)
     found = [_silence("domain", domain, domains[domain], gaps) for domain in sorted(domains)]
     left = [pair for pair in silent if pair.domain not in domains]
     for reporter in sorted({pair.reporter for pair in left}):
@@ -245,7 +249,10 @@ def _all_silent_at(regular: Sequence[Pair]) -> Time:
 
 
 def _silent_domains(
-    pairs: Sequence[Pair], silent: Sequence[Pair], apart: frozenset[str]
+    pairs: Sequence[Pair],
+    silent: Sequence[Pair],
+    apart: frozenset[str],
+    joined: frozenset[tuple[str, str]],
 ) -> dict[str, list[Pair]]:
     """The domains of which every reporter fell silent, with those pairs."""
     found: dict[str, list[Pair]] = {}
@@ -257,10 +264,14 @@ def _silent_domains(
         if pair not in ours and (pair.is_regular or any(pair.end > one.end for one in ours)):
             found.pop(pair.domain, None)
     fallen = Counter(pair.reporter for pair in silent if pair.domain not in apart)
+
+    def is_alone(one: Pair) -> bool:
+        return fallen[one.reporter] == 1 and (one.domain, one.reporter) not in joined
+
     return {
         domain: ours
         for domain, ours in found.items()
-        if len(ours) > 1 or domain in apart or fallen[ours[0].reporter] == 1
+        if len(ours) > 1 or domain in apart or is_alone(ours[0])
     }
 
 

@@ -16,28 +16,14 @@ import structlog
 
 from tlsrpt_mailer.alerts import silence as words
 from tlsrpt_mailer.alerts.model import Context, Rendered
-from tlsrpt_mailer.failures.silence import (
-    Gap,
-    Pair,
-    Seen,
-    Silence,
-    gaps_in,
-    habits,
-    merged,
-    silences,
-)
+from tlsrpt_mailer.failures.silence import Pair, Silence, silences
 from tlsrpt_mailer.flows.compose import Audience
+from tlsrpt_mailer.flows.observing import SOONEST, Observed, observe
 from tlsrpt_mailer.ports import Announced, Letter, SilentPair, Watching
 from tlsrpt_mailer.report.times import DAY, Span, Time
 
 log = structlog.get_logger()
 
-LOOK_BACK: Span = 75 * DAY
-"""28 days that show a habit, and the 39 after which the rarest regular reporter is silent."""
-RECEIPTS: Span = 28 * DAY
-"""How much further the receipts go that say what is normal."""
-SOONEST: Span = 4 * DAY
-"""No pair is silent before."""
 QUIETLY: Span = 14 * DAY
 """Domains that fall silent so soon after a mail about their reporter get no mail more."""
 GATHER: Span = 3 * DAY
@@ -51,18 +37,6 @@ class _Key(msgspec.Struct, frozen=True):
     kind: str
     key: str
     recipient: str
-
-
-class Observed(msgspec.Struct, frozen=True, kw_only=True):
-    """What the store says of who reports."""
-
-    last_end: dict[tuple[str, str], Time]
-    """(domain, reporter) to the end of the last window."""
-    pairs: tuple[Pair, ...]
-    others_report: bool
-    gaps: tuple[Gap, ...]
-    last_receipt: Time | None
-    began: Time | None
 
 
 def watch(
@@ -100,41 +74,6 @@ def watch(
     return one.letters
 
 
-def observe(watching: Watching, now: Time) -> Observed:
-    """Read who reports; the windows only of domains on which somebody may be silent."""
-    since = now - LOOK_BACK
-    last_end = {(domain, reporter): end for domain, reporter, end in watching.pairs(since)}
-    late = {domain for (domain, _), end in last_end.items() if end <= now - SOONEST}
-    seen: list[Seen] = []
-    for domain in sorted(late):
-        seen += watching.seen(domain, since)
-    pairs = tuple(habits(one for one in seen if one.end <= now))
-    fresh = sorted({domain for domain, _ in last_end} - late)
-    regular = (
-        any(pair.is_regular for pair in habits(watching.seen(domain, since))) for domain in fresh
-    )
-    return Observed(
-        last_end=last_end,
-        pairs=pairs,
-        others_report=any(regular),
-        gaps=tuple(_gaps(watching, now)),
-        last_receipt=watching.last_receipt(now),
-        began=watching.began(),
-    )
-
-
-def _gaps(watching: Watching, now: Time) -> list[Gap]:
-    """When nothing came in, or a source of ours did not work."""
-    receipts = watching.receipts(now - LOOK_BACK - RECEIPTS)
-    broken = [
-        (one.since, now)
-        for one in watching.sources()
-        if one.state == "trouble" and one.last_report is not None
-    ]
-    told = [(row.since, row.ended_at or now) for row in watching.announced(("source",))]
-    return merged([*gaps_in(receipts, now), *broken, *told])
-
-
 class _Round:
     """What one look at the silence changes."""
 
@@ -157,7 +96,15 @@ class _Round:
 
     def found(self) -> list[Silence]:
         """Who is silent, domains that were told as such kept apart."""
-        apart = {key.key for key, row in self._rows.items() if _is_on(row, "silent-domain")}
+        on = [row for row in self._rows.values() if row.ended_at is None]
+        apart = (row.key for row in on if row.kind == "silent-domain")
+        joined = (
+            (one.domain, one.reporter)
+            for row in on
+            if row.kind == "silent-reporter"
+            for one in row.pairs
+            if one.back is None
+        )
         observed = self._observed
         return silences(
             observed.pairs,
@@ -166,13 +113,15 @@ class _Round:
             last_receipt=observed.last_receipt,
             others_report=observed.others_report,
             apart=frozenset(apart),
+            joined=frozenset(joined),
         )
 
     # ---------------------------------------------------------------- the end
 
     def resume(self) -> None:
         """Look for what was announced and is over."""
-        for key, row in sorted(self._rows.items(), key=_by_key):
+        for key in sorted(self._rows, key=_by_name):
+            row = self._rows[key]
             if row.ended_at is not None:
                 continue
             if key.kind == "intake":
@@ -193,9 +142,12 @@ class _Round:
         pairs = tuple(self._noted(one) for one in row.pairs)
         back = [one for one in pairs if one.back is not None]
         left = tuple(one for one in pairs if one.back is None)
-        if row.kind == "silent-domain" and back:
-            left = ()
         if not back:
+            return
+        if row.kind == "silent-domain":
+            self._hand_over(row, left)
+            self._end(row, pairs)
+            self._tell_resumed(row, back, tuple(self._name(one.reporter) for one in left))
             return
         waits = left and (
             row.told_at is None or min(one.back or 0 for one in back) > self._now - GATHER
@@ -209,8 +161,23 @@ class _Round:
             self._put(msgspec.structs.replace(row, since=since, pairs=left))
         else:
             self._end(row, pairs)
-        if row.told_at is not None:
-            self._tell_resumed(row, back, left)
+        self._tell_resumed(row, back, tuple(one.domain for one in left))
+
+    def _hand_over(self, row: Announced, left: Sequence[SilentPair]) -> None:
+        """Reporters that stay silent while others speak of the domain again: known already."""
+        for one in left:
+            key = _Key("silent-reporter", one.reporter, row.recipient)
+            there = self._rows.get(key)
+            if there is None or there.ended_at is not None:
+                there = Announced(
+                    kind="silent-reporter",
+                    key=one.reporter,
+                    recipient=row.recipient,
+                    since=one.since,
+                    told_at=row.told_at,
+                )
+            pairs = (*(old for old in there.pairs if old.domain != one.domain), one)
+            self._put(msgspec.structs.replace(there, pairs=pairs))
 
     def _noted(self, one: SilentPair) -> SilentPair:
         end = self._observed.last_end.get((one.domain, one.reporter), one.since)
@@ -219,14 +186,16 @@ class _Round:
         return one
 
     def _tell_resumed(
-        self, row: Announced, back: Sequence[SilentPair], left: Sequence[SilentPair]
+        self, row: Announced, back: Sequence[SilentPair], still: tuple[str, ...]
     ) -> None:
+        if row.told_at is None:
+            return
         name = self._name(row.key) if row.kind == "silent-reporter" else None
         domains = tuple(dict.fromkeys(one.domain for one in back))
         view = words.Resumed(
             reporter=name,
             domains=domains,
-            still=tuple(one.domain for one in left),
+            still=still,
             since=max(one.since for one in back),
         )
         rendered = words.resumed(view, self._context(row.recipient), row.key)
@@ -411,10 +380,6 @@ def _key(row: Announced) -> _Key:
     return _Key(row.kind, row.key, row.recipient)
 
 
-def _is_on(row: Announced, kind: str) -> bool:
-    return row.kind == kind and row.ended_at is None
-
-
 def _silent(pair: Pair) -> SilentPair:
     return SilentPair(pair.domain, pair.reporter, pair.end)
 
@@ -423,5 +388,5 @@ def _newest_first(pair: Pair) -> tuple[Time, str]:
     return -pair.end, pair.reporter
 
 
-def _by_key(entry: tuple[_Key, Announced]) -> tuple[str, str, str]:
-    return entry[0].kind, entry[0].key, entry[0].recipient
+def _by_name(key: _Key) -> tuple[str, str, str]:
+    return key.kind, key.key, key.recipient
