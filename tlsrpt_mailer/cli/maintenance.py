@@ -99,7 +99,7 @@ def add(
     \b
     Examples:
       tlsrpt-mailer maintenance add --mx mx1.example.com --for 4h
-      tlsrpt-mailer maintenance add --group retail --from 2026-11-28T20:00Z --for 6h
+      tlsrpt-mailer maintenance add --group retail --from 2026-11-28 --for 6h
     """
     config, now = opening.load(), options.now()
     kind, value = _subject(config, names)
