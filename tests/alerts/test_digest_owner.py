@@ -189,7 +189,7 @@ def test_small_failures_are_a_line_each():
     text = words(material([domain()], [failure(9, severity="low", failed=1, sessions=4000)]))
 
     assert (
-        "TOO SMALL FOR A MAIL (notice and low) 9 example.com: certificate expired on"
+        "TOO SMALL FOR A MAIL (notice and low) 9 example.com certificate expired on"
         " mx1.example.com, under 0.1 % of sessions, last seen 16 Oct" in text
     )
 
@@ -217,7 +217,7 @@ def test_the_week_of_a_domain_is_seven_characters():
 
     assert "sessions  worked  before  MTWTFSS" in text
     assert "a.example     5,000    75 %   100 %  .-+#@ ?\n" in text
-    assert "each day: . all worked" in text
+    assert "Each day: . all worked" in text
 
 
 def test_the_cells_of_the_week_are_coloured_and_have_their_character():
@@ -368,6 +368,13 @@ def test_standing_is_what_reports_quote():
     assert "soon.example looks ready" not in text
 
 
+def test_a_mode_that_senders_cannot_learn_is_marked():
+    """A policy that cannot be fetched stands beside its failure's number."""
+    made = material([domain("a.example"), domain("b.example")], [fetch(21, "a.example")])
+
+    assert "MTA-STS enforce a.example (see 21), b.example" in words(made)
+
+
 def test_the_newest_report_says_which_mode_is_in_force():
     """A sender that still holds an old policy does not turn the clock back."""
     pairs = [
@@ -390,7 +397,7 @@ def test_many_domains_are_the_worst_twenty_and_a_table():
     (attached,) = message.iter_attachments()
     rows = list(csv.reader(io.StringIO(attached.get_content())))
     assert "and 21 more: see the attached domains.csv" in text
-    assert "MTA-STS enforce     41 of 41" in text
+    assert "MTA-STS enforce  41 of 41" in text
     assert 42 == len(rows)
     assert ["'=cmd.example", "7000", "900", "1000", "0"] != rows[1]
     assert "'=cmd.example" == rows[1][0]

@@ -239,7 +239,7 @@ def test_what_was_told_and_ended_is_mended(world: World) -> None:
 
     (letter,) = digest(world, people)
 
-    assert "MENDED\n  1  shop.example" in text(letter)
+    assert "MENDED\n     1  shop.example" in text(letter)
     assert "1 mended" in letter.subject
 
 

@@ -9,12 +9,11 @@ from tlsrpt_mailer.alerts import effects, words
 from tlsrpt_mailer.alerts.digest_model import AnswerTime, Failure, Intake, Material, Period
 from tlsrpt_mailer.alerts.digest_pages import Cause, by_cause, is_small, quoted_mode
 from tlsrpt_mailer.alerts.directory import Directory
-from tlsrpt_mailer.alerts.document import Section, para, section, table
+from tlsrpt_mailer.alerts.document import Section, grid, para, section
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
 
 LISTED = 20
 NAMED = 10
-BODY = words.WIDTH - 2
 NO_GROUP = "(no group)"
 OUTCOMES = {
     "stored": "with reports stored",
@@ -205,7 +204,7 @@ def _causes(page: OperatorPage) -> Section:
         return section("OPEN BY CAUSE")
     return section(
         "OPEN BY CAUSE (critical)",
-        table(words.table(rows, (7, 0, 7, 11, 22), right=(0, 2))),
+        grid(rows, (7, 0, 7, 11, 22), right=(0, 2)),
         para(rest) if rest else None,
     )
 
@@ -242,7 +241,7 @@ def _coverage(page: OperatorPage) -> Section:
     rows.append(_group_row(_together(page.groups)))
     return section(
         "COVERAGE",
-        table(words.table(rows, (0, 9, 9, 9, 9, 9), right=(1, 2, 3, 4, 5))),
+        grid(rows, (0, 9, 9, 9, 9, 9), right=(1, 2, 3, 4, 5)),
         aside="by what reports say and quote; DNS was not asked",
     )
 

@@ -1,22 +1,22 @@
 """An owner's digest: what is open, what is over, how the week was, who reports, how he stands."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from tlsrpt_mailer.alerts import digest_words as say
 from tlsrpt_mailer.alerts import effects, words
+from tlsrpt_mailer.alerts.catalogue import entry
 from tlsrpt_mailer.alerts.digest_model import Failure
 from tlsrpt_mailer.alerts.digest_pages import DomainLine, Page, ReporterLine
-from tlsrpt_mailer.alerts.document import Block, Section, para, section, table, week
+from tlsrpt_mailer.alerts.document import Block, Section, pairs, para, section, week
 from tlsrpt_mailer.report.times import Time, iso
 
 LISTED = 20
 ATTACH_FROM = 30
 NAMED = 10
-LABEL = 20
 LEGEND = (
-    "each day: . all worked   - under 1 % failed   + under 10 %   # more",
-    "          @ over half    blank no report      ? not here yet",
+    "Each day: . all worked, - under 1 % failed, + under 10 %, # more, @ over half, blank no"
+    " report, ? not here yet."
 )
 
 
@@ -131,17 +131,13 @@ def _sums(page: Page) -> str:
 
 
 def _open(page: Page) -> Section:
-    width = _width(page.open_failures)
-    lines = chain.from_iterable(
-        say.failure_lines(cause, page.now, width) for cause in page.open[:LISTED]
-    )
-    return section("OPEN (worst first)", table(lines), _more(len(page.open)))
+    rows = chain.from_iterable(say.failure_rows(cause, page.now) for cause in page.open[:LISTED])
+    return section("OPEN (worst first)", pairs(list(rows)), _more(len(page.open)))
 
 
 def _listed(title: str, failures: Sequence[Failure], now: Time) -> Section:
-    width = _width(failures)
-    lines = chain.from_iterable(say.ended_lines(one, now, width) for one in failures[:LISTED])
-    return section(title, table(lines), _more(len(failures)))
+    rows = chain.from_iterable(say.ended_rows(one, now) for one in failures[:LISTED])
+    return section(title, pairs(list(rows)), _more(len(failures)))
 
 
 def _untold(page: Page) -> Section:
@@ -156,21 +152,13 @@ def _untold(page: Page) -> Section:
 
 
 def _small(page: Page) -> Section:
-    lines = [
-        line
-        for cause in page.small[:LISTED]
-        for line in words.wrap(say.small_line(cause, page.now), "    ", "", say.BODY)
-    ]
-    return section("TOO SMALL FOR A MAIL (notice and low)", table(lines), _more(len(page.small)))
+    rows = [say.small_row(cause, page.now) for cause in page.small[:LISTED]]
+    return section("TOO SMALL FOR A MAIL (notice and low)", pairs(rows), _more(len(page.small)))
 
 
 def _more(count: int) -> Block | None:
     text = f"and {words.number(count - LISTED)} more: tlsrpt-mailer failures"
     return para(text) if count > LISTED else None
-
-
-def _width(failures: Iterable[Failure]) -> int:
-    return max((len(str(one.item.failure)) for one in failures), default=1)
 
 
 def _silences(page: Page) -> Section:
@@ -197,7 +185,7 @@ def _domains(page: Page) -> Section:
         "YOUR DOMAINS",
         week(words.table(rows, (0, 11, 8, 8, 7), right=(1, 2, 3)), rows),
         para(rest) if more > 0 else None,
-        table(LEGEND),
+        para(LEGEND),
         aside=f"{days}; before: the {page.period.days} days before",
     )
 
@@ -207,16 +195,15 @@ def _reporters(page: Page) -> Section:
     rows = [
         (
             words.safe(one.name, 40),
-            _habit(one, page),
-            words.plural(one.domains, "domain"),
+            f"{_habit(one, page)}, {words.plural(one.domains, 'domain')}",
         )
         for one in regular[:NAMED]
     ]
     rare = len(page.reporters) - len(rows)
     if rare:
         name = "another" if rare == 1 else f"{words.number(rare)} others"
-        rows.append((name, "now and then", ""))
-    return section("WHO REPORTS", table(words.table(rows, (24, 0, 14))))
+        rows.append((name, "now and then"))
+    return section("WHO REPORTS", pairs(rows))
 
 
 def _habit(line: ReporterLine, page: Page) -> str:
@@ -233,25 +220,26 @@ def _standing(page: Page) -> Section:
     seen = [line for line in page.domains if line.seen]
     if not seen:
         return section("HOW YOU STAND")
-    rows = [*_by_mode(seen), *_dane(seen)]
+    broken = {
+        one.item.domain: one.item.failure
+        for one in page.open_failures
+        if entry(one.item.result_type).is_about_policy
+    }
+    rows = [*_by_mode(seen, broken), *_dane(seen)]
     ready = [line for line in seen if line.ready]
-    lines = [
-        line
-        for label, text in rows
-        for line in words.wrap(text, " " * LABEL, f"{label:<{LABEL}}", say.BODY)
-    ]
     return section(
         "HOW YOU STAND",
-        table(lines),
+        pairs(rows),
         para(*(_next_step(line) for line in ready[:3])),
         aside="as reports quote your policies; DNS was not asked",
     )
 
 
-def _by_mode(lines: Sequence[DomainLine]) -> list[tuple[str, str]]:
+def _by_mode(lines: Sequence[DomainLine], broken: Mapping[str, int]) -> list[tuple[str, str]]:
+    """The modes that senders know; with the failure where they cannot learn of it."""
     modes = {"enforce": "enforce", "testing": "testing", "none": "none", "unknown": "not quoted"}
     rows = [
-        (f"MTA-STS {label}", _names([one for one in lines if one.mode == mode], len(lines)))
+        (f"MTA-STS {label}", _names([one for one in lines if one.mode == mode], len(lines), broken))
         for mode, label in modes.items()
     ]
     others = [one for one in lines if one.mode is not None and one.mode not in modes]
@@ -266,11 +254,12 @@ def _dane(lines: Sequence[DomainLine]) -> list[tuple[str, str]]:
     return [("DANE", found)] if found else []
 
 
-def _names(found: Sequence[DomainLine], of: int) -> str:
+def _names(found: Sequence[DomainLine], of: int, broken: Mapping[str, int] | None = None) -> str:
     """The names, or how many where the names would fill a page."""
     if len(found) > NAMED:
         return f"{words.number(len(found))} of {words.number(of)}"
-    return ", ".join(words.name(one.name) for one in found)
+    marks = {name: f" (see {number})" for name, number in (broken or {}).items()}
+    return ", ".join(words.name(one.name) + marks.get(one.name, "") for one in found)
 
 
 def _next_step(line: DomainLine) -> str:

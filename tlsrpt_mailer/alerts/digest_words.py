@@ -9,7 +9,6 @@ from tlsrpt_mailer.alerts.digest_pages import NEW_DAYS, Cause, DomainLine, Repor
 from tlsrpt_mailer.alerts.model import Answer, Item
 from tlsrpt_mailer.report.times import DAY, HOUR, Span, Time
 
-BODY = words.WIDTH - 2
 NAMED = 5
 HOLDING = frozenset({"refused", "waits"})
 REGULAR, MOSTLY, SOMETIMES = 0.9, 0.6, 0.25
@@ -34,39 +33,36 @@ def worked(total: Sum) -> str:
     return f"{good:.0f} %"
 
 
-def failure_lines(cause: Cause, now: Time, number_width: int) -> list[str]:
+def failure_rows(cause: Cause, now: Time) -> list[tuple[str, str]]:
     """An open cause: what and where, since when and who has it, how to mend it."""
-    worst, item = cause[0], cause[0].item
-    indent = " " * (number_width + 2)
-    first = f"{item.failure:>{number_width}}  {item.severity.upper():<8}  "
+    item = cause[0].item
     mend = commands.names(item.domain, item.mx, None).fill(entry(item.result_type).brief)
-    return [
-        *words.wrap(f"{_whose(cause)}  {effects.phrase(item)}", indent, first, BODY),
-        *words.wrap(", ".join(_facts(cause, now)), indent, width=BODY),
-        *(words.wrap(f"mend: {mend}", indent, width=BODY) if _is_loose(worst) else []),
+    rows = [
+        (_term(item), f"{_whose(cause)}  {effects.phrase(item)}"),
+        ("", ", ".join(_facts(cause, now))),
     ]
+    return [*rows, ("", f"mend: {mend}")] if _is_loose(item) else rows
 
 
-def ended_lines(failure: Failure, now: Time, number_width: int) -> list[str]:
+def ended_rows(failure: Failure, now: Time) -> list[tuple[str, str]]:
     """A failure that is over, or that nobody speaks of any more, in two lines."""
     item = failure.item
-    indent = " " * (number_width + 2)
-    first = f"{item.failure:>{number_width}}  "
-    what = f"{words.name(item.domain)}  {effects.phrase(item)}"
     return [
-        *words.wrap(what, indent, first, BODY),
-        *words.wrap(", ".join(_past(failure, now)), indent, width=BODY),
+        (f"{item.failure:>4}", f"{words.name(item.domain)}  {effects.phrase(item)}"),
+        ("", ", ".join(_past(failure, now))),
     ]
 
 
-def small_line(cause: Cause, now: Time) -> str:
+def small_row(cause: Cause, now: Time) -> tuple[str, str]:
     """A failure that is too small for a mail."""
     item = cause[0].item
     share = words.share(item.failed, item.sessions)
-    return (
-        f"{item.failure}  {_whose(cause)}: {effects.phrase(item)}, {share} of sessions,"
-        f" last seen {words.day(item.last_seen - 1, now)}"
-    )
+    text = f"{share} of sessions, last seen {words.day(item.last_seen - 1, now)}"
+    return f"{item.failure:>4}", f"{_whose(cause)}  {effects.phrase(item)}, {text}"
+
+
+def _term(item: Item) -> str:
+    return f"{item.failure:>4}  {item.severity.upper():<8}"
 
 
 def _whose(cause: Cause) -> str:
@@ -105,9 +101,9 @@ def _seen_by(cause: Cause) -> str:
     return f"{words.listed(safe)} see it" if safe else ""
 
 
-def _is_loose(failure: Failure) -> bool:
+def _is_loose(item: Item) -> bool:
     """Whether nobody has said that he has it, so that the mend is worth its line."""
-    return failure.item.state not in {"acknowledged", "fixed?", "muted"}
+    return item.state not in {"acknowledged", "fixed?", "muted"}
 
 
 def answer_words(cause: Cause, now: Time) -> str:

@@ -13,6 +13,7 @@ COLOURS = {
     "REGRESSED": "#b3001b",
     "WARNING": "#b35c00",
     "RESOLVED": "#1e7a34",
+    "WELL": "#1e7a34",
 }
 OTHER_COLOUR = "#4a5a70"
 
