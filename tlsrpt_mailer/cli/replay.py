@@ -137,7 +137,10 @@ def _days(sent: Sequence[Sent], now: Time) -> Iterator[str]:
         yield words.day(day * DAY, now)
         for one in alerts:
             yield f"  {words.clock(one.at)}  {one.event:<11}  {words.safe(one.recipient, 60)}"
-            yield from words.wrap(words.safe(one.subject, 200), " " * 9)
+            # The number at the end stays in one piece.
+            subject = words.safe(one.subject, 200).replace("[tlsrpt ", "[tlsrpt\xa0")
+            for line in words.wrap(subject, " " * 9):
+                yield line.replace("\xa0", " ")
 
 
 def _summary(sent: Sequence[Sent], before: Sequence[Sent] | None) -> Iterator[str]:
