@@ -239,3 +239,25 @@ def test_many_causes_are_named_in_the_command_ten_at_most():
     text = render(group(*items, kind="summary"), now("2026-10-14T11:43")).text
 
     assert "    tlsrpt-mailer failures ack 1 2 3 4 5 6 7 8 9 10 --note" in text
+
+
+def test_one_sender_that_holds_back_mail_is_not_called_harmless():
+    """Where a sender insists on DANE, its mail waits: the first line must not deny it."""
+    insists = item(2, cause=2, policy_type="tlsa", result_type="dane-required", mode=None)
+
+    both = render(group(item(), insists, kind="summary"), context())
+    alone = render(group(insists, fetch(), kind="summary"), context())
+
+    assert head(both).startswith("Senders refuse or hold back mail because of 2 of 2 failures.")
+    assert head(alone).startswith("Senders refuse or hold back mail because of 1 of 2 failures.")
+
+
+def test_one_failure_that_is_over_or_unheard_of_is_not_told_as_going_on():
+    """A flood of one resolved failure, and a summary of one that nobody reports any more."""
+    over_one = group(over(), kind="flood", transitions=rows(over(), event="resolved"))
+    stale = group(item(state="stale"), kind="summary")
+
+    assert head(render(over_one, context())).startswith("It is over for example.com.")
+    assert head(render(stale, context())).startswith(
+        "When it was last reported: senders refuse to deliver mail for example.com"
+    )

@@ -48,11 +48,7 @@ def mail(
     """
     text, html = as_text(document), as_html(document, subject)
     message = EmailMessage(policy=_POLICY)
-    message["From"] = context.sender if "<" in context.sender else f"TLS reports <{context.sender}>"
-    message["To"] = context.recipient
-    if answers := reply_to or context.reply_to:
-        message["Reply-To"] = f"TLS reports <{answers}>"
-    message["Date"] = format_datetime(datetime.fromtimestamp(context.now, UTC))
+    _address(message, context, reply_to or context.reply_to)
     message["Subject"] = subject
     message["Message-ID"] = message_id
     if in_reply_to:
@@ -61,17 +57,27 @@ def mail(
         message["References"] = " ".join(references)
     if context.auto_submitted or auto == "auto-replied":
         message["Auto-Submitted"] = auto
-    message["List-Id"] = f"TLS reports <{context.list_id or f'tlsrpt-mailer.{host(context)}'}>"
-    if context.tls_required_no:
-        # RFC 8689, section 5: the news that TLS is broken must not wait for TLS.
-        message["TLS-Required"] = "No"
-    for fact in facts:
-        message["X-TLSRPT-Mailer"] = fact
+    for one in facts:
+        message["X-TLSRPT-Mailer"] = one
     message.set_content(text)
     message.add_alternative(html, subtype="html")
     if attachment is not None:
         message.add_attachment(attachment, "text", "csv", filename="domains.csv")
     return Rendered(message_id, subject, text, html, _bytes(message, message_id))
+
+
+def _address(message: EmailMessage, context: Context, reply_to: str | None) -> None:
+    """From whom to whom, when, and how it may travel."""
+    sender = context.sender
+    message["From"] = sender if "<" in sender else f"TLS reports <{sender}>"
+    message["To"] = context.recipient
+    if reply_to:
+        message["Reply-To"] = f"TLS reports <{reply_to}>"
+    message["Date"] = format_datetime(datetime.fromtimestamp(context.now, UTC))
+    message["List-Id"] = f"TLS reports <{context.list_id or f'tlsrpt-mailer.{host(context)}'}>"
+    if context.tls_required_no:
+        # RFC 8689, section 5: the news that TLS is broken must not wait for TLS.
+        message["TLS-Required"] = "No"
 
 
 def message_name(about: str, parts: Iterable[str], context: Context) -> str:

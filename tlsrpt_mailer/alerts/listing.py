@@ -30,20 +30,27 @@ def size(items: tuple[Item, ...]) -> str:
 def held_up(items: tuple[Item, ...]) -> str:
     """Whether mail is held up by any of *items*: the first line of a mail on all of them."""
     if len(items) == 1:
-        return opening.first_line(items[0])
+        return _one_held_up(items[0])
     # Of what no reporter speaks of any more, nobody knows whether mail is still refused.
     stale = sum(item.state == "stale" for item in items)
-    held = sum(
-        effects.held(item) == "refused" and item.is_open and item.state != "stale" for item in items
-    )
+    now = [effects.held(item) for item in items if item.is_open and item.state != "stale"]
+    held = sum(one in {"refused", "waits"} for one in now)
+    how = "refuse or hold back" if "waits" in now else "refuse"
     every = words.number(len(items))
     refused = (
-        f"Senders refuse mail because of {words.number(held)} of {every} failures."
+        f"Senders {how} mail because of {words.number(held)} of {every} failures."
         if held
         else f"None of {every} failures is known to hold up mail."
     )
     unheard = f" Nobody reports on {words.number(stale)} of them any more." if stale else ""
     return refused + unheard
+
+
+def _one_held_up(item: Item) -> str:
+    line = opening.first_line(item)
+    if not item.is_open:
+        return f"It is over for {words.name(item.domain)}."
+    return opening.prefixed("When it was last reported", line) if item.state == "stale" else line
 
 
 def listing(
