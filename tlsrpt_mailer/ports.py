@@ -752,6 +752,7 @@ class Notifier(Protocol):
 
         Raises:
             Temporary: It may work later; it is tried again for five days.
+            ConfigError: The same, once the operator has mended it: a secret cannot be read.
             Refused: It never will.
         """
 

@@ -17,7 +17,7 @@ from tests.channels.notices import NOW, failure, hostile, notice
 from tests.channels.server import Site, closed_port, site
 from tlsrpt_mailer.channels.alertmanager import AlertmanagerNotifier, Settings
 from tlsrpt_mailer.channels.here import Here
-from tlsrpt_mailer.errors import Temporary
+from tlsrpt_mailer.errors import ConfigError
 from tlsrpt_mailer.report.times import MINUTE, iso
 
 PATIENCE = 20
@@ -109,11 +109,11 @@ def test_a_login_goes_along(tmp_path: Path):
     assert ("Basic", b"ana:pass:word") == (scheme, base64.b64decode(login))
 
 
-def test_a_password_that_is_gone_defers(tmp_path: Path):
+def test_a_password_that_is_gone_is_named(tmp_path: Path):
     """For the operator to mend; nothing is lost."""
     way = channel("http://127.0.0.1:1", tmp_path, username="ana", password_file="gone")
 
-    with pytest.raises(Temporary, match="password_file"):
+    with pytest.raises(ConfigError, match="password_file"):
         way.notify(notice(), None)
 
 

@@ -145,12 +145,12 @@ def test_an_address_that_apprise_does_not_know_is_refused(tmp_path: Path):
     assert "token" not in str(caught.value)
 
 
-def test_an_address_that_is_gone_defers(tmp_path: Path):
+def test_an_address_that_is_gone_is_named(tmp_path: Path):
     """For the operator to mend."""
     way = by_apprise(tmp_path, "json://127.0.0.1:1")
     (tmp_path / "url").unlink()
 
-    with pytest.raises(Temporary, match="url_file"):
+    with pytest.raises(ConfigError, match="url_file"):
         way.notify(notice(), None)
 
 

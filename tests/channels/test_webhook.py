@@ -15,7 +15,7 @@ from tests.channels.server import Site, site
 from tlsrpt_mailer.channels import payload
 from tlsrpt_mailer.channels.here import Here
 from tlsrpt_mailer.channels.webhook import Settings, WebhookNotifier
-from tlsrpt_mailer.errors import Refused, Temporary
+from tlsrpt_mailer.errors import ConfigError, Refused, Temporary
 
 PAGE = Path(__file__).parents[2] / "docs/reference/webhook.md"
 NOW = 1_791_979_230
@@ -110,9 +110,9 @@ def test_an_address_that_is_a_secret_stays_one(tmp_path: Path):
     assert "token" not in str(caught.value)
 
 
-def test_a_secret_that_is_gone_defers_the_notice(tmp_path: Path):
-    """A file that is not there yet is for the operator to mend: nothing is lost."""
-    with pytest.raises(Temporary, match="secret_file"):
+def test_a_secret_that_is_gone_is_named(tmp_path: Path):
+    """A file that is not there yet is for the operator to mend; nothing goes out unsigned."""
+    with pytest.raises(ConfigError, match="secret_file"):
         channel(tmp_path, url="http://127.0.0.1:1", secret_file="gone").notify(notice(), None)
 
 

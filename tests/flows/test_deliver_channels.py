@@ -7,7 +7,7 @@ import pytest
 
 from tests.channels.notices import failure, notice
 from tests.flows.world import NOW, World
-from tlsrpt_mailer.errors import Refused, Temporary
+from tlsrpt_mailer.errors import ConfigError, Refused, Temporary
 from tlsrpt_mailer.flows.deliver import SendResult, send_due
 from tlsrpt_mailer.ports import BY_MAIL, CHANNEL, Letter, Notice, Sent
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE
@@ -99,6 +99,14 @@ def test_a_name_is_the_channel_s_own(world: World) -> None:
 
     assert [("next", None)] == chat.taken
     assert ("other", None) == ops.taken[-1]
+
+
+def test_a_secret_that_cannot_be_read_defers(world: World) -> None:
+    """A file that is not there yet is for the operator to mend: nothing is lost."""
+    write(world, "new")
+
+    assert SendResult(deferred=1) == send(world, Other(ConfigError("url_file: gone")))
+    assert [("url_file: gone",)] == world.rows("SELECT answer FROM letters")
 
 
 def test_a_refused_notice_lets_the_next_one_through(world: World) -> None:

@@ -6,7 +6,7 @@ from structlog.testing import capture_logs
 
 from tests.flows.world import NOW, World
 from tests.store.build import verdict_of
-from tlsrpt_mailer.errors import Refused, Temporary
+from tlsrpt_mailer.errors import ConfigError, Refused, Temporary
 from tlsrpt_mailer.failures.model import Verdict
 from tlsrpt_mailer.flows.refresh import EVERY, Refresher
 from tlsrpt_mailer.ports import Letter, NoticeFailure, Told
@@ -75,7 +75,7 @@ def test_nothing_open_needs_nothing_said(world: World) -> None:
 def test_trouble_is_logged_once_and_tried_again(world: World) -> None:
     """An Alertmanager that is down for an hour is one line in the log."""
     tell(world, verdict_of())
-    other = Other(Temporary("down"), Refused("400"), None, Temporary("down"))
+    other = Other(Temporary("down"), Refused("400"), None, ConfigError("down"))
     refresher = Refresher(world.store.outbox, LANE, other)
     with capture_logs() as logs:
         turns = [refresher.refresh(NOW + EVERY * turn) for turn in range(4)]

@@ -17,7 +17,6 @@ from tlsrpt_mailer.alerts.words import name, of, safe, token
 from tlsrpt_mailer.channels import http
 from tlsrpt_mailer.channels.here import Here
 from tlsrpt_mailer.channels.webhook import check_url
-from tlsrpt_mailer.errors import ConfigError, Temporary
 from tlsrpt_mailer.ports import Notice, NoticeFailure, Sent
 from tlsrpt_mailer.report.times import DAY, MINUTE, Span, Time, iso
 
@@ -88,18 +87,15 @@ class AlertmanagerNotifier:
 
     def _post(self, alerts: Sequence[dict[str, object]]) -> str:
         answer = ""
-        try:
-            url = self._settings.url or (self._url() if self._url else "")
-            for at in range(0, len(alerts), AT_ONCE):
-                answer = http.request(
-                    f"{url.rstrip('/')}/api/v2/alerts",
-                    msgspec.json.encode(alerts[at : at + AT_ONCE]),
-                    self._headers(),
-                    ca_file=self._settings.ca_file,
-                    seconds=self._settings.timeout,
-                ).said
-        except ConfigError as error:  # a secret or the CA file cannot be read
-            raise Temporary(str(error)) from error
+        url = self._settings.url or (self._url() if self._url else "")
+        for at in range(0, len(alerts), AT_ONCE):
+            answer = http.request(
+                f"{url.rstrip('/')}/api/v2/alerts",
+                msgspec.json.encode(alerts[at : at + AT_ONCE]),
+                self._headers(),
+                ca_file=self._settings.ca_file,
+                seconds=self._settings.timeout,
+            ).said
         return answer
 
     def _headers(self) -> dict[str, str]:

@@ -43,17 +43,13 @@ class AppriseNotifier:
         """Raises ConfigError where the extra is not installed."""
         if find_spec("apprise") is None:
             raise ConfigError(f"channel {here.name}: {MISSING}")
-        self._url = here.secret(settings, "url")
+        self._url = here.needs(settings, "url")
 
     def notify(self, notice: Notice, _remote_ref: str | None) -> Sent:
         """See `ports.Notifier.notify`."""
         import apprise  # noqa: PLC0415  heavy
 
-        try:
-            url = self._url() if self._url else ""
-        except ConfigError as error:
-            raise Temporary(str(error)) from error
-        service = apprise.Apprise.instantiate(url, suppress_exceptions=True)
+        service = apprise.Apprise.instantiate(self._url(), suppress_exceptions=True)
         if service is None:
             raise Refused("apprise does not understand the address")
         kind = {"critical": "failure", "warning": "warning"}.get(notice.severity, "info")

@@ -14,7 +14,7 @@ import msgspec
 
 from tlsrpt_mailer.channels import http, payload
 from tlsrpt_mailer.channels.here import Here
-from tlsrpt_mailer.errors import ConfigError, Refused, Temporary
+from tlsrpt_mailer.errors import Refused
 from tlsrpt_mailer.ports import Notice, Sent
 from tlsrpt_mailer.report.times import MINUTE, Span
 
@@ -74,17 +74,13 @@ class WebhookNotifier:
     def notify(self, notice: Notice, remote_ref: str | None) -> Sent:
         """See `ports.Notifier.notify`."""
         body = payload.encode(notice, remote_ref)
-        try:
-            url = self._settings.url or (self._url() if self._url else "")
-            answer = http.request(
-                url,
-                body,
-                self._headers(notice, body),
-                ca_file=self._settings.ca_file,
-                seconds=self._settings.timeout,
-            )
-        except ConfigError as error:  # a secret or the CA file cannot be read
-            raise Temporary(str(error)) from error
+        answer = http.request(
+            self._settings.url or (self._url() if self._url else ""),
+            body,
+            self._headers(notice, body),
+            ca_file=self._settings.ca_file,
+            seconds=self._settings.timeout,
+        )
         return Sent(answer.said, _ref(answer))
 
     def _headers(self, notice: Notice, body: bytes) -> dict[str, str]:

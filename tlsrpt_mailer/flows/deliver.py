@@ -14,7 +14,7 @@ from threading import Event
 import msgspec
 import structlog
 
-from tlsrpt_mailer.errors import Refused, Temporary
+from tlsrpt_mailer.errors import ConfigError, Refused, Temporary
 from tlsrpt_mailer.ports import CHANNEL, Channel, Letter, Notice, Notifier, Outbox, Outgoing, Sent
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
 
@@ -99,7 +99,10 @@ def _way(
 
     def hand_over() -> Sent:
         if letter.recipient.startswith(CHANNEL):
-            return notifier(letter.recipient).notify(_notice_of(letter), outgoing.remote_ref)
+            try:
+                return notifier(letter.recipient).notify(_notice_of(letter), outgoing.remote_ref)
+            except ConfigError as error:  # a secret or a file that cannot be read now
+                raise Temporary(str(error)) from error
         return Sent(channel(letter.recipient).send(letter))
 
     return hand_over

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from tlsrpt_mailer.errors import Refused, Temporary
+from tlsrpt_mailer.errors import ConfigError, Refused, Temporary
 from tlsrpt_mailer.ports import FailureRecord, NoticeFailure, Outbox
 from tlsrpt_mailer.report.times import MINUTE, Span, Time
 
@@ -38,7 +38,7 @@ class Refresher:
         try:
             if found:
                 self._say(found)
-        except (Temporary, Refused) as error:
+        except (Temporary, Refused, ConfigError) as error:
             if self._trouble is None:
                 log.warning("channel.not_refreshed", recipient=self._lane, error=str(error))
             self._trouble = str(error)
