@@ -9,7 +9,7 @@ from tests.store.build import DAY_ONE, MX, NOW, entry_of, report_of, verdict_of
 from tlsrpt_mailer.failures.model import Cause, HumanAct, Verdict
 from tlsrpt_mailer.ports import History, Letter, Told
 from tlsrpt_mailer.report.times import DAY
-from tlsrpt_mailer.store.queries import Reader
+from tlsrpt_mailer.store.queries import Reader, open_queries
 from tlsrpt_mailer.store.sqlite import SqliteStore
 
 
@@ -129,6 +129,8 @@ def test_standing_is_earned_by_a_week_of_windows_with_successes(
         found = txn.established(["small.example", "other.example"])
 
     assert (frozenset({"small.example"}) if expected else frozenset()) == found
+    with open_queries(store.path) as reader:
+        assert found == set(reader.established_at(["small.example", "other.example"]))
 
 
 def test_a_verdict_comes_back_whole(store: SqliteStore, reader: Reader) -> None:

@@ -225,6 +225,15 @@ def test_standing_can_be_asked_by_a_command(store: SqliteStore, reader: Reader) 
     assert {"small.example"} == set(reader.established(frozenset({"small.example", "x"})))
 
 
+def test_standing_is_dated_by_the_report_that_earned_it(store: SqliteStore, reader: Reader) -> None:
+    """A replay believes a reporter from the receipt on that gave it standing."""
+    days = (0, 9, 4, 12)
+    put(store, *(entry_of(report_of(day=day, reporter="small.example")) for day in days))
+    third = max(reader.history("example.com").windows[at].received for at in (0, 1, 2))
+
+    assert {"small.example": third} == reader.established_at({"small.example", "x"})
+
+
 _BIG = re.compile(r"\bSCAN (mails|reports|policies|details|windows|sightings|failures|kept)\b(.*)")
 _QUERIES: list[Callable[[Reader], object]] = [
     lambda reader: reader.mails(),
@@ -248,6 +257,7 @@ _QUERIES: list[Callable[[Reader], object]] = [
     lambda reader: reader.domains(),
     lambda reader: reader.domains(with_failures=True),
     lambda reader: reader.established(frozenset({"google.com"})),
+    lambda reader: reader.established_at({"google.com"}),
     lambda reader: reader.sources(NOW),
     lambda reader: reader.totals(NOW),
 ]
