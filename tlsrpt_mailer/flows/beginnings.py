@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import structlog
 
 from tlsrpt_mailer.alerts.first import Beginning, first
+from tlsrpt_mailer.flows.announcing import context_for, letter_of
 from tlsrpt_mailer.flows.compose import Audience
-from tlsrpt_mailer.flows.watch import context_for, letter_of
 from tlsrpt_mailer.ports import Announced, FirstReport, Letter, Watching
 from tlsrpt_mailer.report.times import DAY, HOUR, Span, Time
 

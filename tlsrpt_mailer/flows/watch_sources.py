@@ -5,8 +5,8 @@ import structlog
 
 from tlsrpt_mailer.alerts import sources as words
 from tlsrpt_mailer.alerts.model import Rendered
+from tlsrpt_mailer.flows.announcing import context_for, letter_of
 from tlsrpt_mailer.flows.compose import Audience
-from tlsrpt_mailer.flows.watch import context_for, letter_of
 from tlsrpt_mailer.ports import Announced, Letter, SourceTrouble, Watching
 from tlsrpt_mailer.report.times import DAY, MINUTE, Span, Time
 
