@@ -311,8 +311,8 @@ class People(Protocol):
     def answered(self, sha256: bytes, token: str, message_id: str | None) -> AnswerKind | None:
         """What became of this very answer before: the same bytes, or the same Message-ID."""
 
-    def refusals(self, token: str, since: Time) -> int:
-        """How many answers with this token were answered with a no since then."""
+    def answers(self, token: str, since: Time) -> dict[AnswerKind, int]:
+        """How many answers with this token came since then, by what became of them."""
 
     def save_answer(self, answered: Settled) -> None:
         """Remember that this mail is dealt with."""

@@ -8,7 +8,7 @@ import pytest
 
 from tests import mails
 from tests.flows.office import ADDRESS, ANA, KIM, NOW, OTHER, TOKEN, Office, reply, text_of
-from tlsrpt_mailer.flows.replies import REFUSALS_A_DAY, VALID, with_token
+from tlsrpt_mailer.flows.replies import DONE_A_DAY, REFUSALS_A_DAY, VALID, with_token
 from tlsrpt_mailer.report.times import DAY, HOUR
 
 
@@ -184,6 +184,15 @@ def test_noes_are_said_three_times_a_day(office: Office):
     assert REFUSALS_A_DAY == said
     assert 1 == understood
     assert 1 == len(office.sent())
+
+
+def test_a_robot_that_acks_for_ever_gets_no_answer_for_ever(office: Office):
+    """What it asks for is done; after thirty times a day nobody tells it so."""
+    for number in range(DONE_A_DAY + 2):
+        office.answer(f"ack, try {number}")
+
+    assert DONE_A_DAY == len(office.sent())
+    assert DONE_A_DAY + 2 == len(office.acts())
 
 
 def test_a_token_is_good_until_two_weeks_after_the_end(office: Office):

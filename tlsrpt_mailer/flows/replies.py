@@ -4,10 +4,10 @@ Answers to alerts by mail: who may say what, what it does, and the answer that g
 All of it happens in the transaction that takes the mail in, so a mail that comes
 twice acts once, and a crash loses or repeats nothing. Loops end here (RFC 3834):
 what no person wrote is neither acted on nor answered, every answer is answered
-once, and a token gets three noes a day at most.
+once, and a token gets a few answers a day at most.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -36,6 +36,9 @@ log = structlog.get_logger()
 VALID: Span = 14 * DAY
 """How long a token is good after everything that its mail names has ended."""
 REFUSALS_A_DAY = 3
+DONE_A_DAY = 30
+"""Past these a token's answers are still done, but no longer answered: a robot that does not say
+that it is one might answer the answer."""
 
 Owns: TypeAlias = Callable[[str, FailureRecord], bool]
 """Whether an address may see a failure and act on it."""
@@ -93,8 +96,7 @@ class Answers:
             return before
         asked = _Asked(mail, reply, token, letter, now)
         kind, outcome = self._decide(txn, asked)
-        said = kind == "done" or txn.people.refusals(token, now - DAY) < REFUSALS_A_DAY
-        if outcome is not None and said:
+        if outcome is not None and _is_answered(kind, txn.people.answers(token, now - DAY)):
             txn.people.save_letters([self._letter(asked, kind, outcome)], now)
         txn.people.save_answer(Settled(sha256, now, token, reply.sender, kind, reply.message_id))
         log.info(
@@ -228,6 +230,14 @@ class Answers:
         )
         rendered = render_answer(outcome, context)
         return Letter(rendered.message_id, recipient, rendered.subject, "answer", rendered.raw)
+
+
+def _is_answered(kind: AnswerKind, before: Mapping[AnswerKind, int]) -> bool:
+    """Whether one more answer of this kind is answered, after those of the last day."""
+    done = before.get("done", 0)
+    if kind == "done":
+        return done < DONE_A_DAY
+    return sum(before.values()) - done - before.get("passed-over", 0) < REFUSALS_A_DAY
 
 
 def _what(acted: Acted) -> What:

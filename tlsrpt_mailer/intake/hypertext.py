@@ -24,6 +24,7 @@ _QUOTES = re.compile(
 )
 _OUTLOOK = re.compile(r"divrplyfwdmsg|appendonsend|mail-editor-reference", re.I)
 _VOID = frozenset({"br", "hr", "img", "meta", "link", "input", "wbr", "col", "area", "base"})
+_DEPTH = 100
 
 ORIGINAL = "-----Original Message-----"
 """What stands for the mark behind which everything is the mail that is answered."""
@@ -70,7 +71,7 @@ class _Reading:
         self._unseen: str | None = None
         self._open: list[tuple[str, bool]] = []
         """Elements that may be quotes, with whether they are."""
-        self._quotes = 0
+        self._is_quoted = False
 
     def tag(self, tag: str) -> None:
         found = _NAME.match(tag)
@@ -96,11 +97,17 @@ class _Reading:
                 self._end_line()
                 self._lines.append(ORIGINAL)
             is_quote = name == "blockquote" or _QUOTES.search(tag) is not None
-            self._open.append((name, is_quote))
-            self._quotes += is_quote
-        elif any(name == opened for opened, _ in self._open[-1:]):
-            _, was_quote = self._open.pop()
-            self._quotes -= was_quote
+            if len(self._open) < _DEPTH:
+                self._open.append((name, is_quote))
+        else:
+            self._close(name)
+        self._is_quoted = any(is_quote for _, is_quote in self._open)
+
+    def _close(self, name: str) -> None:
+        """End the innermost element of that name, with those in it that were not ended."""
+        names = [opened for opened, _ in self._open]
+        if name in names:
+            del self._open[len(names) - 1 - names[::-1].index(name) :]
 
     def text(self, text: str) -> None:
         # White space between blocks is nothing; a no-break space makes a line.
@@ -116,4 +123,4 @@ class _Reading:
             return
         line = " ".join(html.unescape("".join(self._line)).split())
         self._line.clear()
-        self._lines.append(f"> {line}" if self._quotes and line else line)
+        self._lines.append(f"> {line}" if self._is_quoted and line else line)

@@ -9,13 +9,11 @@ import re
 from collections.abc import Iterable, Iterator
 from email import message_from_bytes
 from email.message import Message
-from email.utils import getaddresses
 from typing import Final
 
 import msgspec
 
 from tlsrpt_mailer.errors import BadReport
-from tlsrpt_mailer.intake.facts import address
 from tlsrpt_mailer.intake.hypertext import as_text
 from tlsrpt_mailer.intake.mime import HEADER_BYTES, read_headers, walk
 from tlsrpt_mailer.intake.said import said
@@ -41,6 +39,10 @@ _CHARSET = re.compile(
     r"utf-?8|utf-16|us-ascii|ascii|latin-?1|iso-8859-\d{1,2}|iso-2022-\w{2}|windows-\d{3,4}"
     r"|cp\d{3,4}|koi8-[ru]|gbk|gb2312|gb18030|big5|shift_jis|euc-\w{2}"
 )
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_ANGLED = re.compile(r"<([^<>]*)>")
+_COMMENT = re.compile(r"\([^()]*\)")
+_ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"]+@[^\s@<>()\[\],;:\"]+")
 _ID = re.compile(r"<[^<>\s]{1,500}>")
 
 
@@ -134,14 +136,18 @@ def _message_id(headers: Message) -> str | None:
 
 
 def _sender(headers: Message) -> str | None:
-    values = [value[:_FIELD] for value in _values(headers, "from")]
+    values = list(_values(headers, "from"))
     if len(values) != 1:
         return None
-    found = [one for _, one in getaddresses(values) if one]
-    # What two readers take for two addresses is nobody's.
-    if len(found) != 1 or found[0] != address(" ".join(values[0].split())):
+    # The library's reader of addresses recurses into comments, without an end.
+    bare = _QUOTED.sub(" ", values[0][:_LINE])
+    angled = _ANGLED.findall(bare)
+    around = _ANGLED.sub(" ", bare)
+    # What two readers may take for two addresses is nobody's.
+    if len(angled) > 1 or (angled and "," in around and "@" in around):
         return None
-    return storable(found[0], _LINE) if found[0].count("@") == 1 else None
+    found = angled[0] if angled else _COMMENT.sub(" ", bare)
+    return storable(found.strip(), _LINE) if _ADDRESS.fullmatch(found.strip()) else None
 
 
 def _robot(headers: Message, sender: str | None) -> str | None:
@@ -163,7 +169,7 @@ def _robot(headers: Message, sender: str | None) -> str | None:
 
 def _word(value: str) -> str:
     """The first word of a field, without its comment (RFC 3834, 5)."""
-    bare = re.sub(r"\([^()]*\)", " ", value[:_LINE]).split(";")[0].split()
+    bare = _COMMENT.sub(" ", value[:_LINE]).split(";")[0].split()
     return bare[0].lower() if bare else ""
 
 

@@ -119,14 +119,13 @@ class SqlitePeople:
             ).fetchone()
         return None if row is None else cast("AnswerKind", row[0])
 
-    def refusals(self, token: str, since: Time) -> int:
-        """See `ports.People.refusals`."""
-        (count,) = self._conn.execute(
-            "SELECT count(*) FROM answers WHERE token = ? AND at > ?"
-            " AND outcome IN ('not-understood', 'refused', 'expired')",
+    def answers(self, token: str, since: Time) -> dict[AnswerKind, int]:
+        """See `ports.People.answers`."""
+        rows = self._conn.execute(
+            "SELECT outcome, count(*) FROM answers WHERE token = ? AND at > ? GROUP BY outcome",
             (token, since),
-        ).fetchone()
-        return int(count)
+        )
+        return {cast("AnswerKind", outcome): int(count) for outcome, count in rows}
 
     def save_answer(self, answered: Settled) -> None:
         """See `ports.People.save_answer`."""
