@@ -203,6 +203,17 @@ def test_a_summary_says_what_was_read():
     assert "ack 17 30 31 32 33 21 --note" in text
 
 
+def test_a_summary_that_did_not_count_what_is_over_does_not_say_none():
+    """Whose failures they were may not be the reader's to know."""
+    made, where = summary()
+    read = msgspec.structs.replace(where.backlog, ended=0)
+
+    text = flat(render(made, msgspec.structs.replace(where, backlog=read)))
+
+    assert "What began and ended in that time is not told one by one." in text
+    assert "0 failures" not in text
+
+
 def test_a_summary_of_one_counts_one():
     """One is, two are."""
     rendered = render(group(item(), kind="summary"), context())

@@ -51,8 +51,11 @@ def _read(read: Backlog | None, context: Context) -> list[Section]:
         f"{words.plural(read.reports, 'report')} of {words.plural(read.reporters, 'reporter')}"
         f" on {words.plural(read.domains, 'domain')}, {span}."
     )
-    over = f"{words.plural(read.ended, 'failure')} began and ended in that time."
-    return [section("READ", para(what, f"{over} They are not told one by one."))]
+    over = "What began and ended in that time is not told one by one."
+    if read.ended:
+        count = words.plural(read.ended, "failure")
+        over = f"{count} began and ended in that time. They are not told one by one."
+    return [section("READ", para(what, over))]
 
 
 def flood(group: Group, context: Context) -> Document:

@@ -296,7 +296,7 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     last: Time
     """End of the newest."""
     ended: int = 0
-    """Failures that began and ended in it, and are not told one by one."""
+    """Failures that began and ended in it, and are not told one by one; 0: not counted."""
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
