@@ -6,6 +6,8 @@ Tenants share MX hosts, and so causes. Each failure's sessions are a million and
 own, so that a sum says which failures are in it.
 """
 
+import csv
+import io
 import re
 import tempfile
 from email import message_from_bytes
@@ -16,9 +18,11 @@ import msgspec
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.alerts.examples import context, group, item
 from tests.store.build import DAY_ONE, entry_of, report_of, verdict_of
 from tlsrpt_mailer.alerts.directory import Directory, DomainBlock, MxBlock, Owner
 from tlsrpt_mailer.alerts.model import Context, Settings
+from tlsrpt_mailer.alerts.render import render
 from tlsrpt_mailer.failures.model import Answer, Verdict
 from tlsrpt_mailer.flows.compose import Audience, compose
 from tlsrpt_mailer.flows.digest import Plan, send_digests
@@ -272,3 +276,15 @@ def test_nobody_sees_what_is_not_theirs(land: Land, data: st.DataObject) -> None
             for letter in letters:
                 check(letter, land, assigned, numbered)
         store.close()
+
+
+def test_the_attached_list_numbers_a_cause_by_what_the_reader_knows() -> None:
+    """The store's number of a cause may be that of another tenant's failure."""
+    mine = [item(n, cause=7, domain=f"d{n}.example") for n in range(140, 100, -1)]
+    raw = render(group(*mine), context()).raw
+
+    (attached,) = [part for part in message_from_bytes(raw).walk() if part.get_filename()]
+    rows = list(csv.DictReader(io.StringIO((attached.get_payload(decode=True) or b"").decode())))
+
+    assert 40 == len(rows)
+    assert {"101"} == {row["cause"] for row in rows}

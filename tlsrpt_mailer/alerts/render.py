@@ -161,8 +161,10 @@ def _domains_csv(transitions: Sequence[Transition]) -> bytes:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(_COLUMNS)
+    causes = numbers_of_causes(row.item for row in transitions)
     for row in transitions:
-        writer.writerow([_cell(value) for value in (row.event, *_values(row.item))])
+        values = (row.event, *_values(row.item, causes[row.item.cause]))
+        writer.writerow([_cell(value) for value in values])
     return out.getvalue().encode("ascii")
 
 
@@ -172,13 +174,25 @@ _COLUMNS = (
 )
 
 
-def _values(item: Item) -> tuple[str | int | None, ...]:
+def _values(item: Item, cause: int) -> tuple[str | int | None, ...]:
     failed, sessions = trouble.counts(item)
     return (
-        *(item.failure, item.cause, item.domain, item.policy_type, item.mode, item.result_type),
+        *(item.failure, cause, item.domain, item.policy_type, item.mode, item.result_type),
         *(item.mx, item.severity, effects.held(item), failed, sessions),
         *(iso(item.first_seen), iso(item.last_seen), iso_or_none(item.resolved_at)),
     )
+
+
+def numbers_of_causes(items: Iterable[Item]) -> dict[int, int]:
+    """
+    Each cause to the number that this recipient knows it by: that of its first failure here.
+
+    The store's own number may be that of a failure of somebody else's.
+    """
+    found: dict[int, int] = {}
+    for item in items:
+        found[item.cause] = min(item.failure, found.get(item.cause, item.failure))
+    return found
 
 
 def _cell(value: str | int | None) -> str:
