@@ -71,11 +71,13 @@ def test_causes_are_a_line_each_with_who_has_them():
 
     text = mail(made, ROOT, operator=True, owns=False).text
 
-    assert " 41  certificate expired on mx1.example.com       21  14 Oct  NOBODY\n" in text
-    assert " 77  certificate expired on mx2.example.net        1  14 Oct  ana, 14 Oct\n" in text
-    assert "14 Oct  for ben\n" in text
-    assert "14 Oct  muted\n" in text
-    assert "14 Oct  maintenance\n" in text
+    assert "41  certificate expired on mx1.example.com\n" in text
+    assert "21 domains, since 14 Oct; NOBODY has it\n" in text
+    assert "1 domain, since 14 Oct; acknowledged by ana@example.com on 14 Oct\n" in text
+    assert "1 domain, since 14 Oct; assigned to ben@other.example\n" in text
+    assert "1 domain, since 14 Oct; muted\n" in text
+    assert "1 domain, since 14 Oct; in maintenance\n" in text
+    assert text.startswith("25 critical failures of 5 causes are open, 1 cause without an answer")
     assert "and 1 warning: tlsrpt-mailer failures" in text
 
 
@@ -200,15 +202,26 @@ def test_alerts_are_counted_by_recipient():
 
 def test_who_is_operator_and_owner_reads_one_mail():
     """The operator's page in front, his own domains behind, and one subject."""
-    made = material([domain()], [failure()])
+    whose = directory({ANA: ["a.example"]})
+    made = material([domain()], [failure(17), failure(18, "a.example")])
 
-    one = digest(made, POST, operator=True)
+    one = digest(made, POST, whose, operator=True)
     text = " ".join(rendered(one).text.split())
 
-    assert "TLS week 12-18 Oct, operator: 1 domain, 1 critical [tlsrpt]" == rendered(one).subject
+    assert "TLS week 12-18 Oct, operator: 1 domain, 2 critical [tlsrpt]" == rendered(one).subject
     assert text.index("OPEN BY CAUSE") < text.index("YOUR OWN DOMAINS") < text.index("MTWTFSS")
     assert "DIGEST: CRITICAL" == drawn(one).label
     assert (17,) == one.failures
+
+
+def test_what_is_open_is_listed_once_and_first():
+    """Who owns all that is open reads his own list, which says more, before the figures."""
+    made = material([domain()], [failure(17)])
+
+    text = words(made, POST, operator=True)
+
+    assert "OPEN BY CAUSE" not in text
+    assert text.index("17 CRITICAL") < text.index("COVERAGE") < text.index("YOUR OWN DOMAINS")
 
 
 def test_the_operator_alone_answers_for_nothing():

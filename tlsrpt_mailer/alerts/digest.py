@@ -9,12 +9,13 @@ import msgspec
 from tlsrpt_mailer.alerts import digest_operator, digest_owner, footer, words
 from tlsrpt_mailer.alerts.digest_model import Period
 from tlsrpt_mailer.alerts.digest_operator import OperatorPage
-from tlsrpt_mailer.alerts.digest_pages import Page
+from tlsrpt_mailer.alerts.digest_pages import Page, is_handled
 from tlsrpt_mailer.alerts.document import Document, Section, para, section
 from tlsrpt_mailer.alerts.envelope import fact, mail, message_name
 from tlsrpt_mailer.alerts.model import SEVERITIES, Context, Rendered
 from tlsrpt_mailer.report.times import Time, iso
 
+OWN = "YOUR OWN DOMAINS"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -91,18 +92,29 @@ def document(digest: Digest, context: Context) -> Document:
     """The operator's part first, where there is one."""
     head: tuple[str, ...] = ()
     parts: tuple[Section, ...] = ()
-    if digest.operator is not None:
-        head += digest_operator.head(digest.operator)
-        parts += digest_operator.sections(digest.operator)
     if digest.owner is not None:
-        own = digest_owner.head(digest.owner)
-        if digest.operator is None:
-            head += own
-        else:
-            parts += (section("YOUR OWN DOMAINS", para(*own)),)
-        parts += digest_owner.sections(digest.owner)
+        head = digest_owner.head(digest.owner)
+        parts = digest_owner.sections(digest.owner)
+    if digest.operator is not None:
+        parts = _behind(
+            digest, digest.operator, (section(OWN, para(*head)), *parts) if head else ()
+        )
+        head = digest_operator.head(digest.operator)
     parts += _answering(digest, context)
     return Document(_label(digest), head, parts, _footer(digest, context))
+
+
+def _behind(
+    digest: Digest, operator: OperatorPage, own: tuple[Section, ...]
+) -> tuple[Section, ...]:
+    """The operator's parts and his own; what is open stands in front, and but once."""
+    found = digest_operator.sections(operator)
+    critical = {one.item.failure for cause in operator.critical for one in cause}
+    if not critical <= set(digest.failures):
+        return (*found, *own)
+    first = [one for one in own if one.title == digest_owner.OPEN]
+    rest = [one for one in found if one.title != digest_operator.CAUSES]
+    return (*first, *rest, *(one for one in own if one.title != digest_owner.OPEN))
 
 
 def _label(digest: Digest) -> str:
@@ -116,7 +128,8 @@ def _label(digest: Digest) -> str:
 
 
 def _answering(digest: Digest, context: Context) -> tuple[Section, ...]:
-    numbers = digest.failures
+    opened = digest.owner.open_failures if digest.owner is not None else ()
+    numbers = [one.item.failure for one in opened if not is_handled(one)]
     if not numbers:
         return ()
     first = numbers[0]

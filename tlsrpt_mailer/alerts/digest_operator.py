@@ -5,15 +5,18 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from tlsrpt_mailer.alerts import digest_words as say
 from tlsrpt_mailer.alerts import effects, words
 from tlsrpt_mailer.alerts.digest_model import AnswerTime, Failure, Intake, Material, Period
 from tlsrpt_mailer.alerts.digest_pages import Cause, by_cause, is_small, quoted_mode
 from tlsrpt_mailer.alerts.directory import Directory
-from tlsrpt_mailer.alerts.document import Section, grid, para, section
+from tlsrpt_mailer.alerts.document import Section, grid, pairs, para, section
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
 
 LISTED = 20
 NAMED = 10
+CAUSES = "OPEN BY CAUSE (critical)"
+NOBODY = "NOBODY has it"
 NO_GROUP = "(no group)"
 OUTCOMES = {
     "stored": "with reports stored",
@@ -79,7 +82,7 @@ def operator_page(material: Material, directory: Directory) -> OperatorPage:
     return OperatorPage(
         period=material.period,
         now=material.now,
-        critical=by_cause(sorted(critical, key=lambda one: -one.item.failed)),
+        critical=by_cause(critical),
         warnings=len(loud) - len(critical),
         small=len(ongoing) - len(loud),
         groups=_groups(material, directory),
@@ -100,14 +103,18 @@ def head(page: OperatorPage) -> tuple[str, ...]:
     if not causes:
         rest = _besides(page)
         return (*first, f"No critical failure is open{', but ' if rest else ''}{rest}.")
-    alone = [cause for cause in page.critical if _answered(cause, page.now) == "NOBODY"]
-    opened = f"{words.plural(causes, 'critical failure')} {'is' if causes == 1 else 'are'} open"
+    count = sum(len(cause) for cause in page.critical)
+    many = count > causes > 1
+    of = f" of {words.plural(causes, 'cause')}" if many else ""
+    opened = f"{words.plural(count, 'critical failure')}{of} {'is' if count == 1 else 'are'} open"
+    alone = [cause for cause in page.critical if _who_has(cause, page.now) == NOBODY]
     if not alone:
         return (*first, f"{opened}; somebody has {'it' if causes == 1 else 'each of them'}.")
     told = [one.told_at for cause in alone for one in cause if one.told_at is not None]
-    since = f" for {words.length(page.now - min(told))}" if told else ""
-    which = "without an answer" if causes == 1 else f"{len(alone)} of them without an answer"
-    return (*first, f"{opened}, {which}{since}.")
+    since = f" for {say.length(page.now - min(told))}" if told else ""
+    part = words.plural(len(alone), "cause") if many else f"{len(alone)} of them"
+    which = "" if causes == 1 else f"{part} "
+    return (*first, f"{opened}, {which}without an answer{since}.")
 
 
 def sections(page: OperatorPage) -> tuple[Section, ...]:
@@ -185,28 +192,21 @@ def _to_end(failures: Iterable[Failure]) -> Span | None:
 
 
 def _causes(page: OperatorPage) -> Section:
-    rows = [("#", "", "domains", "since", "answered")]
-    rows += [
-        (
-            str(cause[0].item.failure),
-            words.safe(effects.phrase(cause[0].item), 120),
-            words.number(len({one.item.domain for one in cause})),
-            words.day(min(one.item.first_seen for one in cause), page.now),
-            _answered(cause, page.now),
-        )
-        for cause in page.critical[:LISTED]
-    ]
+    rows: list[tuple[str, str]] = []
+    for cause in page.critical[:LISTED]:
+        domains = words.plural(len({one.item.domain for one in cause}), "domain")
+        since = words.day(min(one.item.first_seen for one in cause), page.now)
+        rows += [
+            (f"{cause[0].item.failure:>4}", words.safe(effects.phrase(cause[0].item), 300)),
+            ("", f"{domains}, since {since}; {_who_has(cause, page.now)}"),
+        ]
     more = len(page.critical) - LISTED
     hidden = [words.plural(more, "more cause")] if more > 0 else []
     hidden += [_besides(page)] if _besides(page) else []
     rest = f"and {words.listed(hidden)}: tlsrpt-mailer failures" if hidden else ""
     if not page.critical:
-        return section("OPEN BY CAUSE")
-    return section(
-        "OPEN BY CAUSE (critical)",
-        grid(rows, (7, 0, 7, 11, 22), right=(0, 2)),
-        para(rest) if rest else None,
-    )
+        return section(CAUSES)
+    return section(CAUSES, pairs(rows), para(rest) if rest else None)
 
 
 def _besides(page: OperatorPage) -> str:
@@ -216,20 +216,21 @@ def _besides(page: OperatorPage) -> str:
     return words.listed(counts)
 
 
-def _answered(cause: Cause, now: Time) -> str:
-    """``ana, 14 Oct``, or NOBODY."""
+def _who_has(cause: Cause, now: Time) -> str:
+    """``acknowledged by ana on 14 Oct``, or `NOBODY`."""
     for failure in cause:
         item = failure.item
         if item.is_quiet:
-            return "maintenance"
+            return "in maintenance"
         if item.state in {"acknowledged", "fixed?"} and item.answer is not None:
-            who = words.safe(item.answer.who.partition("@")[0], 12)
-            return f"{who}, {words.day(item.answer.at, now)}"
+            verb = "acknowledged" if item.state == "acknowledged" else "said to be mended"
+            who = words.safe(item.answer.who, 80)
+            return f"{verb} by {who} on {words.day(item.answer.at, now)}"
         if item.state == "muted":
             return "muted"
         if item.assigned is not None and item.assigned.assignee:
-            return f"for {words.safe(item.assigned.assignee.partition('@')[0], 12)}"
-    return "NOBODY"
+            return f"assigned to {words.safe(item.assigned.assignee, 80)}"
+    return NOBODY
 
 
 def _coverage(page: OperatorPage) -> Section:

@@ -11,6 +11,7 @@ from tlsrpt_mailer.alerts.digest_pages import DomainLine, Page, ReporterLine
 from tlsrpt_mailer.alerts.document import Block, Section, pairs, para, section, week
 from tlsrpt_mailer.report.times import Time, iso
 
+OPEN = "OPEN (worst first)"
 LISTED = 20
 ATTACH_FROM = 30
 NAMED = 10
@@ -132,7 +133,7 @@ def _sums(page: Page) -> str:
 
 def _open(page: Page) -> Section:
     rows = chain.from_iterable(say.failure_rows(cause, page.now) for cause in page.open[:LISTED])
-    return section("OPEN (worst first)", pairs(list(rows)), _more(len(page.open)))
+    return section(OPEN, pairs(list(rows)), _more(len(page.open)))
 
 
 def _listed(title: str, failures: Sequence[Failure], now: Time) -> Section:

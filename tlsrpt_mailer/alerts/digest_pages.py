@@ -196,12 +196,23 @@ def _rank(failure: Failure) -> tuple[int, int, int]:
     return SEVERITIES.index(item.severity), -item.failed, item.failure
 
 
+def is_handled(failure: Failure) -> bool:
+    """Whether somebody has it, or wants to hear nothing of it."""
+    return failure.item.state in {"acknowledged", "fixed?", "muted"} or failure.item.is_quiet
+
+
 def by_cause(failures: Iterable[Failure]) -> tuple[Cause, ...]:
-    """The failures by what they have in common; both orders as they came."""
+    """The failures by what they have in common, worst first; what nobody has before the rest."""
     causes: dict[int, list[Failure]] = {}
-    for failure in failures:
+    for failure in sorted(failures, key=_rank):
         causes.setdefault(failure.item.cause, []).append(failure)
-    return tuple(tuple(found) for found in causes.values())
+    return tuple(sorted((tuple(found) for found in causes.values()), key=_cause_rank))
+
+
+def _cause_rank(cause: Cause) -> tuple[int, bool, int, int]:
+    severity, _, number = _rank(cause[0])
+    handled = all(is_handled(one) for one in cause)
+    return severity, handled, -sum(one.item.failed for one in cause), number
 
 
 def _silences(silences: Iterable[Silence], own: set[str]) -> tuple[Silence, ...]:

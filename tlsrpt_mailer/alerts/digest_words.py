@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from tlsrpt_mailer.alerts import commands, effects, words
 from tlsrpt_mailer.alerts.catalogue import entry
 from tlsrpt_mailer.alerts.digest_model import Failure, Silence, Sum
-from tlsrpt_mailer.alerts.digest_pages import NEW_DAYS, Cause, DomainLine, ReporterLine
+from tlsrpt_mailer.alerts.digest_pages import NEW_DAYS, Cause, DomainLine, ReporterLine, is_handled
 from tlsrpt_mailer.alerts.model import Answer, Item
 from tlsrpt_mailer.report.times import DAY, HOUR, Span, Time
 
@@ -41,7 +41,7 @@ def failure_rows(cause: Cause, now: Time) -> list[tuple[str, str]]:
         (_term(item), f"{_whose(cause)}  {effects.phrase(item)}"),
         ("", ", ".join(_facts(cause, now))),
     ]
-    return [*rows, ("", f"mend: {mend}")] if _is_loose(item) else rows
+    return [*rows, ("", f"mend: {mend}")] if not is_handled(cause[0]) else rows
 
 
 def ended_rows(failure: Failure, now: Time) -> list[tuple[str, str]]:
@@ -99,11 +99,6 @@ def _seen_by(cause: Cause) -> str:
     if len(safe) == 1:
         return f"only {safe[0]} sees it"
     return f"{words.listed(safe)} see it" if safe else ""
-
-
-def _is_loose(item: Item) -> bool:
-    """Whether nobody has said that he has it, so that the mend is worth its line."""
-    return item.state not in {"acknowledged", "fixed?", "muted"}
 
 
 def answer_words(cause: Cause, now: Time) -> str:
