@@ -89,6 +89,25 @@ def test_many_domains_are_counted_by_owner(full: Place):
     assert 3 == sum(one["is_nobodys"] for one in listed)
 
 
+def test_thousands_of_slips_fill_no_screen(full: Place):
+    """Ten notes of a kind, and how many more; --json has every pattern."""
+    patterns = ", ".join(f'"*.d{n}.example"' for n in range(300))
+    full.configure(f'[[domains]]\nmatch = [{patterns}]\nowners = ["web@example.com"]\n')
+
+    out = full("config", "check").out
+
+    assert 10 == out.count("fits no domain in the database") + out.count("fits no domain in the\n")
+    assert "  note      ... and 290 more of this kind\n" in out
+    assert 300 == len(full("config", "check", "--json").json["idle_patterns"])
+
+
+def test_before_the_first_report_no_pattern_is_idle(place: Place):
+    """A new installation has no domains to fit, and nothing to mend."""
+    place.configure(TEAMS)
+
+    assert "fits no domain" not in place("config", "check").out
+
+
 LMTP = '[[source]]\nkind = "lmtp"\nlisten = "127.0.0.1:8825"\nrecipients = ["{}"]\n'
 REPLY = '[alerts]\nreply_to = "tlsrpt@example.com"\n'
 

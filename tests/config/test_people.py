@@ -171,6 +171,8 @@ def test_without_these_tables_all_is_for_those_of_alerts_to():
             '"Europe/Berlni" is no time zone, did you mean "Europe/Berlin"?',
         ),
         ('[alerts]\ntimezone = "berlin"', 'did you mean "Europe/Berlin"?'),
+        ('[alerts]\ntimezone = "Europe"', '"Europe" is no time zone'),
+        ('[alerts]\ntimezone = "../UTC"', '"../UTC" is no time zone, did you mean "UTC"?'),
         ('[alerts]\ntimezone = "0"', '"0" is no time zone, such as "Europe/Berlin"'),
         ('[alerts]\nreply_to = "tlsrpt"', 'alerts.reply_to: "tlsrpt" is not a mail address'),
         (

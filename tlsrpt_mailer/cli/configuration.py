@@ -60,6 +60,7 @@ def check(json_: bool) -> None:
                 "database": str(configuration.database(found)),
                 "answers_to": wiring.answer_address(found),
                 "warnings": [line.split(maxsplit=1)[1] for line in warnings],
+                "idle_patterns": [pattern for _, pattern in whose.idle],
                 "domains": owning.form(whose),
             }
         )

@@ -18,6 +18,7 @@ Form: TypeAlias = dict[str, Any]  # a JSON object
 
 EACH = 40
 """Up to so many domains stand there one by one; past that they are counted by owner."""
+NOTES = 10
 _NAMED = 3
 
 
@@ -28,7 +29,8 @@ class Owning(msgspec.Struct, frozen=True):
     blocks: dict[str, list[int]]
     """Each known domain with the numbers of all ``[[domains]]`` that match it, the first first."""
     idle: tuple[tuple[int, str], ...]
-    """Patterns (with the number of their block) that no stored domain fits."""
+    """Patterns (with the number of their block) that no stored domain fits; none where nothing
+    is stored yet."""
 
 
 def owning(config: Config, stored: Sequence[str]) -> Owning:
@@ -53,7 +55,7 @@ def owning(config: Config, stored: Sequence[str]) -> Owning:
         tuple(
             (number, pattern)
             for number, pattern in patterns
-            if pattern.startswith("*.") and pattern not in met
+            if stored and pattern.startswith("*.") and pattern not in met
         ),
     )
 
@@ -121,12 +123,25 @@ def notes(found: Owning) -> Iterator[str]:
         told = ", ".join(directory.default.addresses)
         count = words.plural(len(nobodys), "domain")
         yield from _entry("note", f"nobody's: {count}, so {told} is told: {named}")
-    yield from _matched_twice(found.blocks)
-    for number, pattern in found.idle:
-        yield from _entry(
-            "note", f'domains[{number}].match: "{pattern}" fits no domain in the database'
-        )
-    yield from _idle_owners(directory)
+    yield from _some(_matched_twice(found.blocks))
+    yield from _some(
+        f'domains[{number}].match: "{pattern}" fits no domain in the database'
+        for number, pattern in found.idle
+    )
+    yield from _some(
+        f"owner[{number}]: {words.safe(owner.name, 40)} owns nothing"
+        for number, owner in _idle_owners(directory)
+    )
+
+
+def _some(notes: Iterable[str]) -> Iterator[str]:
+    """The first of these; a slip in a pattern may have thousands."""
+    found = list(notes)
+    for note in found[:NOTES]:
+        yield from _entry("note", note)
+    if len(found) > NOTES:
+        more = len(found) - NOTES
+        yield from _entry("note", f"... and {words.number(more)} more of this kind")
 
 
 def _matched_twice(blocks: Mapping[str, Sequence[int]]) -> Iterator[str]:
@@ -137,10 +152,10 @@ def _matched_twice(blocks: Mapping[str, Sequence[int]]) -> Iterator[str]:
     for (first, other), domains in sorted(met.items()):
         named = words.listed([words.name(one) for one in domains], _NAMED)
         both = f"domains[{first}] and domains[{other}]"
-        yield from _entry("note", f"in {both}, of which the first holds: {named}")
+        yield f"in {both}, of which the first holds: {named}"
 
 
-def _idle_owners(directory: Directory) -> Iterator[str]:
+def _idle_owners(directory: Directory) -> Iterator[tuple[int, Owner]]:
     used = {
         owner.name
         for domain_block in directory.domains
@@ -149,7 +164,7 @@ def _idle_owners(directory: Directory) -> Iterator[str]:
     used |= {owner.name for mx_block in directory.mx for owner in mx_block.owners}
     for number, owner in enumerate(directory.owners):
         if owner.name not in used:
-            yield from _entry("note", f"owner[{number}]: {words.safe(owner.name, 40)} owns nothing")
+            yield number, owner
 
 
 # ------------------------------------------------------------------ of failures

@@ -129,17 +129,22 @@ def _alerts(table: Document, channels: Sequence[str], problem: Problem) -> None:
         if not _AT.fullmatch(text):
             problem(where, f'must be a time of day such as "08:00", not {quoted(text)}')
     for where, text in texts(table, "alerts", "timezone"):
-        if text not in zoneinfo.available_timezones():
+        if not _is_zone(text):
             # By the last part too: people write "Berlin", or "berlin".
-            known = {name.rpartition("/")[2].lower(): name for name in _zones()}
-            meant = nearest(text, _zones()) or known.get(nearest(text, known) or "")
+            zones = sorted(zoneinfo.available_timezones())
+            known = {name.rpartition("/")[2].lower(): name for name in zones}
+            meant = nearest(text, zones) or known.get(nearest(text, known) or "")
             guess = f', did you mean "{meant}"?' if meant else ', such as "Europe/Berlin"'
             problem(where, f"{quoted(text)} is no time zone{guess}")
     _known(table, "alerts", "fallback", channels, "there is no [[channel]]", problem)
 
 
-def _zones() -> list[str]:
-    return sorted(zoneinfo.available_timezones())
+def _is_zone(text: str) -> bool:
+    try:
+        zoneinfo.ZoneInfo(text)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def _schedule(text: object, problem: Problem) -> None:
