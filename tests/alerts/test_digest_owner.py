@@ -76,7 +76,7 @@ def test_what_is_open_says_since_when_who_has_it_and_how_to_mend_it():
     """One open failure is three lines that need no other mail."""
     text = words(material([domain()], [fetch(21, "shop.example")]))
 
-    assert "21 WARNING shop.example MTA-STS policy cannot be fetched" in text
+    assert "21 WARNING shop.example: MTA-STS policy cannot be fetched" in text
     assert "since 14 Oct, mail is not held up, only Google sees it, unanswered for 2 days" in text
     assert "mend: serve the policy file" in text
 
@@ -134,7 +134,7 @@ def test_domains_of_one_cause_are_one_entry():
 
     text = words(made)
 
-    assert "2 CRITICAL 2 domains certificate expired on mx1.example.com" in text
+    assert "2 CRITICAL 2 domains: certificate expired on mx1.example.com" in text
     assert "at b.example and a.example" in text
     assert 1 == text.count("certificate expired")
 
@@ -145,7 +145,7 @@ def test_one_domain_with_two_failures_of_a_cause_is_named_once():
 
     text = words(material([domain()], both))
 
-    assert "1 CRITICAL example.com certificate expired" in text
+    assert "1 CRITICAL example.com: certificate expired" in text
     assert " at example.com" not in text
 
 
@@ -172,10 +172,10 @@ def test_over_is_said_by_how_it_ended():
         "Nothing is open. 3 were mended. 2 were over before a mail was due."
         " 1 was closed unconfirmed."
     )
-    assert "1 example.com certificate expired on mx1.example.com 14-16 Oct, 36 %" in text
+    assert "1 example.com: certificate expired on mx1.example.com 14-16 Oct, 36 %" in text
     assert "resolved 18 Oct" in text
     assert "14-16 Oct, taken back by the reporter" in text
-    assert "BEGAN AND ENDED (no mail was due) 3 example.com" in text
+    assert "BEGAN AND ENDED (no mail was due) 3 example.com:" in text
     assert "1 older one: tlsrpt-mailer failures --all" in text
     assert "CLOSED UNCONFIRMED 4 example.com" in text
     assert "nobody has confirmed that it is over" in text
@@ -189,7 +189,7 @@ def test_small_failures_are_a_line_each():
     text = words(material([domain()], [failure(9, severity="low", failed=1, sessions=4000)]))
 
     assert (
-        "TOO SMALL FOR A MAIL (notice and low) 9 example.com certificate expired on"
+        "TOO SMALL FOR A MAIL (notice and low) 9 example.com: certificate expired on"
         " mx1.example.com, under 0.1 % of sessions, last seen 16 Oct" in text
     )
 

@@ -1,9 +1,5 @@
 """From pages to the mail: subject, order of parts, footer, CSV (docs/how-to/digest.md)."""
 
-import csv
-import io
-from collections.abc import Sequence
-
 import msgspec
 
 from tlsrpt_mailer.alerts import digest_operator, digest_owner, footer, words
@@ -13,10 +9,10 @@ from tlsrpt_mailer.alerts.digest_pages import Page, is_handled
 from tlsrpt_mailer.alerts.document import Document, Section, para, section
 from tlsrpt_mailer.alerts.envelope import fact, mail, message_name
 from tlsrpt_mailer.alerts.model import SEVERITIES, Context, Rendered
+from tlsrpt_mailer.alerts.sheet import sheet
 from tlsrpt_mailer.report.times import Time, iso
 
 OWN = "YOUR OWN DOMAINS"
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Digest(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +51,7 @@ def render(digest: Digest, context: Context) -> Rendered:
         message_id=name(digest.recipient, digest.period.end, context),
         subject=subject(digest),
         facts=[_fact(digest)],
-        attachment=_csv(rows) if attach else None,
+        attachment=sheet(rows) if attach else None,
     )
 
 
@@ -158,15 +154,3 @@ def _fact(digest: Digest) -> str:
     opened = len(digest.failures) if digest.owner is not None else 0
     empty = "yes" if digest.is_empty else "no"
     return fact({"event": "digest", "open": str(opened), "empty": empty})
-
-
-def _csv(rows: Sequence[Sequence[str | int | None]]) -> bytes:
-    """No cell is a formula to a spreadsheet."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerows([_cell(one) for one in row] for row in rows)
-    return out.getvalue().encode("ascii")
-
-
-def _cell(value: str | int | None) -> str:
-    text = words.safe(str(value), words.NAME_CHARS) if value is not None else ""
-    return f"'{text}" if text.startswith(FORMULA) else text

@@ -38,7 +38,7 @@ def failure_rows(cause: Cause, now: Time) -> list[tuple[str, str]]:
     item = cause[0].item
     mend = commands.names(item.domain, item.mx, None).fill(entry(item.result_type).brief)
     rows = [
-        (_term(item), f"{_whose(cause)}  {effects.phrase(item)}"),
+        (_term(item), f"{_whose(cause)}: {effects.phrase(item)}"),
         ("", ", ".join(_facts(cause, now))),
     ]
     return [*rows, ("", f"mend: {mend}")] if not is_handled(cause[0]) else rows
@@ -48,7 +48,7 @@ def ended_rows(failure: Failure, now: Time) -> list[tuple[str, str]]:
     """A failure that is over, or that nobody speaks of any more, in two lines."""
     item = failure.item
     return [
-        (f"{item.failure:>4}", f"{words.name(item.domain)}  {effects.phrase(item)}"),
+        (f"{item.failure:>4}", f"{words.name(item.domain)}: {effects.phrase(item)}"),
         ("", ", ".join(_past(failure, now))),
     ]
 
@@ -58,7 +58,7 @@ def small_row(cause: Cause, now: Time) -> tuple[str, str]:
     item = cause[0].item
     share = words.share(item.failed, item.sessions)
     text = f"{share} of sessions, last seen {words.day(item.last_seen - 1, now)}"
-    return f"{item.failure:>4}", f"{_whose(cause)}  {effects.phrase(item)}, {text}"
+    return f"{item.failure:>4}", f"{_whose(cause)}: {effects.phrase(item)}, {text}"
 
 
 def _term(item: Item) -> str:

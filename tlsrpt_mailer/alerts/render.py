@@ -1,7 +1,5 @@
 """From a group to its mail: which words, which facts, which attachment."""
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
@@ -24,11 +22,11 @@ from tlsrpt_mailer.alerts.about import label, number, severity
 from tlsrpt_mailer.alerts.document import Document, para, section
 from tlsrpt_mailer.alerts.footer import footer
 from tlsrpt_mailer.alerts.model import Context, Group, Item, Kind, Rendered, Transition
+from tlsrpt_mailer.alerts.sheet import sheet
 from tlsrpt_mailer.alerts.subject import subject
 from tlsrpt_mailer.report.times import iso, iso_or_none
 
 HEADERS_AT_MOST = 100
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def render(group: Group, context: Context) -> Rendered:
@@ -157,15 +155,10 @@ def _fact(row: Transition) -> str:
 
 
 def _domains_csv(transitions: Sequence[Transition]) -> bytes:
-    """Every failure of the mail, a line each; no cell is a formula to a spreadsheet."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(_COLUMNS)
+    """Every failure of the mail, a line each."""
     causes = numbers_of_causes(row.item for row in transitions)
-    for row in transitions:
-        values = (row.event, *_values(row.item, causes[row.item.cause]))
-        writer.writerow([_cell(value) for value in values])
-    return out.getvalue().encode("ascii")
+    rows = ((row.event, *_values(row.item, causes[row.item.cause])) for row in transitions)
+    return sheet([_COLUMNS, *rows])
 
 
 _COLUMNS = (
@@ -193,8 +186,3 @@ def numbers_of_causes(items: Iterable[Item]) -> dict[int, int]:
     for item in items:
         found[item.cause] = min(item.failure, found.get(item.cause, item.failure))
     return found
-
-
-def _cell(value: str | int | None) -> str:
-    text = words.safe(str(value), words.NAME_CHARS) if value is not None else ""
-    return f"'{text}" if text.startswith(FORMULA) else text
