@@ -14,7 +14,7 @@ from typing import Literal, Protocol, TypeAlias
 import msgspec
 
 from tlsrpt_mailer.alerts.digest_model import AnswerTime, Domain, Intake, Period
-from tlsrpt_mailer.failures.model import HumanAct, Verdict, Window
+from tlsrpt_mailer.failures.model import HumanAct, Identity, Verdict, Window
 from tlsrpt_mailer.failures.silence import Seen
 from tlsrpt_mailer.intake.model import FoundReport, MailFacts
 from tlsrpt_mailer.report.times import Span, Time
@@ -299,6 +299,9 @@ class People(Protocol):
     def ended(self, numbers: Collection[int]) -> Time | None:
         """When the last of these failures ended; None while one of them is open."""
 
+    def last_acts(self, numbers: Collection[int]) -> dict[int, Time]:
+        """When something was last said of these failures; those without a word are missing."""
+
     def save_acts(self, acts: Sequence[tuple[int, HumanAct]]) -> None:
         """Write what was said of each failure."""
 
@@ -454,6 +457,18 @@ class Composed(msgspec.Struct, frozen=True):
     last_digest: Time | None = None
 
 
+class Backlog(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read about some domains."""
+
+    reports: int
+    reporters: int
+    domains: int
+    first: Time
+    last: Time
+    ended: tuple[Identity, ...]
+    """Failures that are over and that nobody was told of."""
+
+
 class ComposeTxn(Protocol):
     """What composing reads and writes, in one transaction."""
 
@@ -479,6 +494,12 @@ class ComposeTxn(Protocol):
 
     def maintenances(self, numbers: Collection[int]) -> list[Maintenance]:
         """Those of these numbers."""
+
+    def domains(self) -> list[str]:
+        """Every domain that a counted window speaks of."""
+
+    def backlog(self, names: Collection[str]) -> Backlog | None:
+        """What was read about these domains; None where nothing was."""
 
     def save_told(self, rows: Sequence[Told]) -> None:
         """Write rows that no mail stands for: a reminder, or what a channel lets pass."""

@@ -102,6 +102,37 @@ def test_a_mute_without_an_end_lasts_until_reopen(office: Office):
     assert reopened.done[0].verdict.muted_until is None
 
 
+@pytest.mark.parametrize(
+    ("kinds", "state"),
+    [
+        (("reopen", "ack"), "acknowledged"),
+        (("ack", "reopen"), "new"),
+        (("mute", "reopen", "ack"), "acknowledged"),
+        (("fixed", "ack"), "acknowledged"),
+        (("ack", "fixed"), "fixed?"),
+    ],
+)
+def test_of_two_words_in_one_second_the_later_holds(
+    office: Office, kinds: tuple[str, ...], state: str
+):
+    """As from a script, or from two lines of one mail."""
+    for kind in kinds:
+        say(office, kind, 3)
+
+    assert state == office.state("other.example")
+    assert state == say(office, "assign", 3, assignee=ANA).done[0].verdict.state
+
+
+def test_a_clock_that_went_back_holds_up_nothing(office: Office):
+    """What was said in a future that did not come does not push later words into it."""
+    office.now += DAY
+    say(office, "mute", 3, until=NOW + 2 * DAY)
+    office.now -= DAY
+    say(office, "ack", 3)
+
+    assert [(NOW + DAY,), (NOW,)] == office.rows("SELECT at FROM acts ORDER BY id")
+
+
 def test_fixed_names_its_moment(office: Office):
     """Reports about the time before it change nothing."""
     say(office, "fixed", 3, until=NOW - HOUR)

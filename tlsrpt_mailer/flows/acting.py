@@ -14,7 +14,7 @@ from tlsrpt_mailer.failures.acts import ACK_LASTS
 from tlsrpt_mailer.failures.model import FOREVER, Act, HumanAct
 from tlsrpt_mailer.flows.judging import Standing, judge_domains
 from tlsrpt_mailer.ports import AuditEntry, FailureRecord, JsonValue, Maintenance, Txn
-from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.report.times import MINUTE, Time
 
 
 class Saying(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,13 +91,15 @@ def act_on(
     until = _until(saying, now)
     if not meant:
         return Acted((), over, until=until)
+    numbers = [one.id for one in meant]
+    moments = _moments(txn, numbers, now)
     txn.people.save_acts(
         [
             (
                 one.id,
                 HumanAct(
                     saying.kind,
-                    now,
+                    moments[one.id],
                     saying.who,
                     until,
                     saying.note,
@@ -108,10 +110,23 @@ def act_on(
             for one in meant
         ]
     )
-    numbers = [one.id for one in meant]
     txn.people.save_audit(_entry(saying, numbers, until, now))
-    judge_domains(txn, sorted({one.verdict.identity.domain for one in meant}), standing, now)
+    domains = sorted({one.verdict.identity.domain for one in meant})
+    judge_domains(txn, domains, standing, max(moments.values()))
     return Acted(tuple(txn.people.failures(numbers)), over, until=until)
+
+
+def _moments(txn: Txn, numbers: Collection[int], now: Time) -> dict[int, Time]:
+    """
+    When it is said of each: now, or a second after what was said in the same second.
+
+    The judge sees a set of acts, so of two in one second it could not tell which came last.
+    """
+    last = txn.people.last_acts(numbers)
+    return {
+        number: before + 1 if now <= (before := last.get(number, 0)) < now + MINUTE else now
+        for number in numbers
+    }
 
 
 def _can_hold(kind: Act, record: FailureRecord) -> bool:

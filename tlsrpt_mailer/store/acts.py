@@ -67,6 +67,15 @@ class SqlitePeople:
             return None
         return max((at for _, at in rows), default=0)
 
+    def last_acts(self, numbers: Collection[int]) -> dict[int, Time]:
+        """See `ports.People.last_acts`."""
+        rows = select_in(
+            self._conn,
+            "SELECT failure_id, max(at) FROM acts WHERE failure_id IN ({keys}) GROUP BY failure_id",
+            numbers,
+        )
+        return {failure: int(at) for failure, at in rows}
+
     def save_acts(self, acts: Sequence[tuple[int, HumanAct]]) -> None:
         """See `ports.People.save_acts`."""
         self._conn.executemany(
