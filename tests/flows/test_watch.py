@@ -35,6 +35,7 @@ def people() -> Audience:
             domains=[
                 DomainBlock(match=("*.ana.example",), owners=(owner(ANA),)),
                 DomainBlock(match=("*.kim.example",), owners=(owner(KIM),)),
+                DomainBlock(match=("*.both.example",), owners=(owner(ANA), owner(KIM))),
             ],
         ),
         settings=Settings(now=0),
@@ -120,12 +121,28 @@ def test_a_reporter_that_stops_is_told_once_to_those_it_mattered_to(
         ("b.ana.example", GOOGLE),
         ("c.kim.example", GOOGLE),
     ] == [(one.domain, one.reporter) for one in silent(world)]
+    send(world, [40], "c.kim.example")
+    assert [] == look(world, people, world.now)
+    assert [None, None, world.now] == [one.back for one in silent(world)]
 
 
 def silent(world: World, since: Time = 0) -> list[object]:
     """As the digest asks."""
     with world.store.writer.reading() as conn:
         return list(silent_pairs(conn, since))
+
+
+def test_every_owner_of_a_domain_is_told(world: World, people: Audience) -> None:
+    """Two owners get a mail each; each reads of his own other domains only."""
+    send(world, range(28), "x.both.example")
+    send(world, range(40), "x.both.example", MICROSOFT, sessions=1)
+    send(world, range(40), "a.ana.example")
+
+    first, second = letters(world, people, STOPPED)
+
+    assert [ANA, KIM] == [first.recipient, second.recipient]
+    assert "still reports on 1 other domain of yours" in text_of(first)
+    assert "reports on no other domain of yours" in text_of(second)
 
 
 def test_the_same_reporter_again_is_told_once(world: World, people: Audience) -> None:
@@ -273,6 +290,7 @@ def test_a_source_in_trouble_is_no_silence(world: World, people: Audience) -> No
 
     assert [] == look(world, people, STOPPED)
     assert [] == look(world, people, day(45))
+    assert [] == silent(world)
 
 
 def test_nothing_comes_in_and_a_source_has_said_why(world: World, people: Audience) -> None:
@@ -420,4 +438,8 @@ def test_an_old_mailbox_is_no_beginning(world: World, people: Audience) -> None:
 
     assert [] == begin(world, people, world.now + DAY)
     send(world, [12], "b.ana.example")
-    assert [] == begin(world, people, world.now + HOUR)
+    send(world, [12], "c.kim.example")
+    send(world, [12], "nobodys.example")
+    found = begin(world, people, world.now + HOUR)
+    assert [KIM, DEFAULT] == [one.recipient for one in found]
+    assert [] == begin(world, people, world.now + 2 * HOUR)

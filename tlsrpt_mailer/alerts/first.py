@@ -44,7 +44,7 @@ def first(begun: tuple[Beginning, ...], context: Context) -> Rendered:
             else f"It works: the first report of {who} on {where} has arrived.",
             _figures(begun),
             (
-                f"{'They are' if many else 'It is'} about {_about(begun, now)}."
+                f"{'The reports are' if many else 'The report is'} about {_about(begun, now)}."
                 " Reports speak of a day that is over."
             ),
         ),

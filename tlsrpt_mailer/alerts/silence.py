@@ -21,6 +21,9 @@ from tlsrpt_mailer.report.hosts import is_strict_host
 from tlsrpt_mailer.report.times import Time
 
 LISTED = 30
+TWO = 2
+DAILY = 27
+"""Days of 28 from which on it is said to report daily."""
 MADE_NAMES = "DOMAIN"
 """Stands in a command for what is no host name."""
 
@@ -102,14 +105,16 @@ def reporter(silent: SilentReporter, context: Context, key: str) -> Rendered:
             "Nothing is known to be broken. But a source of knowledge has dried up.",
             (
                 f"{name} has sent no report on {where} since the one about"
-                f" {words.day(last - 1, now)}; in the 28 days before, it sent one on {days}."
+                f" {words.day(last - 1, now)}. Before, {_habit(days)}."
             ),
         ),
         sections=(
             section(
                 "OURS OR THEIRS?",
-                table(_whose(_elsewhere(silent.elsewhere), silent.last_receipt, now)),
-                para(_conclusion(name, where, silent.elsewhere)),
+                table(
+                    _whose("the reporter", _elsewhere(silent.elsewhere), silent.last_receipt, now)
+                ),
+                para(_conclusion(name, named, silent.elsewhere)),
             ),
             section("THE DOMAINS", *_domains(silent.domains, now)),
             _what_to_do(named[0], silent.domains[0].domain, name),
@@ -141,7 +146,7 @@ def domain(silent: SilentEverywhere, context: Context) -> Rendered:
     who = (
         f"{words.safe(last_name, 60)}, the only one who did, has stopped"
         if count == 1
-        else f"all {count} that did have stopped"
+        else f"{'both' if count == TWO else f'all {count}'} that did have stopped"
     )
     rows = [
         (words.safe(one, 40), f"last report about {words.day(end - 1, now)}")
@@ -157,7 +162,7 @@ def domain(silent: SilentEverywhere, context: Context) -> Rendered:
         sections=(
             section(
                 "OURS OR THEIRS?",
-                table(_whose("silent, all of them", silent.last_receipt, now)),
+                table(_whose("the reporters", "silent, all of them", silent.last_receipt, now)),
                 para(
                     "So most likely the record of the domain is gone or names another address,"
                     " or the domain gets no mail any more."
@@ -317,12 +322,12 @@ def _owner_of(named: Sequence[str]) -> str:
     return f"You get this as an owner of {words.listed(named)}."
 
 
-def _whose(reporters: str, last_receipt: Time | None, now: Time) -> list[str]:
+def _whose(who: str, how: str, last_receipt: Time | None, now: Time) -> list[str]:
     came = "no report is there" if last_receipt is None else words.when(last_receipt, now)
     rows = [
         ("our intake", f"works: the last report came {came}"),
         ("our records", "not looked up from here; the command below shows them"),
-        ("the reporter" if reporters[0] != "s" else "the reporters", reporters),
+        (who, how),
     ]
     return words.table(rows, (14, 0))
 
@@ -333,8 +338,9 @@ def _elsewhere(count: int) -> str:
     return f"still reports on {words.plural(count, 'other domain')} of yours"
 
 
-def _conclusion(name: str, where: str, elsewhere: int) -> str:
+def _conclusion(name: str, named: Sequence[str], elsewhere: int) -> str:
     if elsewhere:
+        where = named[0] if len(named) == 1 else "these domains"
         return f"So {name} probably delivers no mail to {where}, or cannot."
     return f"So {name} has stopped reporting, or delivers no mail to you any more, or cannot."
 
@@ -346,13 +352,24 @@ def _domains(silent: Sequence[SilentDomain], now: Time) -> tuple[Block, ...]:
             words.name(one.domain),
             words.day(one.last - 1, now),
             words.number(round(one.sessions / 28)),
-            words.listed([words.safe(name, 24) for name in one.others], 2) or "-",
+            _others(one.others),
         )
         for one in silent[:LISTED]
     ]
     more = len(silent) - LISTED
     rest = para(f"and {words.number(more)} more: tlsrpt-mailer digest") if more > 0 else para()
     return table(words.table(rows, (0, 18, 14, 26), right=(2,))), rest
+
+
+def _others(names: Sequence[str]) -> str:
+    shown = [words.safe(name, 24) for name in names]
+    return words.listed(shown, 1 if len(shown) > TWO else TWO) or "-"
+
+
+def _habit(days: int) -> str:
+    if days >= DAILY:
+        return "it sent one every day"
+    return f"it sent one on {days} of 28 days"
 
 
 def _what_to_do(shown: str, domain: str, reporter: str | None) -> Section:

@@ -16,12 +16,12 @@ GATHER: Span = 3 * DAY
 
 def resume(said: Announcements, observed: Observed) -> None:
     """Look for what was announced and is over."""
-    for key in [key_of(row) for row in said.on()]:
+    for before in said.on():
         # What one row hands over may have changed the next one.
-        row = said.row(key)
-        if row is not None and key.kind == "intake":
+        row = said.row(key_of(before)) or before
+        if row.kind == "intake":
             _intake(said, observed, row)
-        elif row is not None:
+        else:
             _pairs(said, observed, row)
 
 
