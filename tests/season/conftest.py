@@ -11,6 +11,7 @@ from tests.season.reports import Post
 from tests.season.reports import season as posts_of
 from tests.season.truth import Case, cases
 from tests.season.world import World, world
+from tlsrpt_mailer.report.times import Time
 
 
 class Season:
@@ -26,10 +27,13 @@ class Season:
         self.table = table.tables(place, self.cases, self.posts, self.played)
         print(self.table)  # noqa: T201
 
-    def play(self, factory: pytest.TempPathFactory, worker: drive.Worker) -> Played:
-        """The whole season in order."""
+    def play(
+        self, factory: pytest.TempPathFactory, worker: drive.Worker, until: Time | None = None
+    ) -> Played:
+        """The season in order, to its end or to that moment."""
         folder = factory.mktemp("season")
-        return play(folder, self.world, self.incidents, self.posts, worker, self.rounds)
+        rounds = [now for now in self.rounds if until is None or now <= until]
+        return play(folder, self.world, self.incidents, self.posts, worker, rounds)
 
 
 @pytest.fixture(scope="session")
@@ -40,8 +44,8 @@ def season(tmp_path_factory: pytest.TempPathFactory) -> Season:
 
 @pytest.fixture(scope="session")
 def by_once(season: Season, tmp_path_factory: pytest.TempPathFactory) -> Played:
-    """The same, by `once`."""
-    return season.play(tmp_path_factory, drive.by_once)
+    """The first half of it, by `once`."""
+    return season.play(tmp_path_factory, drive.by_once, drive.CHECK)
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +53,5 @@ def shuffled(season: Season, tmp_path_factory: pytest.TempPathFactory) -> Played
     """The same mails in a quite different order, taken in at the end."""
     posts = list(season.posts)
     Random(3).shuffle(posts)
-    return drive.play_at_the_end(
-        tmp_path_factory.mktemp("shuffled"), season.world, season.incidents, posts
-    )
+    folder = tmp_path_factory.mktemp("shuffled")
+    return drive.play_at_the_end(folder, season.world, season.incidents, posts, season.rounds[-1])

@@ -5,6 +5,7 @@ As the daemon (its `tick`, with a clock that the season sets) or by `once`; aler
 leave by SMTP either way, and what comes to that relay is all that is judged.
 """
 
+import logging
 import os
 import subprocess
 import sys
@@ -13,9 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from tests.e2e.sink import Sink, relay
-from tests.season.incidents import Incident
+from tests.season.incidents import Incident, day
 from tests.season.people import People, plan
 from tests.season.reports import Post
 from tests.season.told import Mail, mails_of
@@ -33,9 +35,13 @@ HOURS = (6, 18)
 """When the program is at work on any day: 08:00 and 20:00 in its time zone."""
 SOON: Span = HOUR
 """It is also at work at the full hour after a report that begins or ends something."""
+CHECK: Time = day(64, 6)
+"""Up to here, `once` is compared with the daemon; with ``--long``, to the end."""
 AFTER: Span = 4 * DAY
 """How long the program goes on after the last day."""
 
+Name = tuple[str, str, str, str | None]
+"""Of a failure: domain, policy type, result type, MX."""
 State = tuple[str, str, int, int | None]
 """Of a failure: state, severity, incident, resolved_at."""
 
@@ -45,8 +51,10 @@ class Played(msgspec.Struct, frozen=True):
 
     mails: list[Mail]
     """As they reached the relay, in order."""
-    states: Mapping[tuple[str, str, str, str | None], State]
+    states: Mapping[Name, State]
     """By identity, at the end."""
+    early: Mapping[Name, State] = {}
+    """The same after the round at `CHECK`."""
 
 
 class Maildir:
@@ -111,8 +119,9 @@ def play(
     """
     Let *posts* arrive in this order, and *worker* work at each of *rounds*.
     """
-    with relay() as sink:
+    with relay() as sink, quiet():
         config = _config(world, folder, sink)
+        early: dict[Name, State] = {}
         maildir, people = Maildir(folder / "mail"), People(incidents, sink)
         with contextmanager(worker)(config) as work:
             left = list(reversed(posts))
@@ -125,16 +134,17 @@ def play(
                 for words in people.plans(now):
                     command(folder, *words)
                 work(now)
-        return Played(mails_of(sink.taken), states(folder))
+                if now == CHECK:
+                    early = states(folder)
+        return Played(mails_of(sink.taken), states(folder), early)
 
 
 def play_at_the_end(
-    folder: Path, world: World, incidents: Sequence[Incident], posts: Sequence[Post]
+    folder: Path, world: World, incidents: Sequence[Incident], posts: Sequence[Post], now: Time
 ) -> Played:
-    """Take all *posts* in after the season, in this order, and judge; nobody is told."""
-    with relay() as sink:
+    """Take all *posts* in at once, in this order, and judge; nobody is told."""
+    with relay() as sink, quiet():
         config = _config(world, folder, sink)
-        now = last_round(world)
         app = wiring.open_app(config, holder=True, now=now)
         try:
             for planned in filter(None, (one.planned for one in incidents)):
@@ -181,6 +191,16 @@ def by_once(config: Config) -> Iterator[Work]:
     yield work
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Log nothing of twenty thousand mails."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()
+
+
 def command(folder: Path, *words: str) -> str:
     """Run the real command on the season's database."""
     done = subprocess.run(
@@ -194,7 +214,7 @@ def command(folder: Path, *words: str) -> str:
     return done.stdout
 
 
-def states(folder: Path) -> dict[tuple[str, str, str, str | None], State]:
+def states(folder: Path) -> dict[Name, State]:
     """How each failure stands in the database."""
     with open_queries(folder / "tlsrpt.db") as reader:
         return {

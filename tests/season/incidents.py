@@ -62,8 +62,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     ends: bool = True
     """Whether reports ever show its end."""
     worsens: bool = False
-    back: str | None = None
-    """The incident that this one is the return of."""
+    crowd: bool = False
+    """Whether it touches more owners than are each told; the first few may be told as well."""
     events: tuple[str, str] = ("new", "resolved")
     """What the first and the last mail about it say."""
 
@@ -126,6 +126,7 @@ def incidents(world: World) -> list[Incident]:
             end=day(27, 12),
             shares=(0.9,),
             to=(DEFAULT,),
+            crowd=True,
         ),
         Incident(
             name="wrong certificate, MX of two tenants",
@@ -197,7 +198,6 @@ def incidents(world: World) -> list[Incident]:
             end=day(77, 9),
             shares=(0.4,),
             to=(TEAM,),
-            back="expired certificate, shared MX of a team",
             events=("regressed", "resolved"),
         ),
         Incident(

@@ -18,6 +18,8 @@ from tlsrpt_mailer.report.times import DAY, Time
 FROM_THE_START = frozenset({"google.com", "microsoft.com", "mail.ru"})
 LATER = {"uni.example": day(12), "late.example": day(12), WEEKLY.name: day(24)}
 """From when on the others have reported often enough to be believed."""
+CROWD = 3
+"""Owners at a shared MX that are each told; with one more, it is the default recipients."""
 SILENT = 4 * DAY
 """Who reports daily and has not for so long has no say in whether it is over."""
 
@@ -140,6 +142,19 @@ def cases(world: World, incidents: Iterable[Incident], posts: Sequence[Post]) ->
             if case.failing:
                 found.append(case)
     return found
+
+
+def heard(case: Case, found: Iterable[Case]) -> Time:
+    """When whoever mends it can first hear of this failure; those of a crowd, at the fourth."""
+    first = case.first or 0
+    if not case.incident.crowd:
+        return first
+    owners: dict[str, Time] = {}
+    for one in found:
+        if one.incident is case.incident and one.is_mailed and one.first is not None:
+            owner = one.key[0].partition("-")[0]
+            owners[owner] = min(one.first, owners.get(owner, one.first))
+    return max(first, sorted(owners.values())[CROWD])
 
 
 def _window(post: Post, key: Key) -> Window:
