@@ -55,11 +55,11 @@ def table(app: App) -> list[Job]:
     return [
         Job("review", REVIEW, app.review),
         Job("relay", MINUTE, app.watch_relay),
-        Job("digest", MINUTE, app.digest, within=10 * MINUTE),
         Job("prune", PRUNE, app.prune, within=HOUR),
         Job("sources", SOURCES, app.watch_sources),
         Job("first", FIRST, app.watch_beginnings, idle=True),
         Job("watch", HOUR, app.watch, within=HOUR, idle=True),
+        Job("digest", MINUTE, app.digest, within=10 * MINUTE, idle=True),
     ]
 
 

@@ -132,9 +132,6 @@ class App:
 
     def digest(self, now: Time) -> list[Letter]:
         """Freeze the digests of the last moment of their schedule, once."""
-        if self.is_importing():
-            # Half an old mailbox makes no week.
-            return []
         return send_digests(
             self.store,
             self.store.state,
