@@ -8,6 +8,7 @@ import msgspec
 from tests.flows.test_compose import ANA, KIM, audience, take_day
 from tests.flows.world import NOW, STANDING, World
 from tests.mails import detail, mail, report
+from tests.store.build import verdict_of
 from tlsrpt_mailer.alerts.directory import Directory, DomainBlock, MxBlock, Owner
 from tlsrpt_mailer.alerts.model import cause_key
 from tlsrpt_mailer.alerts.route import ChannelRule
@@ -305,3 +306,40 @@ def test_a_bad_day_is_composed_in_pieces(world: World, monkeypatch: object) -> N
     assert [f"ops@{name}" for name in domains] == [one.recipient for one in letters][:5]
     assert 5 == len(notices(letters))
     assert [] == compose(world.store, who, world.now)
+
+
+def test_the_mail_on_an_old_mailbox_says_how_much_was_read(world: World) -> None:
+    """Of the recipient's own domains alone: others' reports and failures are not counted."""
+    days = [f"2026-09-{day}" for day in range(20, 27)]
+    for n, day in enumerate(days):
+        mx = f"mx{n}.example.com"
+        world.take(mail(report(f"d{n}.example.com", day, mx=(mx,), details=(detail(mx=mx),))))
+    for day, failing in ((20, True), (21, False), (22, False)):
+        details = (detail(mx="mx.example.com"),) if failing else ()
+        world.take(mail(report("over.example.com", f"2026-09-{day}", details=details)))
+        world.take(mail(report("else.example", f"2026-09-{day}", details=details)))
+    review(world.store, STANDING, world.now)
+
+    letters = compose(world.store, people(), world.now)
+
+    (letter,) = [one for one in letters if one.recipient == ANA]
+    assert "summary" == letter.event
+    assert "10 reports of 1 reporter on 8 domains" in text_of(letter)
+    assert "1 failure began and ended in that time" in text_of(letter)
+
+
+def test_a_summary_is_written_though_all_that_was_read_is_pruned(world: World) -> None:
+    """Then it says what is open, and nothing of what was read."""
+    with world.store.write() as txn:
+        txn.save_verdicts(
+            [
+                verdict_of(f"d{n}.example.com", mx=f"mx{n}.example.com", last_seen=NOW - 30 * DAY)
+                for n in range(6)
+            ],
+            NOW,
+        )
+
+    (letter,) = compose(world.store, people(), world.now)
+
+    assert "summary" == letter.event
+    assert "were read" not in text_of(letter)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.store.build import DAY_ONE, MX, NOW, entry_of, report_of, verdict_of
 from tlsrpt_mailer.failures.model import Witness
-from tlsrpt_mailer.ports import Composed, Evidence, Letter, NewReport, Told
+from tlsrpt_mailer.ports import Backlog, Composed, Evidence, Letter, NewReport, Told
 from tlsrpt_mailer.report.model import FailureDetail
 from tlsrpt_mailer.report.times import DAY, HOUR
 from tlsrpt_mailer.store.queries import Reader
@@ -287,3 +287,33 @@ def test_evidence_names_every_reporter_that_saw_it(store: SqliteStore) -> None:
     save(store, verdict_of(witnesses=seen_by("google.com", "microsoft.com")))
 
     assert {"google.com", "microsoft.com"} == {one.reporter for one in evidence(store)}
+
+
+def test_what_was_read_is_counted_for_the_domains_that_are_asked_for(store: SqliteStore) -> None:
+    """Reports, reporters and days of these domains, and what ended without a word."""
+    put(
+        store,
+        report_of(failed=3),
+        report_of(day=4, reporter="other.example"),
+        report_of("else.example.com", day=9, failed=9),
+    )
+    save(store, verdict_of(), verdict_of("else.example.com"))
+    save(
+        store, *(verdict_of(name, state="resolved") for name in ("example.com", "else.example.com"))
+    )
+
+    with store.compose() as txn:
+        names = txn.domains()
+        found = txn.backlog(["example.com", "nothing.example.com"])
+        nothing = txn.backlog(["nothing.example.com"])
+
+    assert ["else.example.com", "example.com"] == names
+    assert nothing is None
+    assert found == Backlog(
+        reports=2,
+        reporters=2,
+        domains=1,
+        first=DAY_ONE,
+        last=DAY_ONE + 5 * DAY,
+        ended=(verdict_of().identity,),
+    )

@@ -15,15 +15,15 @@ import msgspec
 import structlog
 
 from tlsrpt_mailer.alerts.directory import Directory
-from tlsrpt_mailer.alerts.model import Context, Group, Item, Past, Planned, Rendered, Settings, Told
-from tlsrpt_mailer.alerts.model import Evidence as Shown
+from tlsrpt_mailer.alerts.model import Context, Group, Item, Past, Rendered, Settings, Told
 from tlsrpt_mailer.alerts.plan import hour_start, plan, told_after
 from tlsrpt_mailer.alerts.render import render
 from tlsrpt_mailer.alerts.route import ChannelRule, route, route_channels
 from tlsrpt_mailer.alerts.schedule import previous_fire, slot
-from tlsrpt_mailer.flows.items import item_of, kept, remembered, shown
+from tlsrpt_mailer.flows.framing import Frame
+from tlsrpt_mailer.flows.items import item_of, kept, remembered
 from tlsrpt_mailer.flows.notices import notice_of
-from tlsrpt_mailer.ports import Composed, ComposeTxn, FailureRecord, Letter, Store
+from tlsrpt_mailer.ports import Composed, ComposeTxn, Letter, Store
 from tlsrpt_mailer.ports import Told as Kept
 from tlsrpt_mailer.report.times import DAY, HOUR, Span, Time
 
@@ -150,7 +150,12 @@ class _Round:
             self._composed = txn.composed(hour_start(settings.now), settings.now - LOOKS_BACK)
             for (recipient, cause), at in txn.last_composed().items():
                 self._last[recipient][cause] = at
-        self._evidence: dict[int, tuple[Shown, ...]] = {}
+        self._frame = Frame(
+            txn, self._records, audience.directory, audience.names, audience.tls_required_no
+        )
+        self._context = msgspec.structs.replace(
+            audience.context, now=settings.now, zone=audience.zone
+        )
         self.rows: list[Kept] = []
         """What is remembered without a mail that tells it."""
         self.is_all = True
@@ -207,8 +212,8 @@ class _Round:
         return fire if fire is not None and now < fire + HOUR else 0
 
     def _mail(self, group: Group) -> Letter:
-        context, token = with_token(self._audience, self._context(group))
-        rendered = render(self._with_evidence(group), context)
+        context, token = with_token(self._audience, self._frame.context(group, self._context))
+        rendered = render(self._frame.with_evidence(group), context)
         rows = self._rows(group, rendered.message_id)
         if group.kind == "reminder":
             self.rows += rows
@@ -216,7 +221,8 @@ class _Round:
         return self._letter(group, rendered, token=token, told=tuple(rows))
 
     def _notice(self, group: Group, items: Iterable[Item]) -> Letter:
-        rendered = render(self._with_evidence(group), self._context(group))
+        context = self._frame.context(group, self._context)
+        rendered = render(self._frame.with_evidence(group), context)
         notice = notice_of(group, items, rendered, self._audience.context.host, self._settings)
         return self._letter(
             group,
@@ -239,72 +245,6 @@ class _Round:
         now = self._settings.now
         return [kept(row, group.recipient) for row in told_after(group, now, message_id)]
 
-    def _context(self, group: Group) -> Context:
-        also = dict.fromkeys(name for item in group.items for name in item.also_told)
-        return msgspec.structs.replace(
-            self._audience.context,
-            now=self._settings.now,
-            recipient=group.recipient,
-            also_told=tuple(also),
-            tls_required_no=self._tls_required_no(group.recipient),
-            zone=self._audience.zone,
-            planned=self._planned(group),
-        )
-
-    def _planned(self, group: Group) -> tuple[Planned, ...]:
-        if group.kind != "maintenance":
-            return ()
-        numbers = {item.maintenance for item in group.items if item.maintenance is not None}
-        return tuple(
-            Planned(
-                number=one.number,
-                kind=one.kind,
-                value=one.value,
-                start=one.start,
-                end=one.end,
-                note=one.note,
-            )
-            for one in self._txn.maintenances(numbers)
-        )
-
-    def _tls_required_no(self, recipient: str) -> bool:
-        """
-        Whether relays are asked to deliver whatever TLS says (RFC 8689).
-
-        An alert about the recipient's own mail servers must pass through the very
-        servers that it is about.
-        """
-        if self._audience.tls_required_no != "auto":
-            return self._audience.tls_required_no == "always"
-        return recipient.rpartition("@")[2].lower() in self._in_trouble
-
-    @cached_property
-    def _in_trouble(self) -> frozenset[str]:
-        """Domains, MX hosts and what those lie below, with an open failure."""
-        return frozenset(name for record in self._records for name in _touched(record))
-
-    def _with_evidence(self, group: Group) -> Group:
-        """Read the evidence only for what is rendered."""
-        return msgspec.structs.replace(
-            group,
-            transitions=tuple(
-                msgspec.structs.replace(
-                    row,
-                    item=msgspec.structs.replace(
-                        row.item, evidence=self._evidence_of(row.item.failure)
-                    ),
-                )
-                for row in group.transitions
-            ),
-        )
-
-    def _evidence_of(self, failure: int) -> tuple[Shown, ...]:
-        if failure not in self._evidence:
-            names = self._audience.names
-            found = self._txn.evidence(failure)
-            self._evidence[failure] = tuple(shown(one, names) for one in found)
-        return self._evidence[failure]
-
 
 def _numbers(group: Group) -> tuple[int, ...]:
     return tuple(item.failure for item in group.items)
@@ -313,12 +253,3 @@ def _numbers(group: Group) -> tuple[int, ...]:
 def _lets_through(rule: ChannelRule, group: Group) -> bool:
     said = {group.kind, *(row.event for row in group.transitions)}
     return not rule.events or not said.isdisjoint(rule.events)
-
-
-def _touched(record: FailureRecord) -> Iterable[str]:
-    if not record.verdict.is_open:
-        return
-    yield record.verdict.identity.domain
-    labels = (record.verdict.identity.mx or "").split(".")
-    for at in range(len(labels)):
-        yield ".".join(labels[at:])

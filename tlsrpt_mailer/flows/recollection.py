@@ -9,6 +9,7 @@ from tlsrpt_mailer.failures.model import Cause, Identity, Verdict, Window
 from tlsrpt_mailer.failures.windows import effective
 from tlsrpt_mailer.flows.compose import LOOKS_BACK, Audience
 from tlsrpt_mailer.ports import (
+    Backlog,
     Composed,
     Evidence,
     FailureRecord,
@@ -165,6 +166,14 @@ class Recollection:
     def maintenances(self, numbers: Collection[int]) -> list[Maintenance]:
         """See `ports.ComposeTxn.maintenances`."""
         return [self._maintenance[one] for one in sorted(numbers) if one in self._maintenance]
+
+    def domains(self) -> list[str]:
+        """See `ports.ComposeTxn.domains`; only a summary's words need them."""
+        return []
+
+    def backlog(self, names: Collection[str]) -> Backlog | None:  # noqa: ARG002 - the port
+        """See `ports.ComposeTxn.backlog`; likewise."""
+        return None
 
     # ------------------------------------------------------------------- writing
 

@@ -6,9 +6,17 @@ from typing import Any
 
 import msgspec
 
-from tlsrpt_mailer.ports import Composed, Evidence, FailureRecord, Letter, Maintenance, Told
+from tlsrpt_mailer.ports import (
+    Backlog,
+    Composed,
+    Evidence,
+    FailureRecord,
+    Letter,
+    Maintenance,
+    Told,
+)
 from tlsrpt_mailer.report.times import Time
-from tlsrpt_mailer.store import maintenance
+from tlsrpt_mailer.store import backlog, maintenance
 from tlsrpt_mailer.store.bind import json_texts, text, text_or_none
 from tlsrpt_mailer.store.evidence import EvidenceReader
 from tlsrpt_mailer.store.judging import record
@@ -87,6 +95,14 @@ class SqliteComposeTxn:
         """See `ports.ComposeTxn.maintenances`."""
         found = (maintenance.one(self._conn, number) for number in sorted(numbers))
         return [one for one in found if one is not None]
+
+    def domains(self) -> list[str]:
+        """See `ports.ComposeTxn.domains`; sorted."""
+        return backlog.domains(self._conn)
+
+    def backlog(self, names: Collection[str]) -> Backlog | None:
+        """See `ports.ComposeTxn.backlog`."""
+        return backlog.backlog(self._conn, names)
 
     def save_letters(self, letters: Sequence[Letter], now: Time) -> None:
         """See `ports.ComposeTxn.save_letters`."""
