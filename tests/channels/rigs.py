@@ -29,11 +29,21 @@ class Rig(msgspec.Struct):
     """The other side can say that it never will."""
 
 
+SECRET = "s3cret-t0ken"
+
 Make: TypeAlias = Callable[[Path], AbstractContextManager[Rig]]
 
 
 def by_http(keys: str, *, answer: bytes = b"ok", knows_never: bool = True) -> Make:
-    """A kind that speaks HTTP; ``{url}`` in *keys* is the server's address."""
+    """
+    A kind that speaks HTTP.
+
+    Args:
+        keys: The settings as TOML; ``{url}`` becomes the server's address, ``{file}`` a file
+            that holds it, and ``{secret}`` a file with a secret.
+        answer: The body of the server's answers.
+        knows_never: Whether a refusal can be told from trouble that may pass.
+    """
 
     @contextmanager
     def make(folder: Path) -> Iterator[Rig]:
@@ -57,11 +67,11 @@ def by_http(keys: str, *, answer: bytes = b"ok", knows_never: bool = True) -> Ma
 
 
 def _with_url(folder: Path, keys: str, url: str) -> str:
-    """*keys* with the address in place of ``{url}``, or in a file for ``{file}``."""
-    name = f"url-{len(list(folder.iterdir()))}"
-    path = folder / name
-    path.write_text(url.replace("http://", "json://") + "\n")
-    return keys.replace("{url}", url).replace("{file}", str(path))
+    """*keys* with what stands in braces filled in."""
+    place, secret = folder / f"url-{len(list(folder.iterdir()))}", folder / "secret"
+    place.write_text(url.replace("http://", "json://") + "\n")
+    secret.write_text(f"{SECRET}\n")
+    return keys.replace("{url}", url).replace("{file}", str(place)).replace("{secret}", str(secret))
 
 
 @contextmanager
@@ -112,6 +122,6 @@ RIGS: Mapping[str, Make] = {
     "apprise": by_http('url_file = "{file}"', knows_never=False),
     "command": by_command,
     "email": by_relay,
-    "webhook": by_http('url = "{url}"\ntimeout = "1s"'),
+    "webhook": by_http('url = "{url}"\nsecret_file = "{secret}"\ntimeout = "1s"'),
 }
 """One line a kind; what its tests cannot do without."""

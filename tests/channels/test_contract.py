@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tests.channels.notices import hostile, notice
-from tests.channels.rigs import RIGS, Rig
+from tests.channels.rigs import RIGS, SECRET, Rig
 from tests.place import config_in
 from tlsrpt_mailer.config.model import ChannelKeys
 from tlsrpt_mailer.errors import Refused, Temporary
@@ -121,10 +121,15 @@ def test_hostile_words_of_a_report_harm_nothing(kind: str, rig: Rig, tmp_path: P
 
 
 def test_no_secret_shows(kind: str, rig: Rig, tmp_path: Path):
-    """Neither the channel nor its settings print what a file or the environment holds."""
+    """Neither the channel, its settings nor its errors print what a file holds."""
     way = channel(kind, rig.keys, tmp_path)
+    rig.say("never")
+    with pytest.raises((Refused, Temporary)) as caught:
+        way.notify(notice(), None)
 
-    assert "json://" not in repr(way) + repr(msgspec.structs.asdict(config_of(kind, rig, tmp_path)))
+    shown = f"{way!r} {config_of(kind, rig, tmp_path)!r} {caught.value}"
+    assert "json://" not in shown
+    assert SECRET not in shown
 
 
 def config_of(kind: str, rig: Rig, folder: Path) -> msgspec.Struct:

@@ -49,6 +49,33 @@ def test_an_answer_has_a_null_sender():
     assert [("<>", ["ana@example.com"])] == [(e.mail_from, e.rcpt_tos) for e in taking.envelopes]
 
 
+@pytest.mark.parametrize(
+    "refusals",
+    [
+        ("553 5.7.1 not your address", "503 5.5.1 MAIL first"),
+        ("250 ok", "553 5.7.1 Sender address rejected: not owned by user"),
+    ],
+    ids=["at-mail", "at-rcpt"],
+)
+def test_an_answer_goes_out_where_each_login_must_name_itself(refusals: tuple[str, str]):
+    """A relay that takes no null sender gets ours, in the same session."""
+    begin = ("220 relay", "250-relay\r\n250 PIPELINING", *refusals, "250 reset")
+    talk = line_by_line(*begin, "250 sender", "250 recipient", "354 go on", "250 taken")
+    with scripted(talk) as port:
+        answer = channel(port).send(
+            Letter("<1@x>", "ana@example.com", "x", "answer", b"Subject: x")
+        )
+
+    assert "250 taken" == answer
+
+
+def test_an_answer_that_is_deferred_is_tried_later():
+    """4yz says that it may work with the null sender."""
+    talk = line_by_line("220 relay", "250 relay", "450 4.2.0 later", "503 no", "250 ok")
+    with scripted(talk) as port, pytest.raises(Temporary):
+        channel(port).send(Letter("<1@x>", "ana@example.com", "x", "answer", b"Subject: x"))
+
+
 def test_bare_line_ends_and_lines_of_one_dot_reach_the_relay_unharmed():
     """
     A mail that is handed on may hold a bare CR or LF and a line with a dot alone: the

@@ -110,14 +110,22 @@ class EmailChannel:
             Refused: A 5yz answer about this mail.
         """
         with self._trouble(), self._session() as smtp:
-            options = self._options(smtp, letter)
-            self._accepted(smtp.mail(self._sender_of(letter), options))
-            self._accepted(self._rcpt(smtp, letter.recipient))
+            self._envelope(smtp, letter)
             return self._accepted(self._data(smtp, letter.raw))
 
-    def _sender_of(self, letter: Letter) -> str:
-        # RFC 3834, 3.3: an answer has none, so that no bounce of it can be answered.
-        return "" if letter.event == "answer" else self._sender
+    def _envelope(self, smtp: smtplib.SMTP, letter: Letter) -> None:
+        options = self._options(smtp, letter)
+        if letter.event == "answer":
+            # RFC 3834, 3.3: no sender, so that no bounce of it can be answered. Relays
+            # that let each login write in its own name alone refuse that, some at RCPT.
+            answers = [smtp.mail("", options), self._rcpt(smtp, letter.recipient)]
+            if all(code < 500 for code, _ in answers):
+                for answer in answers:
+                    self._accepted(answer)
+                return
+            self._accepted(smtp.rset())
+        self._accepted(smtp.mail(self._sender, options))
+        self._accepted(self._rcpt(smtp, letter.recipient))
 
     def _options(self, smtp: smtplib.SMTP, letter: Letter) -> list[str]:
         options = []

@@ -17,7 +17,7 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -35,6 +35,9 @@ LATER = frozenset({408, 425, 429})
 SHOWN_CHARS = 300
 
 
+T = TypeVar("T", bound=msgspec.Struct)
+
+
 class Answer(msgspec.Struct, frozen=True):
     """What the server said; a code from 200 to 299."""
 
@@ -43,6 +46,13 @@ class Answer(msgspec.Struct, frozen=True):
     headers: Mapping[str, str]
     """With names in lower case."""
     body: bytes
+
+    def json(self, kind: type[T]) -> T:
+        """The body as a *kind*, a struct with defaults; an empty one where it is something else."""
+        try:
+            return msgspec.json.decode(self.body, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return kind()
 
     @property
     def said(self) -> str:

@@ -105,9 +105,6 @@ class _Reply(msgspec.Struct):
 
 def _ref(answer: http.Answer) -> str | None:
     """The name that the other side gave: "ref" of a JSON object, else Location."""
-    try:
-        ref = msgspec.json.decode(answer.body, type=_Reply).ref
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        ref = None
+    ref = answer.json(_Reply).ref
     found = answer.headers.get("location") if ref is None else str(ref)
     return http.shown(found) if found else None
