@@ -118,10 +118,12 @@ class EmailChannel:
         if letter.event == "answer":
             # RFC 3834, 3.3: no sender, so that no bounce of it can be answered. Relays
             # that let each login write in its own name alone refuse that, some at RCPT.
-            answers = [smtp.mail("", options), self._rcpt(smtp, letter.recipient)]
-            if all(code < 500 for code, _ in answers):
-                for answer in answers:
-                    self._accepted(answer)
+            answer = smtp.mail("", options)
+            if answer[0] < 500:
+                self._accepted(answer)
+                answer = self._rcpt(smtp, letter.recipient)
+            if answer[0] < 500:
+                self._accepted(answer)
                 return
             self._accepted(smtp.rset())
         self._accepted(smtp.mail(self._sender, options))
