@@ -16,6 +16,9 @@ from tlsrpt_mailer.ports import Letter
 SENDER = "tlsrpt-mailer@mail.example.com"
 
 
+ANSWER = Letter("<1@x>", "ana@example.com", "x", "answer", b"Subject: x")
+
+
 def letter(raw: bytes = b"Subject: x\n\nbody\n", recipient: str = "ana@example.com") -> Letter:
     return Letter("<1@x>", recipient, "x", "new", raw)
 
@@ -44,7 +47,7 @@ def test_a_mail_that_the_relay_takes_is_one_mail_to_one_recipient():
 def test_an_answer_has_a_null_sender():
     """What answers an answer cannot bounce back to be answered (RFC 3834, 3.3)."""
     with relay() as taking:
-        channel(taking.port).send(Letter("<1@x>", "ana@example.com", "x", "answer", b"Subject: x"))
+        channel(taking.port).send(ANSWER)
 
     assert [("<>", ["ana@example.com"])] == [(e.mail_from, e.rcpt_tos) for e in taking.envelopes]
 
@@ -52,7 +55,7 @@ def test_an_answer_has_a_null_sender():
 @pytest.mark.parametrize(
     "refusals",
     [
-        ("553 5.7.1 not your address", "503 5.5.1 MAIL first"),
+        ("553 5.7.1 not your address",),
         ("250 ok", "553 5.7.1 Sender address rejected: not owned by user"),
     ],
     ids=["at-mail", "at-rcpt"],
@@ -62,18 +65,17 @@ def test_an_answer_goes_out_where_each_login_must_name_itself(refusals: tuple[st
     begin = ("220 relay", "250-relay\r\n250 PIPELINING", *refusals, "250 reset")
     talk = line_by_line(*begin, "250 sender", "250 recipient", "354 go on", "250 taken")
     with scripted(talk) as port:
-        answer = channel(port).send(
-            Letter("<1@x>", "ana@example.com", "x", "answer", b"Subject: x")
-        )
+        answer = channel(port).send(ANSWER)
 
     assert "250 taken" == answer
 
 
-def test_an_answer_that_is_deferred_is_tried_later():
+@pytest.mark.parametrize("answers", [("450 4.2.0 later",), ("250 ok", "450 4.2.0 later")])
+def test_an_answer_that_is_deferred_is_tried_later(answers: tuple[str, ...]):
     """4yz says that it may work with the null sender."""
-    talk = line_by_line("220 relay", "250 relay", "450 4.2.0 later", "503 no", "250 ok")
-    with scripted(talk) as port, pytest.raises(Temporary):
-        channel(port).send(Letter("<1@x>", "ana@example.com", "x", "answer", b"Subject: x"))
+    talk = line_by_line("220 relay", "250 relay", *answers, "250 anything", "250 else")
+    with scripted(talk) as port, pytest.raises(Temporary, match="450 4.2.0 later"):
+        channel(port).send(ANSWER)
 
 
 def test_bare_line_ends_and_lines_of_one_dot_reach_the_relay_unharmed():
