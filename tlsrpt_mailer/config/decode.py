@@ -32,6 +32,7 @@ LATER: Mapping[str, frozenset[str]] = {
     "": frozenset({"dns", "checks"}),
     "trust": frozenset({"authserv_ids"}),
     "source": frozenset({"trust_before"}),
+    "domains": frozenset({"mx"}),
 }
 """Keys that are decided on, by table, but that this version does nothing with yet."""
 

@@ -214,10 +214,9 @@ def _no_such(text: str, none: str, names: Sequence[str]) -> str:
 
 
 def _patterns(table: Document, path: str, problem: Problem) -> None:
-    for key in ("match", "mx"):
-        for where, text in texts(table, path, key):
-            if normal_pattern(text) is None:
-                problem(where, f"{quoted(text)} {what_is_wrong(text)}")
+    for where, text in texts(table, path, "match"):
+        if normal_pattern(text) is None:
+            problem(where, f"{quoted(text)} {what_is_wrong(text)}")
 
 
 def listed(table: Document, path: str, read: Read, problem: Problem) -> tuple[str, ...]:

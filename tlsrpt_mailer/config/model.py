@@ -95,7 +95,6 @@ class DomainsConfig(msgspec.Struct, frozen=True, kw_only=True):
     owners: tuple[str, ...] = ()
     """Names of [[owner]] or addresses."""
     group: str | None = None
-    mx: tuple[str, ...] = ()
     policy_host_owners: tuple[str, ...] = ()
     """Who runs mta-sts.DOMAIN: sts-policy-* and sts-webpki-invalid go there."""
     tell_domain_owners: Literal["digest", "alert", "none"] = "digest"

@@ -179,9 +179,5 @@ class _Reading:
 
 def _normal(block: Any) -> Any:  # a DomainsConfig or MxConfig
     """*block* with its names as they are looked up."""
-    changed = {
-        key: tuple(normal_pattern(text) or text for text in getattr(block, key))
-        for key in ("match", "mx")
-        if hasattr(block, key)
-    }
-    return msgspec.structs.replace(block, **changed)
+    match = tuple(normal_pattern(text) or text for text in block.match)
+    return msgspec.structs.replace(block, match=match)
