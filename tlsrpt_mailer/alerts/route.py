@@ -186,7 +186,8 @@ class _Router:
             if owner.escalate_to:
                 self._escalate(item, owner, rows, found)
         for recipient, row in rows.items():
-            if row.is_open:
+            # The log, where nobody was named at first, is no address.
+            if row.is_open and "@" in recipient:
                 found.setdefault(recipient, _Seat("told"))
         return found
 
