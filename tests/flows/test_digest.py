@@ -103,6 +103,28 @@ def test_a_digest_that_was_composed_before_a_crash_is_not_composed_again(world: 
     assert 1 == len([one for one in world.store.outbox.due(world.now) if one.letter.event])
 
 
+def test_a_clock_that_was_wrong_silences_nothing(world: World) -> None:
+    """A digest that was noted for the year 2030 does not stop those of today."""
+    take_week(world)
+    world.store.state.save_fact(FACT, str(MONDAY + 1500 * DAY))
+
+    assert 1 == len(digest(world))
+    assert [] == digest(world)
+
+
+def test_an_address_is_one_however_it_is_written(world: World) -> None:
+    """Capitals make no second recipient: owner, operator and default are one person."""
+    take_week(world)
+    plan = msgspec.structs.replace(PLAN, operator=("Ana@Shop.Example",))
+
+    letters = digest(world, audience(default=("ANA@shop.example", POST)), plan)
+
+    assert 2 == len(letters)
+    (ana,) = [one for one in letters if one.recipient.lower() == ANA]
+    assert "operator: 2 domains" in ana.subject
+    assert "to 2 domains" in text(ana)
+
+
 def test_a_daemon_that_was_down_catches_up_with_the_last_week_alone(world: World) -> None:
     """Three Mondays asleep bring one digest, late, not three."""
     take_week(world)

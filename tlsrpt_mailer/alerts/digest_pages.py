@@ -141,10 +141,10 @@ class Shares:
         self._domains: defaultdict[str, list[Domain]] = defaultdict(list)
         self._failures: defaultdict[str, list[Failure]] = defaultdict(list)
         for domain in material.domains.values():
-            for address in _addresses(directory.owners_of(domain.name)):
+            for address in _addresses(directory.owners_of(domain.name), directory):
                 self._domains[address].append(domain)
         for failure in material.failures:
-            names = _addresses(readers(failure.item, directory))
+            names = _addresses(readers(failure.item, directory), directory)
             assigned = failure.item.assigned
             if assigned is not None and assigned.assignee and failure.item.is_open:
                 names.append(directory.spelled(assigned.assignee))
@@ -187,8 +187,10 @@ def _is_mended(failure: Failure) -> bool:
     return failure.item.state != "closed" and failure.told_at is not None
 
 
-def _addresses(owners: Iterable[Owner]) -> list[str]:
-    return list(dict.fromkeys(address for owner in owners for address in owner.addresses))
+def _addresses(owners: Iterable[Owner], directory: Directory) -> list[str]:
+    """Each once, however it is written."""
+    found = (address for owner in owners for address in owner.addresses)
+    return list(dict.fromkeys(map(directory.spelled, found)))
 
 
 def _rank(failure: Failure) -> tuple[int, int, int]:

@@ -71,8 +71,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 def due(audience: Audience, plan: Plan, facts: Facts, now: Time) -> Period | None:
     """What the digest that is due at *now* speaks of; None where it was dealt with."""
     fire = previous_fire(plan.schedule, audience.at, audience.zone, now)
-    last = facts.fact(FACT)
-    if fire is None or (last is not None and int(last) >= fire):
+    last = int(facts.fact(FACT) or 0)
+    # A moment to come was noted by a clock that went wrong: it silences nothing.
+    if fire is None or fire <= last <= now:
         return None
     found = period(plan.schedule, audience.at, audience.zone, now)
     return None if found is None else Period(*found)
@@ -131,7 +132,7 @@ def digests(material: Material, audience: Audience, plan: Plan) -> list[Digest]:
     shares = Shares(material, audience.directory)
     owners = owners_by_address(audience.directory)
     found = []
-    for address in sorted({*owners, *plan.operator}):
+    for address in sorted({*owners, *map(audience.directory.spelled, plan.operator)}):
         mine = owners.get(address, ())
         one = draw(address, mine, shares, audience, plan)
         if one is not None and _is_wanted(one, mine, plan):
@@ -147,7 +148,7 @@ def draw(
     page = shares.page(address) if owners else None
     if page is not None and not page.domains and page.is_empty:
         page = None
-    is_operator = address in plan.operator
+    is_operator = address.lower() in {one.lower() for one in plan.operator}
     if page is None and not is_operator:
         return None
     named = next((one.name for one in owners if not one.is_default), "")
@@ -233,7 +234,7 @@ def owners_by_address(directory: Directory) -> dict[str, tuple[Owner, ...]]:
     """Every address that owns by itself; the log and the terminal get no digest."""
     found: dict[str, tuple[Owner, ...]] = {}
     for owner in directory.all_owners():
-        for address in owner.addresses:
+        for address in map(directory.spelled, owner.addresses):
             if "@" in address:
                 found[address] = (*found.get(address, ()), owner)
     return found
