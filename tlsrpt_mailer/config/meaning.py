@@ -33,11 +33,15 @@ def check(document: Document, problem: Problem, channels: Sequence[str]) -> None
     _schedule(_one(document, "digest").get("schedule"), problem)
     _health(_one(document, "health"), problem)
     names = _owner_names(document, problem)
-    groups = {
-        group
-        for _, table in tables(document, "domains")
-        if isinstance(group := table.get("group"), str)
-    }
+    _blocks(document, names, problem)
+    groups = {name for _, one in tables(document, "domains") for _, name in texts(one, "", "group")}
+    for path, table in tables(document, "channel"):
+        _owners(table, path, names, problem)
+        _known(table, path, "groups", groups, "no [[domains]] is in a group", problem)
+
+
+def _blocks(document: Document, names: Sequence[str], problem: Problem) -> None:
+    """``[[owner]]``, ``[[domains]]`` and ``[[mx]]``."""
     for path, table in tables(document, "owner"):
         _addresses(table, path, problem)
         if table.get("addresses") == []:
@@ -53,9 +57,6 @@ def check(document: Document, problem: Problem, channels: Sequence[str]) -> None
                 problem(joined(path, key), "must not be empty")
         _patterns(table, path, problem)
         _owners(table, path, names, problem)
-    for path, table in tables(document, "channel"):
-        _owners(table, path, names, problem)
-        _known(table, path, "groups", groups, "no [[domains]] is in a group", problem)
 
 
 def tables(document: Document, name: str) -> Iterator[tuple[str, Document]]:
