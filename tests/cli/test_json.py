@@ -195,3 +195,16 @@ def test_times_are_iso_8601_in_utc(full: Place, words: tuple[str, ...]):
 
     assert found
     assert all(TIME.fullmatch(time) for time in found)
+
+
+def test_what_people_do_has_the_keys_of_the_page(full: Place):
+    """An act, a maintenance and the audit of both."""
+    ack = full("failures", "ack", "1", "--json").json
+    added = full("maintenance", "add", "--mx", "a.example", "--for", "1h", "--json").json
+    (listed,) = full("maintenance", "--json").json
+    audited = full("audit", "--json").json
+
+    assert keys("failures ack") == list(ack)
+    assert keys("maintenance") == list(added) == list(listed)
+    assert added == listed
+    assert [keys("audit")] * 2 == [list(entry) for entry in audited]
