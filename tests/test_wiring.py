@@ -141,7 +141,7 @@ def test_alerts_wait_for_an_import_but_not_forever(
     killed holds alerts back for a minute, and a very long one for an hour.
     """
     now = NOW
-    monkeypatch.setattr(wiring.app, "_clock", lambda: now)
+    monkeypatch.setattr(wiring.app, "clock_of_machine", lambda: now)
     with app_in(tmp_path) as daemon:
         beside = wiring.open_app(config_in(tmp_path), holder=False)
         seen = [daemon.is_importing()]

@@ -1,12 +1,14 @@
 """
 The registries, and the only place that builds adapters from settings.
 
-`kinds` has one entry a kind of source, `parts` turns settings into what the
-flows want, `app` is the program without its threads.
+`kinds` has one entry a kind of source or channel, `parts` turns settings into
+what the flows want, `ways` are the ways out, `app` is the program without its
+threads, and `opening` opens it.
 """
 
-from tlsrpt_mailer.wiring.app import IMPORT, WORKER, App, judge_now, open_app
+from tlsrpt_mailer.wiring.app import IMPORT, WORKER, App
 from tlsrpt_mailer.wiring.kinds import KINDS, SOURCES, source, source_name, sources
+from tlsrpt_mailer.wiring.opening import judge_now, open_app
 from tlsrpt_mailer.wiring.parts import (
     LOG_RECIPIENT,
     answer_address,

@@ -6,17 +6,14 @@ The daemon, `once` and the commands that write all work through it.
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import partial
-from importlib import import_module
-from pathlib import Path
 from threading import Event
 
 import structlog
 
 from tlsrpt_mailer.config import Config, database, host_name
 from tlsrpt_mailer.errors import ConfigError, Temporary
-from tlsrpt_mailer.failures.model import Verdict
 from tlsrpt_mailer.flows.beginnings import watch_beginnings
 from tlsrpt_mailer.flows.compose import compose
 from tlsrpt_mailer.flows.deliver import SendResult
@@ -24,7 +21,6 @@ from tlsrpt_mailer.flows.digest import send_digests
 from tlsrpt_mailer.flows.health import HOLD_BACK, SourceState
 from tlsrpt_mailer.flows.ingest import Ingest
 from tlsrpt_mailer.flows.ingest import Settings as IngestSettings
-from tlsrpt_mailer.flows.judging import Reads, judge_histories
 from tlsrpt_mailer.flows.ping import unwell
 from tlsrpt_mailer.flows.relay import RelaySettings, watch_relay
 from tlsrpt_mailer.flows.review import review
@@ -33,12 +29,12 @@ from tlsrpt_mailer.flows.watch_sources import watch_sources
 from tlsrpt_mailer.intake.model import MailContent
 from tlsrpt_mailer.intake.read import read
 from tlsrpt_mailer.ports import Letter, RawMail, Receipt
-from tlsrpt_mailer.report.times import HOUR, MINUTE, Span, Time, iso
+from tlsrpt_mailer.report.times import HOUR, MINUTE, Span, Time
 from tlsrpt_mailer.store import retention
 from tlsrpt_mailer.store.digesting import open_digest_reader
-from tlsrpt_mailer.store.lock import HolderLock, become_owner, hold
-from tlsrpt_mailer.store.sqlite import SqliteStore, open_store
-from tlsrpt_mailer.wiring.kinds import SOURCES, sources
+from tlsrpt_mailer.store.lock import HolderLock
+from tlsrpt_mailer.store.sqlite import SqliteStore
+from tlsrpt_mailer.wiring.kinds import sources
 from tlsrpt_mailer.wiring.parts import (
     answers,
     audience,
@@ -229,14 +225,14 @@ class App:
     @contextmanager
     def import_under_way(self) -> Iterator[Callable[[], None]]:
         """Tell a daemon that its alerts had better wait; yields what says that it goes on."""
-        began = _clock()
+        began = clock_of_machine()
 
         def note(text: str) -> None:
             # A locked database defers mails, and says so; this is only a courtesy.
             with suppress(Temporary):
                 self.store.state.save_fact(IMPORT, text)
 
-        yield lambda: note(f"{began} {_clock()}")
+        yield lambda: note(f"{began} {clock_of_machine()}")
         note("0 0")
 
     def is_importing(self) -> bool:
@@ -246,7 +242,7 @@ class App:
         What one file of an old mailbox says may be over with the next one.
         """
         began, last = (int(word) for word in (self.store.state.fact(IMPORT) or "0 0").split())
-        now = _clock()
+        now = clock_of_machine()
         return now - last < IMPORT_ALIVE and now - began < HOLD_BACK
 
     def forget_sources(self, names: Collection[str]) -> None:
@@ -261,86 +257,10 @@ class App:
         return closed
 
 
-def open_app(
-    config: Config,
-    *,
-    holder: bool,
-    now: Time | None = None,
-    force: bool = False,
-    make: bool = False,
-    clock: Callable[[], Time] | None = None,
-) -> App:
-    """
-    Open the store and build the program around it.
-
-    Args:
-        holder: Take the lock, make the database and bring its tables up to date; for `run`
-            and `once`.
-        now: The time to work at (``--now``); None for the clock of the machine.
-        force: Let *now* lie more than an hour before what the store has seen.
-        make: Make the database, if nobody holds it, and let go of the lock again; for `import`.
-        clock: What tells the time in place of the machine, where *now* does not.
-
-    Raises:
-        Temporary: Another process holds the lock, or the database is in trouble.
-        NoSuch: There is no database, or this user may not read it.
-        ConfigError: The settings cannot be used, or *now* goes back too far.
-    """
-    path = database(config)
-    if holder:
-        # The database's owner may not be able to read where Python lies; root is, now.
-        for one in config.source:
-            import_module(SOURCES[one.kind].module)
-    become_owner(path)
-    if make and not holder:
-        _make(path)
-    clock = (clock or _clock) if now is None else partial(_fixed, now)
-    with ExitStack() as undo:
-        lock = hold(path) if holder else None
-        if lock is not None:
-            undo.callback(lock.release)
-        store = open_store(path, create=holder, clock=clock)
-        undo.callback(store.close)
-        if now is not None and not force:
-            _must_go_forward(store, now)
-        app = App(config, store, clock, lock)
-        undo.pop_all()
-        return app
-
-
-def _make(path: Path) -> None:
-    """Make the database or migrate it, unless a daemon does so: it holds the lock."""
-    try:
-        lock = hold(path)
-    except Temporary:
-        return
-    try:
-        open_store(path, create=True).close()
-    finally:
-        lock.release()
-
-
-def _must_go_forward(store: SqliteStore, now: Time) -> None:
-    newest = store.state.newest()
-    if newest is not None and now < newest - HOUR:
-        raise ConfigError(
-            f"--now {iso(now)} is before {iso(newest)}, which this database has seen.\n"
-            "Say --force if you mean it."
-        )
-
-
-def judge_now(config: Config, reads: Reads, now: Time) -> list[Verdict]:
-    """What the judge says at *now*, written nowhere: for commands that only show."""
-    return judge_histories(reads, standing(config), now)
-
-
 def _read(raw: bytes, file_name: str | None) -> MailContent:
     return read(raw, file_name=file_name)
 
 
-def _clock() -> Time:
+def clock_of_machine() -> Time:
+    """The time of this host."""
     return int(time.time())
-
-
-def _fixed(now: Time) -> Time:
-    return now

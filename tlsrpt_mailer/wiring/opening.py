@@ -1,0 +1,95 @@
+"""How the program is opened: as the lock's holder, beside it, or to make the database."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+
+from tlsrpt_mailer.config import Config, database
+from tlsrpt_mailer.errors import ConfigError, Temporary
+from tlsrpt_mailer.failures.model import Verdict
+from tlsrpt_mailer.flows.judging import Reads, judge_histories
+from tlsrpt_mailer.report.times import HOUR, Time, iso
+from tlsrpt_mailer.store.lock import become_owner, hold
+from tlsrpt_mailer.store.sqlite import SqliteStore, open_store
+from tlsrpt_mailer.wiring.app import App, clock_of_machine
+from tlsrpt_mailer.wiring.kinds import SOURCES
+from tlsrpt_mailer.wiring.parts import standing
+
+
+def open_app(
+    config: Config,
+    *,
+    holder: bool,
+    now: Time | None = None,
+    force: bool = False,
+    make: bool = False,
+    clock: Callable[[], Time] | None = None,
+) -> App:
+    """
+    Open the store and build the program around it.
+
+    Args:
+        holder: Take the lock, make the database and bring its tables up to date; for `run`
+            and `once`.
+        now: The time to work at (``--now``); None for the clock of the machine.
+        force: Let *now* lie more than an hour before what the store has seen.
+        make: Make the database, if nobody holds it, and let go of the lock again; for `import`.
+        clock: What tells the time in place of the machine, where *now* does not.
+
+    Raises:
+        Temporary: Another process holds the lock, or the database is in trouble.
+        NoSuch: There is no database, or this user may not read it.
+        ConfigError: The settings cannot be used, or *now* goes back too far.
+    """
+    path = database(config)
+    if holder:
+        # The database's owner may not be able to read where Python lies; root is, now.
+        for one in config.source:
+            import_module(SOURCES[one.kind].module)
+    become_owner(path)
+    if make and not holder:
+        _make(path)
+    clock = (clock or clock_of_machine) if now is None else partial(_fixed, now)
+    with ExitStack() as undo:
+        lock = hold(path) if holder else None
+        if lock is not None:
+            undo.callback(lock.release)
+        store = open_store(path, create=holder, clock=clock)
+        undo.callback(store.close)
+        if now is not None and not force:
+            _must_go_forward(store, now)
+        app = App(config, store, clock, lock)
+        undo.pop_all()
+        return app
+
+
+def _make(path: Path) -> None:
+    """Make the database or migrate it, unless a daemon does so: it holds the lock."""
+    try:
+        lock = hold(path)
+    except Temporary:
+        return
+    try:
+        open_store(path, create=True).close()
+    finally:
+        lock.release()
+
+
+def _must_go_forward(store: SqliteStore, now: Time) -> None:
+    newest = store.state.newest()
+    if newest is not None and now < newest - HOUR:
+        raise ConfigError(
+            f"--now {iso(now)} is before {iso(newest)}, which this database has seen.\n"
+            "Say --force if you mean it."
+        )
+
+
+def judge_now(config: Config, reads: Reads, now: Time) -> list[Verdict]:
+    """What the judge says at *now*, written nowhere: for commands that only show."""
+    return judge_histories(reads, standing(config), now)
+
+
+def _fixed(now: Time) -> Time:
+    return now
