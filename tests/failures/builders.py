@@ -4,7 +4,15 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
 from tlsrpt_mailer.failures.judge import judge
-from tlsrpt_mailer.failures.model import HumanAct, Identity, Sessions, Sighting, Verdict, Window
+from tlsrpt_mailer.failures.model import (
+    HumanAct,
+    Identity,
+    Quiet,
+    Sessions,
+    Sighting,
+    Verdict,
+    Window,
+)
 from tlsrpt_mailer.report.times import DAY, HOUR, Time
 
 ZERO: Time = 20_727 * DAY
@@ -78,9 +86,10 @@ def judged(
     identity: Identity = EXPIRED,
     acts: Sequence[HumanAct] = (),
     known: Iterable[str] = KNOWN,
+    quiet: Sequence[Quiet] = (),
 ) -> Verdict:
     """The verdict on one failure."""
-    return verdicts(windows, now, {identity: acts}, known)[identity]
+    return verdicts(windows, now, {identity: acts}, known, quiet)[identity]
 
 
 def verdicts(
@@ -88,9 +97,10 @@ def verdicts(
     now: Time,
     acts: Mapping[Identity, Sequence[HumanAct]] | None = None,
     known: Iterable[str] = KNOWN,
+    quiet: Sequence[Quiet] = (),
 ) -> dict[Identity, Verdict]:
-    """All verdicts, by failure."""
-    found = judge(windows, acts or {}, frozenset(known), now)
+    """All verdicts, by failure; *quiet* is about example.com."""
+    found = judge(windows, acts or {}, frozenset(known), now, {"example.com": quiet})
     return {verdict.identity: verdict for verdict in found}
 
 

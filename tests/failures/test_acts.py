@@ -7,6 +7,7 @@ import pytest
 from tests.failures.builders import (
     EXPIRED,
     GOOGLE,
+    KNOWN,
     MICROSOFT,
     SMALL,
     failing,
@@ -17,7 +18,7 @@ from tests.failures.builders import (
     verdicts,
     window,
 )
-from tlsrpt_mailer.failures.model import Act, HumanAct, Window
+from tlsrpt_mailer.failures.model import FOREVER, Act, Answer, HumanAct, Identity, Window
 from tlsrpt_mailer.report.times import Time
 
 
@@ -233,3 +234,128 @@ def test_acts_on_another_failure_do_not_count():
     found = verdicts(windows, on(2), {EXPIRED: [act("ack", on(1))]})
 
     assert [verdict.state for verdict in found.values()] == ["acknowledged", "new"]
+
+
+def test_until_when_a_failure_is_muted():
+    """The moment is told in every state, so that not even the end of a muted failure mails."""
+    mute = act("mute", on(1), on(10))
+
+    assert on(10) == judged(story("##"), on(2), acts=[mute]).muted_until
+    assert on(10) == judged(story("#.."), on(3), acts=[mute]).muted_until
+    assert judged(story("##"), on(10), acts=[mute]).muted_until is None
+    assert FOREVER == judged(story("##"), on(2), acts=[act("mute", on(1))]).muted_until
+    assert judged(story("##"), on(2), acts=[mute, act("reopen", on(1, 1))]).muted_until is None
+
+
+def test_the_last_answer_is_named_even_where_it_no_longer_holds():
+    """Mails say whose ack was lifted, and who said that it was mended."""
+    ack = HumanAct("ack", on(1), "ana@example.com", on(2), "renewing", 1)
+    fixed = HumanAct("fixed", on(1), "kim@example.com")
+
+    lapsed = judged(story("##"), on(3), acts=[ack])
+    refuted = judged(story("###"), on(3), acts=[fixed])
+
+    assert ("ongoing", Answer("ack", "ana@example.com", on(1), on(2), "renewing")) == (
+        lapsed.state,
+        lapsed.answer,
+    )
+    assert ("ongoing", Answer("fixed", "kim@example.com", on(1))) == (
+        refuted.state,
+        refuted.answer,
+    )
+    assert judged(story("##"), on(3), acts=[ack, act("reopen", on(2))]).answer is None
+    assert judged(story("##"), on(3)).answer is None
+
+
+def test_who_has_it():
+    """The last assign of the incident stands, whatever else is said of it."""
+    ana = HumanAct("assign", on(1), "boss@example.com", assignee="ana@example.com")
+    kim = HumanAct("assign", on(1, 1), "ana@example.com", assignee="kim@example.com")
+    more = [act("ack", on(1, 2)), act("reopen", on(1, 3))]
+
+    verdict = judged(story("##"), on(2), acts=[*more, kim, ana])
+
+    assert Answer("assign", "ana@example.com", on(1, 1), assignee="kim@example.com") == (
+        verdict.assigned
+    )
+    assert judged(story("#..#"), on(4), acts=[ana]).assigned is None
+
+
+@pytest.mark.parametrize(
+    ("text", "acts", "steps"),
+    [
+        ("##", [act("fixed", on(0, 12))], [on(0, 12)]),
+        ("##", [act("fixed", on(1))], [on(1)]),
+        ("##", [act("fixed", on(1) + 1)], []),
+        ("####", [act("fixed", on(0, 12)), act("fixed", on(2, 13))], [on(0, 12), on(2, 13)]),
+        # Said again before any report could refute it: the later word counts.
+        ("##", [act("fixed", on(0, 12)), act("fixed", on(0, 13))], [on(0, 13)]),
+        ("##", [act("fixed", on(0, 12)), act("ack", on(0, 13))], []),
+        ("##", [act("fixed", on(0, 12)), act("reopen", on(0, 13))], []),
+        # The report came first, so it was refuted, and stays so.
+        ("##", [act("fixed", on(0, 12)), act("ack", on(3))], [on(0, 12)]),
+        ("##", [act("fixed", on(1, 12), on(0, 12))], [on(1, 12)]),
+    ],
+)
+def test_a_refuted_fix_is_a_step(text, acts, steps):
+    """A window that began after somebody said fixed, and fails, is the event not-fixed, once."""
+    found = judged(story(text), on(9), acts=acts, known=KNOWN).steps
+
+    assert [f"not-fixed-{at}" for at in steps] == [
+        step for step in found if step.startswith("not-fixed-")
+    ]
+
+
+def test_an_act_belongs_to_the_incident_that_was_known_then():
+    """
+    A late report finds an incident before the one that was acknowledged; its number grows,
+    and the answer stays with it.
+    """
+    ack = act("ack", on(31), incident=1)
+    late = [failing(0, received=on(40)), *story("..", first=1, received=on(40))]
+    windows = story("##", first=29)
+
+    before = judged(windows, on(33), acts=[ack])
+    after = judged([*windows, *late], on(41), acts=[ack])
+
+    assert (1, "acknowledged") == (before.incident, before.state)
+    assert 2 == after.incident
+    assert after.acknowledged_by == "ana@example.com"
+
+
+@pytest.mark.parametrize(
+    ("result", "mx", "first", "then", "steps"),
+    [
+        ("certificate-expired", "mx1", [], ["expired"], []),
+        ("certificate-host-mismatch", "mx1", [], ["name-mismatch"], []),
+        ("certificate-not-trusted", "mx1", ["self-signed"], ["untrusted-chain"], []),
+        ("tlsa-invalid", "mx1", [], ["dane-mismatch"], []),
+        ("dnssec-invalid", "mx1", [], ["dns"], []),
+        ("certificate-expired", "mx1", [], ["weak"], ["reason-weak"]),
+        ("certificate-expired", "mx1", ["expired"], ["not-yet-valid"], ["reason-not-yet-valid"]),
+        ("validation-failure", "mx1", ["generic"], ["unclassified", "sender-side"], []),
+        ("validation-failure", "mx1", ["mx-not-in-policy"], ["generic"], []),
+        ("validation-failure", "mx1", [], ["mx-not-in-policy"], []),
+        (
+            "validation-failure",
+            "mx1",
+            ["mx-not-in-policy"],
+            ["protocol-version"],
+            ["reason-mx-not-in-policy", "reason-protocol-version"],
+        ),
+        ("validation-failure", "mx1", ["revoked"], ["revoked"], ["reason-revoked"]),
+    ],
+)
+def test_only_another_cause_is_a_step(result, mx, first, then, steps):
+    """
+    A reason that says no more than the result type, or that names no cause, or that is the
+    first word on a failure that named none, makes nothing worse.
+    """
+    windows = [
+        window(0, GOOGLE, row(5, result, mx, reasons=first)),
+        window(1, GOOGLE, row(5, result, mx, reasons=then)),
+    ]
+
+    found = judged(windows, on(3), identity=Identity("example.com", "sts", result, mx)).steps
+
+    assert steps == [step for step in found if step.startswith("reason-")]

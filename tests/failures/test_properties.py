@@ -2,12 +2,13 @@
 
 import random
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.failures.builders import EXPIRED, KNOWN, SMALL, on, row, verdicts, window
 from tlsrpt_mailer.failures.incidents import Incident, incidents
-from tlsrpt_mailer.failures.model import ENDED, HumanAct, Verdict, Window
+from tlsrpt_mailer.failures.model import ENDED, HumanAct, Identity, Quiet, Verdict, Window
 from tlsrpt_mailer.failures.timeline import Timeline, Track
 from tlsrpt_mailer.failures.windows import effective
 from tlsrpt_mailer.report.times import DAY, Time
@@ -95,8 +96,19 @@ acts = st.lists(
         st.none() | moments,
         st.none(),
         st.integers(1, 3),
+        st.none() | st.just("kim@example.com"),
     ),
     max_size=4,
+)
+plans = st.lists(
+    st.builds(
+        lambda number, start, days, mx: Quiet(number, start, start + days * DAY, mx),
+        st.integers(1, 9),
+        moments,
+        st.integers(1, 20),
+        st.none() | st.just("mx1.example.com"),
+    ),
+    max_size=3,
 )
 
 
@@ -122,16 +134,73 @@ def test_shortcuts_lead_to_the_same_incidents(windows: list[Window]):
         assert plain_incidents(track) == quick
 
 
-@given(some_windows, acts, moments, st.randoms(use_true_random=False))
+def settled(verdict: Verdict) -> tuple[object, ...]:
+    """What time alone never changes once it is there."""
+    return verdict.identity, verdict.incident, verdict.first_seen, verdict.last_seen
+
+
+@given(some_windows, acts, plans, moments, st.randoms(use_true_random=False))
 @settings(deadline=None, max_examples=200)
 def test_any_order_any_repetition_same_verdicts(
-    windows: list[Window], said: list[HumanAct], now: Time, chance: random.Random
+    windows: list[Window],
+    said: list[HumanAct],
+    quiet: list[Quiet],
+    now: Time,
+    chance: random.Random,
 ):
-    """Reports that come late, twice or upside down lead to the same state."""
+    """Reports, answers and plans that come late, twice or upside down lead to the same state."""
     again = [*windows, *chance.sample(windows, len(windows) // 2)]
     chance.shuffle(again)
 
-    assert verdicts(windows, now, {EXPIRED: said}) == verdicts(again, now, {EXPIRED: said[::-1]})
+    assert verdicts(windows, now, {EXPIRED: said}, quiet=quiet) == verdicts(
+        again, now, {EXPIRED: said[::-1]}, quiet=quiet[::-1]
+    )
+
+
+@given(some_windows, plans, moments, st.integers(0, 20 * DAY))
+@settings(deadline=None, max_examples=100)
+def test_when_reports_come_changes_nothing_but_when_it_is_known(
+    windows: list[Window], quiet: list[Quiet], now: Time, late: int
+):
+    """Without answers, the same reports lead to the same state, however late they are."""
+    delayed = [
+        msgspec.structs.replace(one, received=one.received + late * (one.report % 2 + 1))
+        for one in windows
+    ]
+
+    def timeless(found: dict[Identity, Verdict]) -> list[Verdict]:
+        return [
+            msgspec.structs.replace(
+                verdict,
+                first_received=0,
+                last_received=0,
+                previous=verdict.previous
+                and msgspec.structs.replace(verdict.previous, first_received=0),
+            )
+            for verdict in found.values()
+        ]
+
+    on_time = timeless(verdicts(windows, now, quiet=quiet))
+
+    assert on_time == timeless(verdicts(delayed, now, quiet=quiet))
+
+
+@given(some_windows, plans, moments)
+@settings(deadline=None, max_examples=100)
+def test_maintenance_changes_what_is_told_and_not_what_is(
+    windows: list[Window], quiet: list[Quiet], now: Time
+):
+    """When a failure began, is over, and who saw it does not depend on what was planned."""
+    plain, planned = verdicts(windows, now), verdicts(windows, now, quiet=quiet)
+
+    assert plain.keys() == planned.keys()
+    for identity, verdict in planned.items():
+        before = plain[identity]
+        assert settled(before) == settled(verdict)
+        assert (before.resolved_at, before.witnesses) == (verdict.resolved_at, verdict.witnesses)
+        assert before.failed_sessions == verdict.failed_sessions
+        assert set(verdict.steps) <= set(before.steps)
+        assert verdict.maintenance is not None or not verdict.is_quiet
 
 
 @given(some_windows, st.lists(any_window(), max_size=10), moments)
@@ -149,11 +218,6 @@ def test_other_domains_change_nothing(windows: list[Window], others: list[Window
         identity: found for identity, found in mixed.items() if identity.domain != "example.org"
     }
     assert verdicts(windows, now) == ours
-
-
-def settled(verdict: Verdict) -> tuple[object, ...]:
-    """What time alone never changes once it is there."""
-    return verdict.identity, verdict.incident, verdict.first_seen, verdict.last_seen
 
 
 @given(some_windows)
