@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from tlsrpt_mailer.alerts.relaying import RelayTrouble, began, over
+from tlsrpt_mailer.flows.copies import notice_of
 from tlsrpt_mailer.ports import CHANNEL, Letter, Notice, Outgoing, RelayNote, RelayNotes, Waiting
 from tlsrpt_mailer.report.times import DAY, MINUTE, Span, Time
 
@@ -21,6 +22,8 @@ log = structlog.get_logger()
 
 PATIENCE: Span = 15 * MINUTE
 AGAIN: Span = DAY
+OPERATOR = "tlsrpt-operator"
+"""The key of notices about this program."""
 KEY = "tlsrpt-relay"
 """Of every notice about the relay."""
 
@@ -119,23 +122,10 @@ def _notices(
 def _second_route(settings: RelaySettings, waiting: Sequence[Outgoing]) -> list[Letter]:
     """What waits for the operator, as notices; the store keeps each of them once."""
     return [
-        letter
+        notice_of(one.letter, f"{CHANNEL}{name}", one.created, settings.host, OPERATOR)
         for one in waiting
         if one.letter.event == "operator" or _is_intake(one.letter.raw)
-        for letter in _to_all(
-            settings,
-            Notice(
-                id=one.letter.message_id,
-                key=f"{KEY}-{one.letter.message_id}",
-                event=one.letter.event,
-                severity="warning",
-                is_open=True,
-                title=one.letter.subject,
-                text=_text(one.letter.raw),
-                at=one.created,
-                host=settings.host,
-            ),
-        )
+        for name in settings.fallback
     ]
 
 
@@ -151,8 +141,3 @@ def _is_intake(raw: bytes) -> bool:
     """Whether a mail about silence is about our own intake: the operator's business."""
     facts = message_from_bytes(raw, policy=policy.default).get_all("X-TLSRPT-Mailer") or ()
     return any("cause=intake" in str(fact) for fact in facts)
-
-
-def _text(raw: bytes) -> str:
-    body = message_from_bytes(raw, policy=policy.default).get_body(("plain",))
-    return str(body.get_content()).replace("\r\n", "\n") if body is not None else ""

@@ -17,6 +17,7 @@ from tlsrpt_mailer.alerts import silence as words
 from tlsrpt_mailer.failures.silence import Pair, Silence, silences
 from tlsrpt_mailer.flows.announcing import Announcements, Key
 from tlsrpt_mailer.flows.compose import Audience
+from tlsrpt_mailer.flows.copies import copies
 from tlsrpt_mailer.flows.observing import SOONEST, Observed, observe
 from tlsrpt_mailer.flows.resuming import resume
 from tlsrpt_mailer.ports import Announced, Letter, SilentPair, SourceTrouble, Watching
@@ -56,7 +57,8 @@ def watch(
             one.domain(found)
         elif awake:
             one.intake(found)
-    watching.announce(said.changed, said.letters, now)
+    copied = copies(said.letters, audience, now)
+    watching.announce(said.changed, [*said.letters, *copied], now)
     for letter in said.letters:
         log.info(
             "silence.told",

@@ -7,6 +7,7 @@ from tlsrpt_mailer.alerts import sources as words
 from tlsrpt_mailer.alerts.model import Rendered
 from tlsrpt_mailer.flows.announcing import context_for, letter_of
 from tlsrpt_mailer.flows.compose import Audience
+from tlsrpt_mailer.flows.copies import copies
 from tlsrpt_mailer.ports import Announced, Letter, SourceTrouble, Watching
 from tlsrpt_mailer.report.times import DAY, MINUTE, Span, Time
 
@@ -54,7 +55,7 @@ def watch_sources(watching: Watching, audience: Audience, now: Time) -> list[Let
             ended = msgspec.structs.replace(row, ended_at=now, end_told_at=known and now)
             context = context_for(audience, row.recipient, now)
             tell(ended, words.works_again(row.key, row.since, context) if known else None)
-    watching.announce(changed, letters, now)
+    watching.announce(changed, [*letters, *copies(letters, audience, now)], now)
     for letter in letters:
         log.info(
             "source.told",
