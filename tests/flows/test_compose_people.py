@@ -343,3 +343,34 @@ def test_a_summary_is_written_though_all_that_was_read_is_pruned(world: World) -
 
     assert "summary" == letter.event
     assert "were read" not in text_of(letter)
+
+
+def test_a_relapse_says_who_mended_it_last_time(world: World) -> None:
+    """The note of the last fix is the first place to look."""
+    who = people()
+    take_day(world, 13, failing=True)
+    tell(world, who)
+    say(world, "fixed", note="reloaded the mail server")
+    for day in (14, 15):
+        take_day(world, day, failing=False)
+        tell(world, who)
+    take_day(world, 20, failing=True)
+
+    (letter,) = compose(world.store, who, world.now)
+
+    assert "regressed" == letter.event
+    assert "reloaded the mail server" in text_of(letter)
+
+
+def test_what_is_said_after_a_relapse_is_not_said_of_the_time_before(world: World) -> None:
+    """An ack of the present incident is no answer to the last one."""
+    for day, failing in ((13, True), (14, False), (15, False), (20, True)):
+        take_day(world, day, failing=failing)
+    say(world, "ack", note="now")
+
+    with world.store.compose() as txn:
+        (record,) = txn.failures()
+
+    assert record.verdict.answer is not None
+    assert record.verdict.previous is not None
+    assert record.verdict.previous.answer is None

@@ -175,7 +175,9 @@ def _verdict(
         steps=(*steps_of(counted, timeline.last_mode), *refutations(word.refuted)),
         acknowledged_by=word.ack.who if word.ack is not None else None,
         acknowledged_until=word.ack_until,
-        previous=_previous(earlier[-1], incident, track, timeline.last_mode) if earlier else None,
+        previous=_previous(earlier[-1], incident, track, timeline.last_mode, acts)
+        if earlier
+        else None,
         muted_until=word.muted_until,
         is_quiet=all(hit.quiet is not None for hit in counted),
         maintenance=max((hit.quiet or 0 for hit in incident.hits), default=0) or None,
@@ -198,8 +200,15 @@ def _last(say: Iterable[Voice], counted: Sequence[Hit]) -> list[Hit]:
     return [latest[voice.line] for voice in say if voice.line in latest] or list(latest.values())
 
 
-def _previous(ended: Incident, next_one: Incident, track: Track, last_mode: str | None) -> Previous:
+def _previous(
+    ended: Incident,
+    next_one: Incident,
+    track: Track,
+    last_mode: str | None,
+    acts: Sequence[HumanAct],
+) -> Previous:
     """The incident before, as it stood when the present one began."""
+    came_back = min(hit.window.received for hit in next_one.hits)
     standing = ended.standing(next_one.hits[0].start, track, ended_only=True)
     counted = counting(ended.hits)
     return Previous(
@@ -211,6 +220,9 @@ def _previous(ended: Incident, next_one: Incident, track: Track, last_mode: str 
         resolved_at=standing.resolved_at,
         failed_sessions=sum(hit.failed for hit in counted),
         sessions=sum(hit.sessions for hit in counted),
+        answer=as_answer(
+            said(acts, ended.number, ended.hits, counted, last_mode, came_back - 1).answer
+        ),
     )
 
 

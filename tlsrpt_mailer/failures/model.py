@@ -147,6 +147,8 @@ class Previous(msgspec.Struct, frozen=True):
     """None: nobody confirmed that it was over, it was closed."""
     failed_sessions: int
     sessions: int
+    answer: Answer | None = None
+    """The last ack or fixed of that incident."""
 
 
 class Verdict(msgspec.Struct, frozen=True):

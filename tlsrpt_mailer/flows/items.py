@@ -101,4 +101,7 @@ def _answer(answer: Said | None) -> Answer | None:
 
 def _previous(verdict: Verdict) -> Previous | None:
     before = verdict.previous
-    return None if before is None else Previous(**msgspec.structs.asdict(before))
+    if before is None:
+        return None
+    answer = _answer(before.answer)
+    return Previous(**(msgspec.structs.asdict(before) | {"answer": answer}))
