@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from tlsrpt_mailer.alerts.digest import Digest, document, render
+from tlsrpt_mailer.alerts.digest_fleet import operator_page
 from tlsrpt_mailer.alerts.digest_model import Domain, Failure, Material, Pair, Period, Sum
-from tlsrpt_mailer.alerts.digest_operator import operator_page
 from tlsrpt_mailer.alerts.digest_pages import Page, Shares
 from tlsrpt_mailer.alerts.directory import Directory, DomainBlock, MxBlock, Owner
 from tlsrpt_mailer.alerts.document import Document

@@ -122,6 +122,18 @@ def test_the_json_is_as_the_page_says(full: Place):
     assert 7 == len(found["owner"]["domains"][0]["week"])
 
 
+def test_silence_is_in_the_json(full: Place):
+    """Who stopped reporting on what, and since when."""
+    full("once", now="2026-12-20T12:00:00Z")
+
+    found = full("digest", "--json", now="2026-12-20T12:00:00Z").json["owner"]
+
+    assert [] == found["open"]
+    assert {"reporter", "policy_domains", "last_seen", "resumed_at"} >= {
+        key for one in found["silent"] for key in one
+    }
+
+
 def test_the_operators_json_has_no_owner(full: Place):
     """The operator's page alone names nobody's week."""
     assert full("digest", "--operator", "--json").json["owner"] is None

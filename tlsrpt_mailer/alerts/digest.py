@@ -3,8 +3,8 @@
 import msgspec
 
 from tlsrpt_mailer.alerts import digest_operator, digest_owner, footer, words
+from tlsrpt_mailer.alerts.digest_fleet import OperatorPage
 from tlsrpt_mailer.alerts.digest_model import Period
-from tlsrpt_mailer.alerts.digest_operator import OperatorPage
 from tlsrpt_mailer.alerts.digest_pages import Page, is_handled
 from tlsrpt_mailer.alerts.document import Document, Section, para, section
 from tlsrpt_mailer.alerts.envelope import fact, mail, message_name

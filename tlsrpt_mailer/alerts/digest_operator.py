@@ -1,15 +1,11 @@
-"""The operator's page: what is open by cause, who is covered, what came in, who answered."""
+"""The operator's page in words: open by cause, who is covered, what came in, who answered."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-
-import msgspec
+from collections.abc import Mapping, Sequence
 
 from tlsrpt_mailer.alerts import digest_words as say
 from tlsrpt_mailer.alerts import effects, words
-from tlsrpt_mailer.alerts.digest_model import AnswerTime, Failure, Intake, Material, Period
-from tlsrpt_mailer.alerts.digest_pages import Cause, by_cause, is_small, quoted_mode
-from tlsrpt_mailer.alerts.directory import Directory
+from tlsrpt_mailer.alerts.digest_fleet import GroupLine, OperatorPage
+from tlsrpt_mailer.alerts.digest_pages import Cause
 from tlsrpt_mailer.alerts.document import Section, grid, pairs, para, section
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
 
@@ -17,7 +13,6 @@ LISTED = 20
 NAMED = 10
 CAUSES = "OPEN BY CAUSE (critical)"
 NOBODY = "NOBODY has it"
-NO_GROUP = "(no group)"
 OUTCOMES = {
     "stored": "with reports stored",
     "superseded": "with older versions of reports",
@@ -26,73 +21,6 @@ OUTCOMES = {
     "quarantined": "unreadable",
     "ignored": "without a report",
 }
-
-
-class GroupLine(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the domains of one group have come, as reports tell."""
-
-    name: str
-    domains: int
-    reporting: int
-    mta_sts: int
-    enforce: int
-    dane: int
-
-
-class OperatorPage(msgspec.Struct, frozen=True, kw_only=True):
-    """What whoever runs the program reads: over all domains."""
-
-    period: Period
-    now: Time
-    critical: tuple[Cause, ...]
-    """The open critical ones, worst first."""
-    warnings: int
-    """Open failures."""
-    small: int
-    groups: tuple[GroupLine, ...]
-    nobodys: tuple[str, ...]
-    """Domains without an owner, or whose owners' addresses the relay refuses."""
-    has_owners: bool
-    intake: Intake
-    to_answer: tuple[tuple[str, Span], ...]
-    """(severity, median from the first mail to the first answer)."""
-    to_end: Span | None
-    """Median from the first mail to the news that it is over."""
-    mails: tuple[tuple[str, int], ...]
-    """Alerts by recipient, most first."""
-
-    @property
-    def domains(self) -> int:
-        """All that reports speak of or the configuration names."""
-        return sum(line.domains for line in self.groups)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing that anybody must do."""
-        bad = self.intake.trouble or self.intake.mails.get("quarantined")
-        return not (self.critical or self.warnings or bad)
-
-
-def operator_page(material: Material, directory: Directory) -> OperatorPage:
-    """The page of this material."""
-    ongoing = [one for one in material.failures if one.item.is_open and one.item.state != "stale"]
-    loud = [one for one in ongoing if not is_small(one)]
-    critical = [one for one in loud if one.item.severity == "critical"]
-    counts = Counter(material.mails)
-    return OperatorPage(
-        period=material.period,
-        now=material.now,
-        critical=by_cause(critical),
-        warnings=len(loud) - len(critical),
-        small=len(ongoing) - len(loud),
-        groups=_groups(material, directory),
-        nobodys=_nobodys(material, directory),
-        has_owners=any(not owner.is_default for owner in directory.all_owners()),
-        intake=material.intake,
-        to_answer=_to_answer(material.answered),
-        to_end=_to_end(material.failures),
-        mails=tuple(counts.most_common()),
-    )
 
 
 def head(page: OperatorPage) -> tuple[str, ...]:
@@ -121,74 +49,6 @@ def sections(page: OperatorPage) -> tuple[Section, ...]:
     """All parts that have something in them."""
     found = (_causes(page), _coverage(page), _nobodys_section(page), _intake(page), _people(page))
     return tuple(one for one in found if one.blocks)
-
-
-# ---------------------------------------------------------------------- figures
-
-
-def _groups(material: Material, directory: Directory) -> tuple[GroupLine, ...]:
-    period = material.period
-    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for domain in material.domains.values():
-        count = counts[directory.group_of(domain.name) or NO_GROUP]
-        mode = quoted_mode(domain.pairs)
-        count["domains"] += 1
-        count["reporting"] += any(
-            one.reports and period.since <= day < period.until for day, one in domain.days.items()
-        )
-        count["mta_sts"] += mode is not None and mode != "none"
-        count["enforce"] += mode == "enforce"
-        count["dane"] += any(kind == "tlsa" for pair in domain.pairs for kind, _ in pair.policies)
-    lines = [
-        GroupLine(
-            name=name,
-            domains=count["domains"],
-            reporting=count["reporting"],
-            mta_sts=count["mta_sts"],
-            enforce=count["enforce"],
-            dane=count["dane"],
-        )
-        for name, count in counts.items()
-    ]
-    return tuple(sorted(lines, key=lambda line: (line.name == NO_GROUP, -line.domains, line.name)))
-
-
-def _nobodys(material: Material, directory: Directory) -> tuple[str, ...]:
-    return tuple(
-        name
-        for name in sorted(material.domains)
-        if directory.is_nobodys(name)
-        or all(
-            address in material.refused
-            for owner in directory.owners_of(name)
-            for address in owner.addresses
-        )
-    )
-
-
-def _to_answer(answered: Iterable[AnswerTime]) -> tuple[tuple[str, Span], ...]:
-    spans: defaultdict[str, list[Span]] = defaultdict(list)
-    for one in answered:
-        spans[one.severity].append(one.after)
-    wanted = [name for name in ("critical", "warning") if spans[name]]
-    return tuple((name, _median(spans[name])) for name in wanted)
-
-
-def _median(spans: Iterable[Span]) -> Span:
-    ordered = sorted(spans)
-    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) // 2
-
-
-def _to_end(failures: Iterable[Failure]) -> Span | None:
-    spans = [
-        one.ended_at - one.told_at
-        for one in failures
-        if one.item.state == "resolved" and one.ended_at is not None and one.told_at is not None
-    ]
-    return _median(spans) if spans else None
-
-
-# ------------------------------------------------------------------------ words
 
 
 def _causes(page: OperatorPage) -> Section:

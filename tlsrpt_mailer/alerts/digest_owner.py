@@ -6,8 +6,9 @@ from itertools import chain
 from tlsrpt_mailer.alerts import digest_words as say
 from tlsrpt_mailer.alerts import effects, words
 from tlsrpt_mailer.alerts.catalogue import entry
+from tlsrpt_mailer.alerts.digest_lines import DomainLine, ReporterLine
 from tlsrpt_mailer.alerts.digest_model import Failure
-from tlsrpt_mailer.alerts.digest_pages import DomainLine, Page, ReporterLine
+from tlsrpt_mailer.alerts.digest_pages import Page
 from tlsrpt_mailer.alerts.document import Block, Section, pairs, para, section, week
 from tlsrpt_mailer.report.times import Time, iso
 

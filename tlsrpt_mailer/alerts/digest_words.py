@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from tlsrpt_mailer.alerts import commands, effects, words
 from tlsrpt_mailer.alerts.catalogue import entry
+from tlsrpt_mailer.alerts.digest_lines import NEW_DAYS, DomainLine, ReporterLine
 from tlsrpt_mailer.alerts.digest_model import Failure, Silence, Sum
-from tlsrpt_mailer.alerts.digest_pages import NEW_DAYS, Cause, DomainLine, ReporterLine, is_handled
+from tlsrpt_mailer.alerts.digest_pages import Cause, is_handled
 from tlsrpt_mailer.alerts.model import Answer, Item
 from tlsrpt_mailer.report.times import DAY, HOUR, Span, Time
 

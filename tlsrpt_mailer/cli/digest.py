@@ -7,7 +7,7 @@ import click
 from tlsrpt_mailer import config as configuration
 from tlsrpt_mailer import wiring
 from tlsrpt_mailer.alerts.digest import Digest
-from tlsrpt_mailer.alerts.digest_operator import operator_page
+from tlsrpt_mailer.alerts.digest_fleet import operator_page
 from tlsrpt_mailer.alerts.digest_pages import Shares
 from tlsrpt_mailer.alerts.directory import Owner
 from tlsrpt_mailer.cli import digest_forms, opening, options, out

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from tlsrpt_mailer.alerts.digest import Digest, subject
+from tlsrpt_mailer.alerts.digest_fleet import OperatorPage
+from tlsrpt_mailer.alerts.digest_lines import DomainLine, ReporterLine
 from tlsrpt_mailer.alerts.digest_model import Failure, Silence
-from tlsrpt_mailer.alerts.digest_operator import OperatorPage
-from tlsrpt_mailer.alerts.digest_pages import Cause, DomainLine, Page, ReporterLine
+from tlsrpt_mailer.alerts.digest_pages import Cause, Page
 from tlsrpt_mailer.report.times import iso, iso_or_none
 
 Form: TypeAlias = dict[str, Any]  # a JSON object

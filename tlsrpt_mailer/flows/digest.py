@@ -14,8 +14,8 @@ import msgspec
 import structlog
 
 from tlsrpt_mailer.alerts.digest import Digest, render
+from tlsrpt_mailer.alerts.digest_fleet import operator_page
 from tlsrpt_mailer.alerts.digest_model import Domain, Failure, Material, Period, Silence
-from tlsrpt_mailer.alerts.digest_operator import operator_page
 from tlsrpt_mailer.alerts.digest_pages import Shares
 from tlsrpt_mailer.alerts.directory import Directory, Owner
 from tlsrpt_mailer.alerts.model import Rendered
