@@ -4,6 +4,8 @@ import pytest
 
 from tests.cli.conftest import Place
 from tests.cli.test_json import keys
+from tlsrpt_mailer.ports import Announced, SilentPair
+from tlsrpt_mailer.store.sqlite import open_store
 
 ALERTS = '[alerts]\nto = ["postmaster@example.com"]\nfrom = "tls@mail.example.com"\n'
 TEAMS = """
@@ -124,14 +126,21 @@ def test_the_json_is_as_the_page_says(full: Place):
 
 def test_silence_is_in_the_json(full: Place):
     """Who stopped reporting on what, and since when."""
-    full("once", now="2026-12-20T12:00:00Z")
+    last = 1_795_219_200  # 2026-11-21T00:00:00Z
+    pairs = (SilentPair("example.com", "google.com", last),)
+    row = Announced(kind="silent-reporter", key="google.com", recipient="", since=1, pairs=pairs)
+    store = open_store(full.database, create=False)
+    store.watching.announce([row], [], last)
+    store.close()
 
-    found = full("digest", "--json", now="2026-12-20T12:00:00Z").json["owner"]
+    (found,) = full("digest", "--json").json["owner"]["silent"]
 
-    assert [] == found["open"]
-    assert {"reporter", "policy_domains", "last_seen", "resumed_at"} >= {
-        key for one in found["silent"] for key in one
-    }
+    assert {
+        "reporter": "Google",
+        "policy_domains": ["example.com"],
+        "last_seen": "2026-11-21T00:00:00Z",
+        "resumed_at": None,
+    } == found
 
 
 def test_the_operators_json_has_no_owner(full: Place):
