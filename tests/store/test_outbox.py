@@ -2,11 +2,12 @@
 
 import pytest
 
-from tests.store.build import NOW
+from tests.store.build import NOW, verdict_of
 from tlsrpt_mailer.errors import NoSuch
-from tlsrpt_mailer.ports import Letter
-from tlsrpt_mailer.report.times import HOUR
+from tlsrpt_mailer.ports import Letter, Told
+from tlsrpt_mailer.report.times import DAY, HOUR
 from tlsrpt_mailer.store.queries import Reader
+from tlsrpt_mailer.store.retention import Keep, prune
 from tlsrpt_mailer.store.sqlite import SqliteStore
 
 RAW = b"Subject: x\r\n\r\n" + bytes(range(256))
@@ -103,6 +104,65 @@ def test_mail_that_was_handed_on_is_no_alert(store: SqliteStore, reader: Reader)
 
     assert ["alert"] == [row.subject for row in without.rows]
     assert (1, 2) == (without.total, whole.total)
+
+
+def notice(store: SqliteStore, name: str, *, to: str = "channel:ops", key: str = "c") -> int:
+    """A notice waits; its number."""
+    with store.compose() as txn:
+        txn.save_letters([Letter(f"<{name}>", to, name, "new", b"{}", key=key)], NOW)
+    (number,) = [one.id for one in store.outbox.due(NOW, 1000, to) if one.letter.subject == name]
+    return number
+
+
+def test_a_name_of_a_cause_lives_as_long_as_it_is_used(store: SqliteStore) -> None:
+    """A thread that something was added to within 400 days is found again; others go."""
+    store.outbox.sent(notice(store, "new"), NOW, "ok", "T-7")
+    store.outbox.sent(notice(store, "other", key="d"), NOW, "ok", "T-8")
+    store.outbox.sent(notice(store, "worse"), NOW + 300 * DAY, "ok")
+
+    prune(store.writer, NOW + 500 * DAY, Keep())
+
+    refs = {name: store.outbox.due(NOW)[0].remote_ref for name in [notice(store, "end")]}
+    assert ["T-7"] == list(refs.values())
+    notice(store, "other end", key="d")
+    assert ["T-7", None] == [one.remote_ref for one in store.outbox.due(NOW)]
+
+
+def test_a_later_notice_of_a_cause_is_not_due_before_the_earlier(store: SqliteStore) -> None:
+    """Also one that is sent again holds back what comes after it."""
+    first = notice(store, "new")
+    with store.compose() as txn:
+        txn.save_letters([Letter("<2>", "channel:ops", "end", "resolved", b"{}", key="c")], NOW)
+    before = [one.letter.subject for one in store.outbox.due(NOW)]
+    store.outbox.sent(first, NOW, "ok")
+    between = [one.letter.subject for one in store.outbox.due(NOW)]
+    store.outbox.resend(first, NOW)
+
+    assert (["new"], ["end"]) == (before, between)
+    assert ["new"] == [one.letter.subject for one in store.outbox.due(NOW)]
+
+
+def test_a_letter_keeps_what_an_answer_to_it_needs(store: SqliteStore, reader: Reader) -> None:
+    """Its token, and the failures that it names without telling anything new."""
+    with store.write() as writing:
+        writing.save_verdicts([verdict_of("a.example"), verdict_of("b.example")], NOW)
+    told = (Told(failure=1, recipient="ana@example.com", incident=3, event="new", at=NOW),)
+    with store.compose() as txn:
+        txn.save_letters(
+            [Letter("<1>", "ana@example.com", "x", "reminder", RAW, told, "token", (1, 2), "key")],
+            NOW,
+        )
+
+    assert [("token", "key")] == rows(store, "SELECT token, key FROM letters")
+    assert [(1, "new", 3), (2, "reminder", 0)] == rows(
+        store, "SELECT failure_id, event, incident FROM letter_failures ORDER BY failure_id"
+    )
+    assert (1, 2) == reader.letters().rows[0].failures
+
+
+def rows(store: SqliteStore, sql: str) -> list[tuple[object, ...]]:
+    with store.writer.reading() as conn:
+        return conn.execute(sql).fetchall()
 
 
 def test_an_endless_answer_is_cut(store: SqliteStore, reader: Reader) -> None:

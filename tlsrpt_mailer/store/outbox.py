@@ -72,13 +72,15 @@ class SqliteOutbox:
         """See `ports.Outbox.sent`."""
         with self._writer.transaction() as conn:
             _tried(conn, id, "sent", answer, now, now)
-            if remote_ref:
-                conn.execute(
-                    "INSERT OR REPLACE INTO remote_refs (channel, key, ref, at)"
-                    f" SELECT {_NAME}, key, ?, ? FROM letters AS one"
-                    " WHERE id = ? AND key IS NOT NULL",
-                    (text(remote_ref[:_REF_CHARS]), now, id),
-                )
+            # Where the channel gave no name this time, the one it gave before is used on.
+            ref = text(remote_ref[:_REF_CHARS]) if remote_ref else None
+            conn.execute(
+                "INSERT OR REPLACE INTO remote_refs (channel, key, ref, at)"
+                f" SELECT {_NAME}, one.key, coalesce(?, ref.ref), ? FROM letters AS one"
+                f" LEFT JOIN remote_refs AS ref ON ref.channel = {_NAME} AND ref.key = one.key"
+                " WHERE id = ? AND one.key IS NOT NULL AND coalesce(?, ref.ref) IS NOT NULL",
+                (ref, now, id, ref),
+            )
 
     def retry(self, id: int, now: Time, error: str, next_try: Time) -> None:
         """See `ports.Outbox.retry`."""

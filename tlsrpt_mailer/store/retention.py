@@ -227,6 +227,7 @@ def _prune_failures(conn: sqlite3.Connection, before: Time) -> int:
 def _prune_rest(conn: sqlite3.Connection, now: Time) -> int:
     conn.execute("DELETE FROM taking WHERE begun_at < ?", (now - NOTE_KEEP,))
     conn.execute("DELETE FROM forgotten WHERE at < ?", (now - ROLLUP_KEEP,))
+    conn.execute("DELETE FROM remote_refs WHERE at < ?", (now - INCIDENT_KEEP,))
     # The key begins with the day.
     oldest = conn.execute("SELECT min(day) FROM rollups").fetchone()[0]
     if oldest is None or oldest >= now - ROLLUP_KEEP:
