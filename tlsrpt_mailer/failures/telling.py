@@ -59,7 +59,7 @@ def why_not(
     if not told:
         since = max(at, limits.began) - limits.max_age
         aged = verdict.last_seen <= since
-        return f"older than max_age ({limits.max_age // DAY} days)" if aged else ""
+        return f"older than max_age ({_days(limits.max_age)})" if aged else ""
     if all(event == "resolved" for event in told):
         return "about time before it was over"
     if first and verdict.severity == "critical":
@@ -111,7 +111,7 @@ def why_told(
             known_for[one.reporter] for one in verdict.witnesses if one.reporter in known_for
         ]
         if lengths:
-            parts.append(f"reporter known for {max(lengths) // DAY} days")
+            parts.append(f"reporter known for {_days(max(lengths))}")
         return ", ".join(parts)
     if mail.event == "worsened":
         return ", ".join(_in_words(step) for step in verdict.steps if step not in before)
@@ -123,6 +123,11 @@ def why_told(
         "digest": "listed",
     }
     return texts.get(mail.event, "")
+
+
+def _days(span: Span) -> str:
+    days = span // DAY
+    return f"{days} day" if days == 1 else f"{days} days"
 
 
 def _share(verdict: Verdict) -> str:

@@ -11,18 +11,17 @@ import msgspec
 from tlsrpt_mailer.failures.identity import key_of, rows_of
 from tlsrpt_mailer.failures.incidents import Standing
 from tlsrpt_mailer.failures.judge import judge_one
-from tlsrpt_mailer.failures.model import HumanAct, Identity, Sighting, Verdict, Window
+from tlsrpt_mailer.failures.model import HumanAct, Identity, Verdict, Window
 from tlsrpt_mailer.failures.story import (
     History,
     Step,
     StepKind,
     clean,
     nothing,
-    total,
     who_acquitted,
 )
 from tlsrpt_mailer.failures.telling import NEWS, Mailed, follows, why_not, why_told
-from tlsrpt_mailer.failures.timeline import Timeline
+from tlsrpt_mailer.failures.timeline import Hit, Timeline
 from tlsrpt_mailer.failures.windows import counts_instead, effective, successes
 from tlsrpt_mailer.report.times import Span, Time
 
@@ -204,38 +203,34 @@ class _Story:
             return msgspec.structs.replace(nothing(window, why), overlap=True)
         for row in rows_of(window, timeline.fold):
             if (row.policy_type, row.result_type, row.mx) == self._key:
-                if row.sessions:
-                    return self._failing(window, row, before)
+                if row.sessions and self._judged is not None:
+                    hits = timeline.tracks[self._key].hits
+                    hit = next(hit for hit in hits if hit.window is window)
+                    return self._failing(hit, self._judged[0], before and before[0])
                 return nothing(window, "names no MX: counted with the failure beside it")
         return self._not_failing(window, timeline)
 
-    def _failing(
-        self, window: Window, row: Sighting, before: tuple[Verdict, Standing] | None
-    ) -> Step:
+    def _failing(self, hit: Hit, verdict: Verdict, before: Verdict | None) -> Step:
+        window = hit.window
         kind: StepKind = "seen"
         if before is None:
             kind = "first seen"
-        elif self._judged is not None and self._judged[0].incident > before[0].incident:
+        elif verdict.incident > before.incident:
             kind = "regressed"
-        why = "" if window.reporter in self._known else "a reporter without standing"
-        sessions = max(row.sessions, total(window, row.policy_type))
-        step = Step(window.received, kind, why, window, row.sessions, sessions)
-        return msgspec.structs.replace(step, untold=self._untold(window, before))
-
-    def _untold(self, window: Window, before: tuple[Verdict, Standing] | None) -> str:
-        """Why no mail came of a failing window."""
-        limits, at = self._history.limits, window.received
-        if self._judged is None or self._timeline is None:
-            return ""
-        if follows(self._history.mails, at, limits):
-            return ""
-        verdict = self._judged[0]
-        hits = self._timeline.tracks[self._key].hits
-        hit = next(hit for hit in hits if hit.window is window)
-        first = before is None or all(
-            witness.reporter != window.reporter for witness in before[0].witnesses
+        why = "" if hit.line.known else "a reporter without standing"
+        step = Step(window.received, kind, why, window, hit.failed, hit.sessions)
+        if follows(self._history.mails, window.received, self._history.limits):
+            return step
+        seen = () if before is None else (one.reporter for one in before.witnesses)
+        untold = why_not(
+            verdict,
+            hit,
+            self._told.values(),
+            window.received,
+            self._history.limits,
+            first=window.reporter not in seen,
         )
-        return why_not(verdict, hit, self._told.values(), at, limits, first=first)
+        return msgspec.structs.replace(step, untold=untold)
 
     def _not_failing(self, window: Window, timeline: Timeline) -> Step:
         if not successes(window):
