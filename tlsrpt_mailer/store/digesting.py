@@ -158,21 +158,14 @@ def _part(count: int, at: int, of: int) -> int:
 
 def _pairs(conn: sqlite3.Connection, period: Period) -> dict[str, list[Pair]]:
     """Each reporter about each domain, over four weeks, with the policies it quoted last."""
-    since = period.until - HABIT_DAYS * DAY
-    last = {
-        (domain, reporter): (end, sessions)
-        for domain, reporter, end, sessions in conn.execute(
-            "SELECT domain, reporter, max(end_at), sessions FROM windows"
-            " WHERE end_at > ?1 AND end_at <= ?2 GROUP BY domain, reporter",
-            (since, period.end + DAY),
-        )
-    }
+    between = (period.until - HABIT_DAYS * DAY, period.end + DAY)
+    last = _last(conn, *between)
     rows = conn.execute(
         f"SELECT domain, reporter, count(DISTINCT {_DAY}), min(start_at),"
         f" avg(CASE WHEN received_at - end_at < {LATE} THEN received_at - end_at END),"
         f" sum(min(total, {_MOST})), sum(min(failed, {_MOST})) FROM windows"
         " WHERE end_at > ?1 AND end_at <= ?2 GROUP BY domain, reporter ORDER BY domain, reporter",
-        (since, period.end + DAY),
+        between,
     )
     policies: dict[str, tuple[tuple[str, str | None], ...]] = {}
     found: defaultdict[str, list[Pair]] = defaultdict(list)
@@ -194,6 +187,18 @@ def _pairs(conn: sqlite3.Connection, period: Period) -> dict[str, list[Pair]]:
             )
         )
     return found
+
+
+def _last(
+    conn: sqlite3.Connection, since: Time, until: Time
+) -> dict[tuple[str, str], tuple[Time, str]]:
+    """(domain, reporter) to the end of the last window, and its sessions as JSON."""
+    rows = conn.execute(
+        "SELECT domain, reporter, max(end_at), sessions FROM windows"
+        " WHERE end_at > ? AND end_at <= ? GROUP BY domain, reporter",
+        (since, until),
+    )
+    return {(domain, reporter): (end, sessions) for domain, reporter, end, sessions in rows}
 
 
 def _policies(sessions: str) -> tuple[tuple[str, str | None], ...]:
