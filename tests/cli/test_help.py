@@ -51,7 +51,7 @@ def understood(words: list[str]) -> bool:
     return True
 
 
-@pytest.mark.parametrize("group", ["failures", "reports", "alerts", "quarantine"])
+@pytest.mark.parametrize("group", ["failures", "reports", "alerts", "quarantine", "maintenance"])
 def test_the_name_of_a_listing_alone_lists(full: Place, group: str):
     """`failures` and `failures list` are the same, options included."""
     assert full(group, "list", "--json").json == full(group, "--json").json

@@ -1,5 +1,6 @@
 """Answers to alerts: what they do, who may give them, and that nothing goes round."""
 
+import random
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -261,6 +262,22 @@ def test_numbers_of_others_alone_are_refused(office: Office):
     (sent,) = office.sent()
     assert "You were told of no failure with the number 2." in text_of(sent)
     assert "shop" not in text_of(sent)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_ana_writes_the_shop_is_not_touched(office: Office, seed: int):
+    """Any verbs, any numbers, any order: only her own failures are acted on, or named."""
+    draw = random.Random(seed)
+    office.report("more.example")
+    mine = {1, office.number("more.example")}
+    for _ in range(20):
+        verb = draw.choice(["ack", "fixed", "mute 2d", f"assign {ANA}"])
+        numbers = draw.sample([1, 2, 3, 4, 99], draw.randrange(4))
+        office.answer(f"{verb} {' '.join(map(str, numbers))}\nack {draw.randrange(4)}")
+        office.now += DAY
+
+    assert {act[0] for act in office.acts()} <= mine
+    assert not any("shop.example" in text_of(mail) for mail in office.sent())
 
 
 def test_a_mute_holds_for_its_span(office: Office):
