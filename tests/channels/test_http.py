@@ -88,6 +88,19 @@ def test_the_code_says_whether_another_try_makes_sense(code: int, error: type[Ex
             http.request(other.url, b"")
 
 
+def test_a_proxy_of_the_environment_is_used_but_not_for_this_host(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """A service in the inner network is reached as the environment says, loopback directly."""
+    with site() as proxy, site() as other:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        http.request("http://hook.invalid/x", b"{}")
+        http.request(other.url, b"{}")
+
+    assert ["http://hook.invalid/x"] == [asked.path for asked in proxy.asked]
+    assert 1 == len(other.asked)
+
+
 def test_a_redirect_is_not_followed():
     """A signed notice goes where it was meant to go; the text says why it did not go further."""
     with site() as other:

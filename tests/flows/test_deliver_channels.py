@@ -4,6 +4,7 @@ from threading import Event
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from tests.channels.notices import failure, notice
 from tests.flows.world import NOW, World
@@ -107,6 +108,17 @@ def test_a_secret_that_cannot_be_read_defers(world: World) -> None:
 
     assert SendResult(deferred=1) == send(world, Other(ConfigError("url_file: gone")))
     assert [("url_file: gone",)] == world.rows("SELECT answer FROM letters")
+
+
+def test_a_bug_in_a_channel_defers(world: World) -> None:
+    """A library that raises what nobody expected costs a line in the log, not the channel."""
+    write(world, "new")
+    with capture_logs() as logs:
+        result = send(world, Other(ValueError("a bug")))
+
+    assert SendResult(deferred=1) == result
+    assert "channel.crashed" in {entry["event"] for entry in logs}
+    assert [("internal error: ValueError: a bug",)] == world.rows("SELECT answer FROM letters")
 
 
 def test_a_refused_notice_lets_the_next_one_through(world: World) -> None:

@@ -115,6 +115,13 @@ def shown(text: str) -> str:
     return " ".join(re.sub(r"[^\x20-\x7e]+", " ", text).split())[:SHOWN_CHARS]
 
 
+def _proxies(url: str) -> urllib.request.ProxyHandler:
+    """Those of the environment, but never for this very host."""
+    host = urlsplit(url).hostname or ""
+    is_here = host in ("localhost", "::1") or host.startswith("127.")
+    return urllib.request.ProxyHandler({} if is_here else None)
+
+
 class _Stay(urllib.request.HTTPRedirectHandler):
     """Follows nothing: 3yz is an answer like any other."""
 

@@ -99,20 +99,28 @@ def _way(
 
     def hand_over() -> Sent:
         if letter.recipient.startswith(CHANNEL):
-            try:
-                return notifier(letter.recipient).notify(_notice_of(letter), outgoing.remote_ref)
-            except ConfigError as error:  # a secret or a file that cannot be read now
-                raise Temporary(str(error)) from error
+            return _notify(notifier(letter.recipient), letter, outgoing.remote_ref)
         return Sent(channel(letter.recipient).send(letter))
 
     return hand_over
 
 
-def _notice_of(letter: Letter) -> Notice:
+def _notify(notifier: Notifier, letter: Letter, remote_ref: str | None) -> Sent:
     try:
-        return _notice(letter.raw)
+        notice = _notice(letter.raw)
     except msgspec.DecodeError as error:
         raise Refused(f"this version cannot read the notice: {error}") from error
+    try:
+        return notifier.notify(notice, remote_ref)
+    except (Temporary, Refused):
+        raise
+    except ConfigError as error:  # a secret or a file that cannot be read now
+        raise Temporary(str(error)) from error
+    except Exception as error:
+        # The edge: channels call libraries of others. Without this the notice would be
+        # tried every few seconds for ever.
+        log.exception("channel.crashed", recipient=letter.recipient)
+        raise Temporary(f"internal error: {type(error).__name__}: {error}") from error
 
 
 def _send(
