@@ -149,20 +149,21 @@ def _verdict(
     counted = counting(incident.hits)
     last = _last(standing.say, counted)
     word = said(acts, incident.number, incident.hits, counted, timeline.last_mode, now)
-    first = min(incident.hits, key=_by_end)
+    # Who is not believed moves no date: an invented failure of last month is no beginning.
+    first = min(counted, key=_by_end)
     verdict = Verdict(
         identity=identity,
         cause=cause_of(identity, ()),
         state=_state(standing, incident, word),
         severity=severity(heard(counted), last, timeline.last_mode),
         incident=incident.number,
-        first_seen=incident.hits[0].start,
+        first_seen=counted[0].start,
         clean_before=_clean_before(first, standing, track),
         first_failing_end=first.end,
-        last_seen=max(hit.end for hit in incident.hits),
+        last_seen=max(hit.end for hit in counted),
         last_start=heard(incident.hits)[-1].start,
-        first_received=min(hit.window.received for hit in incident.hits),
-        last_received=max(hit.window.received for hit in incident.hits),
+        first_received=min(hit.window.received for hit in counted),
+        last_received=max(hit.window.received for hit in counted),
         resolved_at=standing.resolved_at,
         stale_at=standing.stale_at,
         closed_at=standing.closed_at,
@@ -214,9 +215,9 @@ def _previous(
     return Previous(
         incident=ended.number,
         severity=severity(heard(counted), _last(standing.say, counted), last_mode),
-        first_seen=ended.hits[0].start,
+        first_seen=counted[0].start,
         last_seen=max(hit.end for hit in counted),
-        first_received=min(hit.window.received for hit in ended.hits),
+        first_received=min(hit.window.received for hit in counted),
         resolved_at=standing.resolved_at,
         failed_sessions=sum(hit.failed for hit in counted),
         sessions=sum(hit.sessions for hit in counted),
