@@ -151,6 +151,21 @@ def test_notices_for_a_channel_that_is_gone_are_a_warning(tmp_path: Path):
     ] == parts.channels(rows, config_in(tmp_path), NOW)
 
 
+def test_config_check_names_a_channel_that_cannot_be_built(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+):
+    """An extra that is not installed is found before the reload, with what to type."""
+    monkeypatch.setattr("tlsrpt_mailer.channels.apprise.find_spec", lambda _: None)
+    monkeypatch.setenv("APPRISE", "json://127.0.0.1")
+    place.configure('[[channel]]\nkind = "apprise"\nurl_env = "APPRISE"\n')
+
+    result = place("config", "check")
+
+    assert 78 == result.code
+    assert "channel[0]: channel apprise: " in result.err
+    assert "pip install 'tlsrpt-mailer[apprise]'" in result.err
+
+
 def test_once_says_elsewhere_that_all_is_well(full: Place, other: Site):
     """From cron too; a round with a source in trouble does not."""
     health = f'[health]\nping_url = "{other.url}/ping"\n'

@@ -83,7 +83,9 @@ def request(
     for name, value in (headers or {}).items():
         asked.add_header(name, value)
     with _deadline(where, seconds) as note, _trouble(where, seconds):
-        opener = urllib.request.build_opener(_Http(note), _Https(note, _context(ca_file)), _Stay())
+        opener = urllib.request.build_opener(
+            _Http(note), _Https(note, _context(ca_file)), _Stay(), _proxies(url)
+        )
         with opener.open(asked, timeout=seconds) as got:
             answer = Answer(
                 got.status,

@@ -46,7 +46,12 @@ def check(json_: bool) -> None:
       tlsrpt-mailer config check --json | jq '.domains[] | select(.is_nobodys)'
     """
     found = opening.load()
-    problems = [*_secret_problems(found), *_file_problems(found), *_twice(found)]
+    problems = [
+        *_secret_problems(found),
+        *_file_problems(found),
+        *_twice(found),
+        *_channel_problems(found),
+    ]
     if problems:
         name = found.file.name if found.file else "the defaults"
         raise refusal([f"{name}: {problem}" for problem in problems], name)
@@ -111,6 +116,17 @@ def _file_problems(found: Config) -> list[str]:
         for key in ("ca_file", "tls_cert", "tls_key")
         if (place := getattr(settings, key, None)) and not Path(place).is_file()
     ]
+
+
+def _channel_problems(found: Config) -> list[str]:
+    """Channels that cannot be built here: an extra is not installed, a secret is not named."""
+    problems = []
+    for number, one in enumerate(found.channel):
+        try:
+            wiring.notifier(one, found)
+        except ConfigError as error:
+            problems.append(f"channel[{number}]: {error}")
+    return problems
 
 
 def _twice(found: Config) -> list[str]:
