@@ -1,5 +1,7 @@
 """`failures` by owner, group and mute."""
 
+import pytest
+
 from tests.cli.conftest import Place
 
 TEAMS = """
@@ -72,4 +74,31 @@ def test_a_group_without_groups_is_none(full: Place):
 
 def test_muted_failures_have_a_list_of_their_own(full: Place):
     """What a page leaves out can be listed, and an empty list says that it is one."""
-    assert "No failure is muted.\n" == full("failures", "--muted").out
+    none = full("failures", "--muted").out
+    assert 0 == full("failures", "mute", "3", "--for", "7d").code
+
+    page, muted = full("failures").out, full("failures", "--muted").out
+
+    assert "No failure is muted.\n" == none
+    assert "fetch.example" not in page
+    assert "Muted: 1." in page
+    assert "fetch.example" in muted
+    assert "example.com" not in muted
+    assert ["fetch.example"] == [
+        one["policy_domain"] for one in full("failures", "--muted", "--json").json
+    ]
+
+
+def test_who_has_it_and_for_how_long_is_in_json(full: Place, monkeypatch: pytest.MonkeyPatch):
+    """A dashboard shows who answered, and until when that holds; the page says it in a word."""
+    monkeypatch.setenv("SUDO_USER", "ana")
+    assert 0 == full("failures", "ack", "3", "--for", "7d").code
+
+    (mine,) = [one for one in full("failures", "--json").json if one["id"] == 3]
+
+    assert ("acknowledged", "ana", "2026-11-30T12:00:00Z") == (
+        mine["state"],
+        mine["acknowledged_by"],
+        mine["acknowledged_until"],
+    )
+    assert "  3  warning   ack ana    MTA-STS policy" in full("failures").out

@@ -71,8 +71,8 @@ def test_who_has_it_stands_in_the_list():
     (first, _) = entry(record(state="acknowledged", acknowledged_by="ana@example.net"))
     (nobody, _) = entry(record(state="acknowledged"))
 
-    assert first.startswith(" 17  CRITICAL  ack ana   certificate expired")
-    assert nobody.startswith(" 17  CRITICAL  ack       certificate expired")
+    assert first.startswith(" 17  CRITICAL  ack ana    certificate expired")
+    assert nobody.startswith(" 17  CRITICAL  ack        certificate expired")
 
 
 def test_how_near_the_end_is_stands_in_the_list():
@@ -126,7 +126,7 @@ def test_muted_failures_are_counted_and_not_listed(full: Place, monkeypatch: pyt
     one = record(state="muted")
     monkeypatch.setattr(judged, "records", lambda *_, **__: [one])
 
-    assert "Muted: 1; tlsrpt-mailer failures --all" in full("failures").out
+    assert "Muted: 1; tlsrpt-mailer failures --muted" in full("failures").out
 
 
 def test_the_head_of_a_failure_tells_its_end():

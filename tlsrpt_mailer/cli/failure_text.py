@@ -10,7 +10,7 @@ from tlsrpt_mailer.report.dialects import KNOWN_REPORTERS
 from tlsrpt_mailer.report.times import DAY, Time
 from tlsrpt_mailer.store.rows import Totals
 
-_INDENT = " " * 25
+_INDENT = " " * 26
 WEEK = 7 * DAY
 _NAMED = 3
 """How many domains of a cause a page names."""
@@ -70,13 +70,13 @@ def _cause(cause: CauseGroup, now: Time) -> Iterator[str]:
     verdict = cause.worst
     short = catalogue.entry(cause.result_type).short
     failed = "-" if verdict.state == "stale" else words.share(cause.failed, cause.sessions)
-    what, since = words.safe(short, 34), words.day(cause.first_seen, now)
+    what, since = words.safe(short, 33), words.day(cause.first_seen, now)
     yield _columns(str(cause.cause), _severity(verdict), _state(verdict), what, since, failed)
     yield from words.wrap(_where(cause, now), _INDENT)
 
 
 def _columns(number: str, severity: str, state: str, what: str, since: str, failed: str) -> str:
-    return f"{number:>3}  {severity:<8}  {state:<8}  {what:<34}  {since:>8}  {failed:>6}"
+    return f"{number:>3}  {severity:<8}  {state:<9}  {what:<33}  {since:>8}  {failed:>6}"
 
 
 def _severity(verdict: Verdict) -> str:
@@ -86,7 +86,7 @@ def _severity(verdict: Verdict) -> str:
 def _state(verdict: Verdict) -> str:
     if verdict.state == "acknowledged":
         who = (verdict.acknowledged_by or "").partition("@")[0]
-        return words.safe(f"ack {who}", 8).strip()
+        return words.safe(f"ack {who}", 9).strip()
     return verdict.state
 
 
