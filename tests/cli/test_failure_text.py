@@ -238,6 +238,68 @@ def test_the_story_has_acts_and_what_time_did():
     ] == lines
 
 
+def test_the_last_clean_window_is_counted_like_the_others():
+    """It says 2 of 2; the line below says that it is over."""
+    last = Step(NOW, "acquitted", "", window(4), failed=0, sessions=10, clean=2, needed=2)
+
+    assert ["  14 Oct 12:00Z  clean 2 of 2   4 Google 13 Oct                    0 of      10"] == (
+        story.lines([last], {}, NOW)
+    )
+
+
+def test_the_reporters_are_quoted_in_their_own_words():
+    """Each reporter that saw it, with what it gave as reason, each text once."""
+    seen = [
+        evidence_of("google.com", 9, ()),
+        evidence_of("microsoft.com", 9, (("MX_HOSTS_MISMATCH\x1b", "mx-not-in-policy"),)),
+        evidence_of("microsoft.com", 4, (("MX_HOSTS_MISMATCH\x1b", "mx-not-in-policy"),)),
+        evidence_of("mail.ru", 0, (("other", "generic"),)),
+    ]
+
+    assert [
+        "",
+        "  in the reporters' words   Google: no reason code",
+        '                            Microsoft: "MX_HOSTS_MISMATCH\\u001b"',
+    ] == story.quoted(seen)
+    assert [] == story.quoted([])
+
+
+def evidence_of(name: str, failed: int, reasons: tuple[tuple[str, str], ...]) -> Evidence:
+    return Evidence(
+        reporter=name,
+        organization=None,
+        start=MIDNIGHT - DAY,
+        end=MIDNIGHT,
+        received=NOW,
+        sessions=10,
+        failed=failed,
+        report=1,
+        reasons=reasons,
+    )
+
+
+def test_reports_that_did_nothing_are_one_line():
+    """After the end a story goes on for weeks of good days: nobody reads them one by one."""
+    clean = [
+        Step(NOW + day * DAY, "nothing", "this reporter has acquitted already", window(day))
+        for day in range(1, 9)
+    ]
+    steps = [
+        Step(NOW, "first seen", "", window(2), failed=1893, sessions=5326),
+        *clean[:4],
+        Step(NOW + 4 * DAY, "resolved", "Google has acquitted it"),
+        *clean[4:7],
+    ]
+
+    lines = story.lines(steps, {}, NOW)
+
+    assert [
+        "  15 Oct 12:00Z  nothing        4 reports up to 18 Oct",
+        "         12:00Z  resolved       Google has acquitted it",
+    ] == lines[1:3]
+    assert 3 == sum("acquitted already" in line for line in lines)
+
+
 def test_a_story_in_which_nothing_failed_is_short():
     """A failure whose reports are gone has no story to tell."""
     steps = [Step(NOW, "nothing", "nothing has failed yet", window(1))]

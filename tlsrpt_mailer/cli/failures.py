@@ -183,7 +183,7 @@ def show(id: int, why: bool, json_: bool) -> None:
         return
     lines = failure_text.head(record, owners, others, now)
     if why:
-        lines += ["", *story.lines(steps, ways, now)]
+        lines += ["", *story.lines(steps, ways, now), *story.quoted(seen)]
     else:
         lines += ["", *failure_text.evidence(seen, now), *failure_text.told(told, now)]
     lines += ["", *failure_text.more(record, seen)]

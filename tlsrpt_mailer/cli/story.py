@@ -1,6 +1,7 @@
 """`failures show ID --why`: what each report did, and why a mail was sent, or was not."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 from tlsrpt_mailer import wiring
 from tlsrpt_mailer.alerts import words
@@ -11,12 +12,14 @@ from tlsrpt_mailer.failures.story import History, Step
 from tlsrpt_mailer.failures.telling import Limits
 from tlsrpt_mailer.failures.why import explain
 from tlsrpt_mailer.flows.judging import quiet_of
-from tlsrpt_mailer.ports import FailureRecord
+from tlsrpt_mailer.ports import Evidence, FailureRecord
 from tlsrpt_mailer.report.times import Time, iso
 from tlsrpt_mailer.store.queries import Reader
 
 Ways = Mapping[tuple[Time, str], str]
 """(moment, who) of an act to how it was done."""
+SHOWN = 3
+"""So many reports in a row that did nothing are shown one by one."""
 _UNDER = " " * 32
 
 
@@ -53,12 +56,45 @@ def lines(story: Sequence[Step], ways: Ways, now: Time) -> list[str]:
     which = "this did not fail" if other else "nothing failed"
     found = [f"  {words.plural(begun, 'report')} before it, in which {which}"] if begun else []
     last_day = ""
-    for step in story[begun:]:
+    for run in _runs(story[begun:]):
+        step, last = run[0], run[-1]
         day = words.day(step.at, now)
         when = f"{day if day != last_day else '':>8} {words.clock(step.at)}"
-        last_day = day
-        found += _step(f"{when}  {_what(step):<13}  ", step, ways, now)
+        last_day = words.day(last.at, now)
+        begin = f"{when}  {_what(step):<13}  "
+        if len(run) > 1:
+            found.append(f"{begin}{words.plural(len(run), 'report')} up to {last_day}")
+        else:
+            found += _step(begin, step, ways, now)
     return found
+
+
+def _runs(story: Sequence[Step]) -> list[list[Step]]:
+    """Each step alone, but many reports in a row that did nothing together."""
+    found: list[list[Step]] = []
+    for idle, group in groupby(story, _is_idle):
+        run = list(group)
+        found += [run] if idle and len(run) > SHOWN else [[step] for step in run]
+    return found
+
+
+def _is_idle(step: Step) -> bool:
+    return step.kind == "nothing" and not step.overlap
+
+
+def quoted(seen: Sequence[Evidence]) -> list[str]:
+    """The failure-reason-codes of each reporter that saw it, in its own words."""
+    said: dict[str, dict[str, None]] = {}
+    for one in seen:
+        if one.failed:
+            said.setdefault(one.reporter, {}).update(dict.fromkeys(text for text, _ in one.reasons))
+    begin = "  in the reporters' words   "
+    lines: list[str] = []
+    for name, texts in said.items():
+        what = ", ".join(f'"{words.safe(text)}"' for text in texts) or "no reason code"
+        first = " " * len(begin) if lines else begin
+        lines += words.wrap(f"{reporter(name)}: {what}", " " * len(begin), first)
+    return ["", *lines] if lines else []
 
 
 def form(step: Step, ways: Ways) -> forms.Form:
@@ -96,7 +132,8 @@ def _step(begin: str, step: Step, ways: Ways, now: Time) -> list[str]:
 def _what(step: Step) -> str:
     if step.mail is not None:
         return step.mail.event
-    return f"clean {step.clean} of {step.needed}" if step.kind == "clean" else step.kind
+    # What acquits a reporter is its last clean window that was needed.
+    return step.kind if not step.clean else f"clean {step.clean} of {step.needed}"
 
 
 def _behind(step: Step, ways: Ways, now: Time) -> str:
