@@ -51,6 +51,7 @@ def test_mails_that_wait_a_quarter_of_an_hour_are_told_by_each_other_way(world: 
     assert "OPERATOR mails wait: mail.example.com:25 does not take them" == first.title
     assert "1 mail of tlsrpt-mailer on mon.example.com cannot be handed over." in first.text
     assert "    451 later\n" in first.text
+    assert all(len(line) <= 78 for line in first.text.splitlines())
     assert ["relay.trouble"] == [entry["event"] for entry in logs]
     assert 2 == len(world.rows("SELECT 1 FROM letters WHERE recipient LIKE 'channel:%'"))
 
@@ -120,6 +121,7 @@ def test_the_end_is_told_once(world: World) -> None:
         notices(end)[0].is_open,
         notices(end)[0].title,
     )
+    assert all(len(line) <= 78 for line in notices(end)[0].text.splitlines())
     assert ["relay.recovered"] == [entry["event"] for entry in logs]
 
 

@@ -28,7 +28,7 @@ def began(trouble: RelayTrouble, now: Time, *, again: bool) -> tuple[str, str]:
     lines = [
         *words.wrap(f"{mails} of tlsrpt-mailer on {host} {still}cannot be handed over."),
         *words.wrap(
-            f"The oldest waits since {words.moment(trouble.since, now)}"
+            f"The oldest has waited since {words.moment(trouble.since, now)}"
             f" ({words.length(now - trouble.since)}). Alerts among them reach nobody meanwhile."
         ),
         "",
@@ -59,7 +59,7 @@ def over(trouble: RelayTrouble, now: Time) -> tuple[str, str]:
             f" ({words.length(now - trouble.since)}). Nothing waits now."
         ),
         "",
-        "Mails that were given up meanwhile, if any: tlsrpt-mailer alerts --state failed",
+        "If any were given up meanwhile:    tlsrpt-mailer alerts --state failed",
         "What you got this way you may now get by mail as well.",
     ]
     return f"OPERATOR mails flow again: {relay} takes them", "\n".join(lines) + "\n"
