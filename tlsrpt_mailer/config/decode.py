@@ -8,6 +8,7 @@ nor a remedy; its description of the types (`msgspec.inspect`) is used here.
 import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -77,6 +78,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
+@cache
 def fields_of(settings: type[msgspec.Struct]) -> tuple[inspect.Field, ...]:
     """The fields of a settings struct, with their types in msgspec's terms."""
     described = inspect.type_info(settings)
