@@ -156,3 +156,38 @@ def test_a_database_of_somebody_else_is_no_obstacle(place: Place):
 
     assert 0 == result.code
     assert "  domain    example.com: platform" in result.out
+
+
+def test_a_channel_that_cannot_work_is_a_problem(place: Place, monkeypatch: pytest.MonkeyPatch):
+    """A program or a library that is not there is found before the first alert."""
+    monkeypatch.setattr("tlsrpt_mailer.channels.apprise.find_spec", lambda _: None)
+    (place.folder / "url").write_text("https://hooks.example/secret\n")
+    place.configure(
+        '[[channel]]\nkind = "command"\ncommand = ["/no/such/program", "x"]\n'
+        '[[channel]]\nkind = "apprise"\nurl_file = "url"\n'
+        '[[channel]]\nkind = "webhook"\nurl_file = "none"\n'
+        '[[channel]]\nkind = "webhook"\nurl_file = "url"\n'
+    )
+
+    result = place("config", "check")
+
+    assert 78 == result.code
+    assert "channel[0].command: there is no file /no/such/program\n" in result.err
+    assert "channel[1]: channel apprise: " in result.err
+    assert "channel[2].url_file: " in result.err
+    assert "3 problems" in result.err
+
+
+def test_channels_are_named_with_what_they_get(place: Place):
+    """What goes where is read in one line a channel."""
+    place.configure(
+        '[[domains]]\nmatch = ["a.example"]\ngroup = "retail"\n'
+        '[[channel]]\nkind = "command"\ncommand = ["/bin/cat"]\nmin_severity = "critical"\n'
+        '[[channel]]\nkind = "command"\nname = "shop"\ncommand = ["/bin/cat"]\n'
+        'groups = ["retail"]\nevents = ["new", "resolved"]\n'
+    )
+
+    out = place("config", "check").out
+
+    assert "  channel   command: everything, from critical on\n" in out
+    assert "  channel   shop: command: new, resolved of group retail, from warning on\n" in out

@@ -118,17 +118,6 @@ def _file_problems(found: Config) -> list[str]:
     ]
 
 
-def _channel_problems(found: Config) -> list[str]:
-    """Channels that cannot be built here: an extra is not installed, a secret is not named."""
-    problems = []
-    for number, one in enumerate(found.channel):
-        try:
-            wiring.notifier(one, found)
-        except ConfigError as error:
-            problems.append(f"channel[{number}]: {error}")
-    return problems
-
-
 def _twice(found: Config) -> list[str]:
     """Sources that would read the same mails."""
     names = [wiring.source_name(one) for one in found.source]
@@ -137,6 +126,20 @@ def _twice(found: Config) -> list[str]:
         for n, name in enumerate(names)
         if name in names[:n]
     ]
+
+
+def _channel_problems(found: Config) -> list[str]:
+    """Channels that cannot be built: a library or a program that they need is not there."""
+    problems = []
+    for number, one in enumerate(found.channel):
+        program = (*getattr(one.settings, "command", ()), "")[0]
+        if program and not Path(program).is_file():
+            problems.append(f"channel[{number}].command: there is no file {program}")
+        try:
+            wiring.notifier(one, found)
+        except ConfigError as error:
+            problems.append(f"channel[{number}]: {error}")
+    return problems
 
 
 def _parts(found: Config) -> list[str]:
