@@ -181,6 +181,15 @@ def test_the_last_start_is_that_of_a_loud_window():
     assert on(1) == judged(windows, on(3), quiet=[planned(0, 2)]).last_start
 
 
+def test_strangers_do_not_make_it_ongoing():
+    """One day of a reporter that counts is new, whatever others say they saw."""
+    strange = story(" # #", SMALL)
+
+    assert "new" == judged([*story("#"), *strange], on(4)).state
+    assert on(0) == judged([*story("#"), *strange], on(4)).last_start
+    assert "ongoing" == judged(strange, on(4)).state
+
+
 def test_maintenance_of_another_domain_is_none_of_ours():
     """Domains have nothing to do with each other."""
     other = failing(0, domain="example.net")

@@ -301,7 +301,7 @@ def test_an_unknown_reporter_cannot_acquit_for_a_known_one():
     """Clean windows of a stranger do not end what a known reporter saw."""
     windows = [*story("#"), *story("#....", SMALL)]
 
-    assert judged(windows, on(4)).state == "ongoing"
+    assert judged(windows, on(4)).state == "new"
 
 
 def test_figures_are_those_of_reporters_that_count():

@@ -154,14 +154,14 @@ def _verdict(
     verdict = Verdict(
         identity=identity,
         cause=cause_of(identity, ()),
-        state=_state(standing, incident, word),
+        state=_state(standing, incident.number, heard(counted), word),
         severity=severity(heard(counted), last, timeline.last_mode),
         incident=incident.number,
         first_seen=counted[0].start,
         clean_before=_clean_before(first, standing, track),
         first_failing_end=first.end,
         last_seen=max(hit.end for hit in counted),
-        last_start=heard(incident.hits)[-1].start,
+        last_start=heard(counted)[-1].start,
         first_received=min(hit.window.received for hit in counted),
         last_received=max(hit.window.received for hit in counted),
         resolved_at=standing.resolved_at,
@@ -231,10 +231,9 @@ def _by_end(hit: Hit) -> tuple[Time, Time, str]:
     return hit.end, hit.start, hit.line.reporter
 
 
-def _state(standing: Standing, incident: Incident, word: Said) -> State:
-    loud = heard(incident.hits)
+def _state(standing: Standing, incident: int, loud: Sequence[Hit], word: Said) -> State:
     once = len(loud) == 1
-    first_time = incident.number == 1
+    first_time = incident == 1
     # What comes back in planned maintenance alone is no regression.
     back = once and loud[0].quiet is None
     holds: tuple[tuple[State, bool], ...] = (
