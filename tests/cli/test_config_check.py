@@ -89,6 +89,19 @@ def test_many_domains_are_counted_by_owner(full: Place):
     assert 3 == sum(one["is_nobodys"] for one in listed)
 
 
+def test_a_pattern_that_never_counts_is_noted(place: Place):
+    """A block that stands behind one with the same pattern looks as if it meant something."""
+    place.configure(
+        '[[domains]]\nmatch = ["*.a.example"]\nowners = ["x@example.com"]\n'
+        '[[domains]]\nmatch = ["*.b.example", "*.a.example"]\nowners = ["y@example.com"]\n'
+    )
+
+    out = place("config", "check").out
+
+    assert 'note      domains[1].match: "*.a.example" is also in domains[0]\n' in out
+    assert 1 == out.count("  note  ")
+
+
 def test_thousands_of_slips_fill_no_screen(full: Place):
     """Ten notes of a kind, and how many more; --json has every pattern."""
     patterns = ", ".join(f'"*.d{n}.example"' for n in range(300))

@@ -123,7 +123,7 @@ def notes(found: Owning) -> Iterator[str]:
         told = ", ".join(directory.default.addresses)
         count = words.plural(len(nobodys), "domain")
         yield from _entry("note", f"nobody's: {count}, so {told} is told: {named}")
-    yield from _some(_matched_twice(found.blocks))
+    yield from _some([*_matched_twice(found.blocks), *_repeated(directory)])
     yield from _some(
         f'domains[{number}].match: "{pattern}" fits no domain in the database'
         for number, pattern in found.idle
@@ -153,6 +153,16 @@ def _matched_twice(blocks: Mapping[str, Sequence[int]]) -> Iterator[str]:
         named = words.listed([words.name(one) for one in domains], _NAMED)
         both = f"domains[{first}] and domains[{other}]"
         yield f"in {both}, of which the first holds: {named}"
+
+
+def _repeated(directory: Directory) -> Iterator[str]:
+    """Patterns that two blocks have, of which the later one never counts."""
+    first: dict[str, int] = {}
+    for number, block in enumerate(directory.domains):
+        for pattern in block.match:
+            before = first.setdefault(pattern, number)
+            if before != number and pattern.startswith("*"):
+                yield f'domains[{number}].match: "{pattern}" is also in domains[{before}]'
 
 
 def _idle_owners(directory: Directory) -> Iterator[tuple[int, Owner]]:
