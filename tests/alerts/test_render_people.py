@@ -503,3 +503,12 @@ def test_every_kind_fits_a_terminal_and_begins_with_what_matters(kind):
     assert rendered.text.isascii()
     assert re.search(r" \[tlsrpt( \d+)?\]$", rendered.subject)
     assert 2 <= len(rendered.text.split("\n\n")[0].splitlines()) <= 9
+
+
+def test_a_reminder_is_no_news_to_a_filter():
+    """Whoever counts event=new counts each failure once, however often nobody answers."""
+    made = group(item(), kind="reminder")
+
+    raw = render(made, context()).raw
+
+    assert (1, 0) == (raw.count(b"event=reminder"), raw.count(b"event=new"))

@@ -132,16 +132,18 @@ def _label(group: Group) -> str:
 
 def _facts(group: Group) -> list[str]:
     """One ``X-TLSRPT-Mailer`` a transition, so that filters need no text; 100 at most."""
-    lines = [_fact(row) for row in group.transitions[:HEADERS_AT_MOST]]
+    lines = [_fact(row, group.kind) for row in group.transitions[:HEADERS_AT_MOST]]
     more = len(group.transitions) - HEADERS_AT_MOST
     return [*lines, f"event=more; count={more}"] if more > 0 else lines
 
 
-def _fact(row: Transition) -> str:
+def _fact(row: Transition, kind: Kind) -> str:
     item = row.item
+    # Who counts what is new must not count it again with each reminder.
+    event = kind if kind == "reminder" else row.event
     return envelope.fact(
         {
-            "event": row.event,
+            "event": event,
             "failure": str(item.failure),
             "domain": item.domain,
             "result": item.result_type,
