@@ -213,18 +213,23 @@ def test_after_a_maintenance_one_mail_says_what_still_fails(world: World) -> Non
     planned = Maintenance(0, "mx", "mx1.example.com", begin, begin + DAY, ANA, "new disks", NOW)
     with world.store.write() as txn:
         plan_maintenance(txn, planned, "command", STANDING)
-    who = people()
+    rules = (
+        ChannelRule(name="planned", events=frozenset({"maintenance"})),
+        ChannelRule(name="over", events=frozenset({"resolved"})),
+    )
+    who = people(channels=rules)
     world.take(mail(report(day="2026-10-12", details=(detail(),))))
     review(world.store, STANDING, world.now)
     quiet = tell(world, who)
     world.now += DAY
     world.take(mail(report(day="2026-10-13", details=(detail(),))))
 
-    (letter,) = compose(world.store, who, world.now)
+    letter, notice = compose(world.store, who, world.now)
 
     assert [] == quiet
     assert "maintenance" == letter.event
     assert "mx1.example.com" in text_of(letter)
+    assert ("channel:planned", "new") == (notice.recipient, notice.event)
 
 
 # ----------------------------------------------------------------------- channels

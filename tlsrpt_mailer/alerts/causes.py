@@ -105,8 +105,14 @@ def of_maintenance(
 
 def is_left_behind(item: Item, known: Mapping[int, Told], settings: Settings) -> bool:
     """Whether it is news that a maintenance has left behind."""
-    event = due(item, known.get(item.failure), settings)
-    return item.maintenance is not None and event in {"new", "regressed"}
+    before = known.get(item.failure)
+    event = due(item, before, settings)
+    return event is not None and is_from_maintenance(transition(item, before, event))
+
+
+def is_from_maintenance(row: Transition) -> bool:
+    """Whether it tells first of what a maintenance has touched."""
+    return row.item.maintenance is not None and row.event in {"new", "regressed"}
 
 
 def _is_over_due(

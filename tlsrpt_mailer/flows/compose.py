@@ -14,6 +14,7 @@ from functools import cached_property
 import msgspec
 import structlog
 
+from tlsrpt_mailer.alerts.causes import is_from_maintenance
 from tlsrpt_mailer.alerts.directory import Directory
 from tlsrpt_mailer.alerts.model import Context, Group, Item, Past, Rendered, Settings, Told
 from tlsrpt_mailer.alerts.plan import hour_start, plan, told_after
@@ -252,4 +253,7 @@ def _numbers(group: Group) -> tuple[int, ...]:
 
 def _lets_through(rule: ChannelRule, group: Group) -> bool:
     said = {group.kind, *(row.event for row in group.transitions)}
+    if any(is_from_maintenance(row) for row in group.transitions):
+        # To a channel each cause is told by itself, but it may ask for just these.
+        said.add("maintenance")
     return not rule.events or not said.isdisjoint(rule.events)
