@@ -9,7 +9,7 @@ import pytest
 
 from tests.channels.relay import Certificates, scripted
 from tests.channels.server import closed_port, site
-from tlsrpt_mailer.channels import http
+from tlsrpt_mailer.channels import fetching, http
 from tlsrpt_mailer.errors import ConfigError, Refused, Temporary
 
 
@@ -133,7 +133,7 @@ def test_retry_after_is_read_in_both_forms(given: str, date: str | None, seconds
     if date:
         headers["Date"] = date
 
-    assert seconds == http.retry_after(headers)
+    assert seconds == fetching.retry_after(headers)
 
 
 def test_the_other_side_says_when_to_come_again():
@@ -224,7 +224,7 @@ def test_an_endless_answer_is_not_read_to_its_end():
     """64 KiB are enough to find a name for the cause in."""
     with site() as other:
         other.body = b"x" * 1_000_000
-        assert http.MOST_BYTES == len(http.request(other.url, b"").body)
+        assert fetching.MOST_BYTES == len(http.request(other.url, b"").body)
 
 
 @pytest.mark.parametrize(

@@ -88,17 +88,22 @@ SOURCES: Mapping[str, SourceKind] = {
 """Every kind of ``[[source]]``."""
 
 
+FETCHING = "tlsrpt_mailer.channels.fetching"
+
+
 class ChannelKind(msgspec.Struct, frozen=True):
     """How channels of one kind are made from their settings."""
 
     settings: type[msgspec.Struct]
     build: Callable[[Any, Here], Notifier]
     """Raises ConfigError where the settings cannot be used here."""
+    heavy: str = FETCHING
+    """What is imported only where such a channel is used."""
 
 
 CHANNELS: Mapping[str, ChannelKind] = {
     "alertmanager": ChannelKind(alertmanager.Settings, alertmanager.AlertmanagerNotifier),
-    "apprise": ChannelKind(apprise.Settings, apprise.AppriseNotifier),
+    "apprise": ChannelKind(apprise.Settings, apprise.AppriseNotifier, "apprise"),
     "command": ChannelKind(command.Settings, command.CommandNotifier),
     "email": ChannelKind(relay.Settings, relay.RelayNotifier),
     "webhook": ChannelKind(webhook.Settings, webhook.WebhookNotifier),

@@ -18,7 +18,7 @@ from tlsrpt_mailer.flows.refresh import Refresher
 from tlsrpt_mailer.ports import BY_MAIL, CHANNEL, Channel, Notifier
 from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.store.sqlite import SqliteStore
-from tlsrpt_mailer.wiring.kinds import CHANNELS
+from tlsrpt_mailer.wiring.kinds import CHANNELS, FETCHING
 from tlsrpt_mailer.wiring.parts import LOG_RECIPIENT, mail_channel
 
 log = structlog.get_logger()
@@ -34,6 +34,13 @@ def notifier(one: ChannelConfig, config: Config) -> Notifier:
         beside=config.file,
     )
     return CHANNELS[one.kind].build(one.settings, here)
+
+
+def heavy(config: Config) -> set[str]:
+    """The modules that its channels and its ping load when they are used first."""
+    found = {CHANNELS[one.kind].heavy for one in config.channel}
+    health = config.health
+    return found | ({FETCHING} if health.ping_url or health.ping_url_file else set())
 
 
 def relay_name(config: Config) -> str:
