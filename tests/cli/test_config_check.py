@@ -58,6 +58,15 @@ def test_what_may_not_be_meant_is_noted(full: Place):
     assert "note owner[1]: idle owns nothing" in out
 
 
+def test_nobodys_domains_without_a_default_owner_go_to_the_log(place: Place):
+    """Where alerts.to is empty nobody is mailed about them, and the check says so."""
+    place.configure('[[domains]]\nmatch = ["a.example"]\n[alerts]\nto = []\n')
+
+    out = place("config", "check").out
+
+    assert "nobody's: 1 domain, so they go to the log: a.example\n" in out
+
+
 def test_one_admin_reads_nothing_about_owners(full: Place):
     """Without [[domains]] everything is for alerts.to, and there is nothing to say."""
     out = full("config", "check").out

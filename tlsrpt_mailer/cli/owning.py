@@ -120,9 +120,11 @@ def notes(found: Owning) -> Iterator[str]:
     nobodys = [words.name(one) for one in found.blocks if directory.is_nobodys(one)]
     if nobodys:
         named = words.listed(nobodys, _NAMED)
-        told = ", ".join(directory.default.addresses)
+        addresses = directory.default.addresses
+        logged = addresses == (wiring.LOG_RECIPIENT,)
+        told = "they go to the log" if logged else f"{', '.join(addresses)} is told"
         count = words.plural(len(nobodys), "domain")
-        yield from _entry("note", f"nobody's: {count}, so {told} is told: {named}")
+        yield from _entry("note", f"nobody's: {count}, so {told}: {named}")
     yield from _some([*_matched_twice(found.blocks), *_repeated(directory)])
     yield from _some(
         f'domains[{number}].match: "{pattern}" fits no domain in the database'
