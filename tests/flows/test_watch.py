@@ -389,6 +389,29 @@ def test_a_source_that_is_configured_no_more_is_said_nothing_of(
     assert 1 == len(watch_sources(world.store.watching, people, day(4)))
 
 
+def test_a_run_that_ends_remembers_since_when(world: World, people: Audience) -> None:
+    """`once` by cron finds a source in trouble anew at each run: the operator hears of it."""
+    found = []
+    for minutes in (0, 10, 20):
+        now = day(1) + minutes * MINUTE
+        world.store.state.save_source("imap:box", state="trouble", since=now, error="no")
+        found.append(watch_sources(world.store.watching, people, now))
+
+    assert [0, 0, 1] == [len(letters) for letters in found]
+    assert "Since 2 Oct 00:00Z (20 min)" in text_of(found[2][0])
+
+
+def test_a_source_that_recovers_soon_is_said_nothing_of(world: World, people: Audience) -> None:
+    """A server that restarts is no news, neither its trouble nor its end."""
+    state = world.store.state
+    state.save_source("imap:box", state="trouble", since=day(1), error="no")
+    begin_ = watch_sources(world.store.watching, people, day(1) + MINUTE)
+    state.save_source("imap:box", state="ok", since=day(1) + 5 * MINUTE)
+
+    assert [] == begin_
+    assert [] == watch_sources(world.store.watching, people, day(1) + HOUR)
+
+
 # ------------------------------------------------------------------ first reports
 
 

@@ -4,10 +4,8 @@ import msgspec
 import structlog
 
 from tlsrpt_mailer.alerts import sources as words
-from tlsrpt_mailer.alerts.model import Rendered
-from tlsrpt_mailer.flows.announcing import context_for, letter_of
+from tlsrpt_mailer.flows.announcing import Announcements, Key
 from tlsrpt_mailer.flows.compose import Audience
-from tlsrpt_mailer.flows.copies import copies
 from tlsrpt_mailer.ports import Announced, Letter, SourceTrouble, Watching
 from tlsrpt_mailer.report.times import DAY, MINUTE, Span, Time
 
@@ -26,57 +24,55 @@ def watch_sources(watching: Watching, audience: Audience, now: Time) -> list[Let
     Raises:
         Temporary: The database cannot be used now; nothing was composed.
     """
-    sources = {one.name: one for one in watching.sources()}
-    rows = {(row.key, row.recipient): row for row in watching.announced([KIND])}
-    changed: list[Announced] = []
-    letters: list[Letter] = []
-
-    def tell(row: Announced, rendered: Rendered | None) -> None:
-        changed.append(row)
-        if rendered is not None:
-            letters.append(letter_of(rendered, row.recipient, "operator"))
-
-    is_only = all(one.state == "trouble" for one in sources.values())
-    for found in sources.values():
-        if found.state != "trouble" or now - found.since < PATIENCE:
-            continue
-        for recipient in audience.operator:
-            row = _due(rows.get((found.name, recipient)), found, recipient, now)
-            if row is not None:
-                told = rows.get((found.name, recipient))
-                again = told is not None and told.ended_at is None
-                view = _view(found, row.since, is_only=is_only)
-                context = context_for(audience, recipient, now)
-                tell(row, words.trouble(view, context, again=again))
-    for row in rows.values():
-        known = sources.get(row.key)
-        if row.ended_at is None and (known is None or known.state == "ok"):
-            # A source that is configured no more is not said to work again.
-            ended = msgspec.structs.replace(row, ended_at=now, end_told_at=known and now)
-            context = context_for(audience, row.recipient, now)
-            tell(ended, words.works_again(row.key, row.since, context) if known else None)
-    watching.announce(changed, [*letters, *copies(letters, audience, now)], now)
-    for letter in letters:
+    sources = watching.sources()
+    said = Announcements(watching.announced([KIND]), audience, now)
+    is_only = all(one.state == "trouble" for one in sources)
+    for found in sources:
+        if found.state == "trouble":
+            for recipient in audience.operator:
+                _trouble(said, found, recipient, is_only=is_only)
+    states = {one.name: one.state for one in sources}
+    for row in said.on():
+        # A source that is configured no more is not said to work again.
+        if states.get(row.key, "gone") in {"ok", "gone"}:
+            _over(said, row, works=row.key in states)
+    watching.announce(said.changed, said.letters, now)
+    for letter in said.letters:
         log.info(
             "source.told",
             recipient=letter.recipient,
             subject=letter.subject,
             message_id=letter.message_id,
         )
-    return letters
+    return said.letters
 
 
-def _due(
-    row: Announced | None, found: SourceTrouble, recipient: str, now: Time
-) -> Announced | None:
-    """What is noted when a mail is due; None while it is not."""
-    if row is None or row.ended_at is not None:
-        return Announced(
-            kind=KIND, key=found.name, recipient=recipient, since=found.since, told_at=now
-        )
-    if row.told_at is not None and now - row.told_at < AGAIN:
-        return None
-    return msgspec.structs.replace(row, told_at=now)
+def _trouble(said: Announcements, found: SourceTrouble, recipient: str, *, is_only: bool) -> None:
+    """
+    Say that it does not work, once it has not for a while, and again each day.
+
+    The row remembers since when: a run that ends (`once`) and a restart count anew.
+    """
+    row = said.row(Key(KIND, found.name, recipient))
+    if row is None:
+        row = Announced(kind=KIND, key=found.name, recipient=recipient, since=found.since)
+        said.put(row)
+    told_at = row.told_at
+    if said.now - (row.since if told_at is None else told_at) < (
+        PATIENCE if told_at is None else AGAIN
+    ):
+        return
+    said.put(msgspec.structs.replace(row, told_at=said.now))
+    view = _view(found, row.since, is_only=is_only)
+    rendered = words.trouble(view, said.context(recipient), again=told_at is not None)
+    said.send(rendered, recipient, "operator")
+
+
+def _over(said: Announcements, row: Announced, *, works: bool) -> None:
+    said.end(row, ())
+    if works and row.told_at is not None:
+        rendered = words.works_again(row.key, row.since, said.context(row.recipient))
+        said.send(rendered, row.recipient, "operator")
 
 
 def _view(found: SourceTrouble, since: Time, *, is_only: bool) -> words.Trouble:

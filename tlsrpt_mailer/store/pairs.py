@@ -1,7 +1,7 @@
 """Who has reported when: what silence is judged from."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 
 from tlsrpt_mailer.failures.silence import Seen
 from tlsrpt_mailer.ports import FirstReport
@@ -11,12 +11,8 @@ from tlsrpt_mailer.store.bind import text
 FIRST_AT_MOST = 3
 
 
-def note_pairs(conn: sqlite3.Connection, windows: Iterable[Sequence[object]]) -> None:
-    """Remember the last window of each pair; *windows* are rows of ``windows``."""
-    last: dict[tuple[object, object], int] = {}
-    for _, domain, reporter, _, end, *_ in windows:
-        if isinstance(end, int):
-            last[domain, reporter] = max(end, last.get((domain, reporter), end))
+def note_pairs(conn: sqlite3.Connection, last: Mapping[tuple[str, str], Time]) -> None:
+    """Remember the end of the last window of each (domain, reporter)."""
     conn.executemany(
         "INSERT INTO pairs (domain, reporter, last_end) VALUES (?, ?, ?)"
         " ON CONFLICT (domain, reporter) DO UPDATE SET last_end = excluded.last_end"

@@ -15,6 +15,7 @@ import msgspec
 from tlsrpt_mailer.failures.model import Window
 from tlsrpt_mailer.ports import Entry, NewReport
 from tlsrpt_mailer.report.model import Policy
+from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.store import bind
 from tlsrpt_mailer.store.bind import next_id, number, text, text_or_none
 from tlsrpt_mailer.store.pairs import note_pairs
@@ -30,6 +31,8 @@ class _Rows(msgspec.Struct):
     details: list[Row] = []
     windows: list[Row] = []
     sightings: list[Row] = []
+    pairs: dict[tuple[str, str], Time] = {}
+    """(domain, reporter) to the latest end of a window."""
     superseded: list[tuple[int, int]] = []
     """(number of the newer report, number of the older one)."""
     late: list[tuple[bytes, int]] = []
@@ -144,6 +147,8 @@ def _add_details(rows: _Rows, policy_id: int, new: NewReport, position: int) -> 
 
 def _add_window(rows: _Rows, id: int, report: int, window: Window) -> None:
     sessions = window.sessions
+    pair = text(window.domain), text(window.reporter)
+    rows.pairs[pair] = max(window.end, rows.pairs.get(pair, window.end))
     rows.windows.append(
         (
             id,
@@ -201,7 +206,7 @@ def _write(conn: sqlite3.Connection, rows: _Rows) -> None:
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         rows.windows,
     )
-    note_pairs(conn, rows.windows)
+    note_pairs(conn, rows.pairs)
     conn.executemany(
         "INSERT OR IGNORE INTO sightings (window_id, domain, policy_type, result_type, mx,"
         " sessions, reasons) VALUES (?, ?, ?, ?, ?, ?, ?)",
