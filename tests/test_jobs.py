@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.place import app_in
+from tlsrpt_mailer.daemon import tick
 from tlsrpt_mailer.errors import Temporary
-from tlsrpt_mailer.flows.health import Beats
+from tlsrpt_mailer.flows.health import Beats, SourceState
 from tlsrpt_mailer.jobs import Job, due, run_due, table
 from tlsrpt_mailer.report.times import Time
 
@@ -51,6 +52,25 @@ def test_a_job_that_the_database_hinders_stays_due(tmp_path: Path) -> None:
             run_due([Job("prune", 10, hindered)], app, Beats(lambda: 0.0))
 
         assert {} == dict(app.job_runs())
+
+
+def test_what_needs_all_reports_waits_for_them(tmp_path: Path) -> None:
+    """While a source starts or works through a backlog, nobody is called silent."""
+    ready = SourceState("imap:box", state="ok")
+    starting = SourceState("imap:box")
+    busy = SourceState("imap:box", state="ok", backlog=9, backlog_since=NOW)
+    waiting = {"watch", "first", "digest"}
+
+    with app_in(tmp_path, now=NOW) as app:
+        tick(app, [starting])
+        first = set(app.job_runs())
+        tick(app, [ready, busy])
+        second = set(app.job_runs())
+        tick(app, [ready])
+
+        assert set() == waiting & first == waiting & second
+        assert waiting <= set(app.job_runs())
+        assert "sources" in first
 
 
 def test_every_job_of_the_table_runs_on_an_empty_store(tmp_path: Path) -> None:
