@@ -295,6 +295,21 @@ def test_channels_filter_by_severity_owner_and_group(world: World) -> None:
     assert [1, 2, 1, 0] == [len(notices(letters, rule.name)) for rule in rules]
 
 
+def test_what_a_channel_that_is_gone_was_told_is_let_go(world: World) -> None:
+    """Its failures leave the list once they are over, though nobody tells it so."""
+    take_day(world, 13, failing=True)
+    compose(world.store, people(channels=(ChannelRule(name="hook"),)), world.now)
+    tell(world, people())
+    for day in (14, 15):
+        take_day(world, day, failing=False)
+        told = tell(world, people())
+
+    with world.store.compose() as txn:
+        assert [] == txn.failures()
+    assert (ANA, "resolved") in told
+    assert ("channel:hook", "resolved") not in told
+
+
 def test_a_bad_day_is_composed_in_pieces(world: World, monkeypatch: object) -> None:
     """Reports are stored between two hundred mails and the next; nothing is lost or told twice."""
     monkeypatch.setattr(flow, "MOST_AT_ONCE", 2)  # type: ignore[attr-defined]
@@ -379,3 +394,17 @@ def test_what_is_said_after_a_relapse_is_not_said_of_the_time_before(world: Worl
     assert record.verdict.answer is not None
     assert record.verdict.previous is not None
     assert record.verdict.previous.answer is None
+
+
+def test_an_address_that_left_the_configuration_hears_the_end(world: World) -> None:
+    """Whoever was told that it broke is told that it is over; the new owner hears of both."""
+    take_day(world, 13, failing=True)
+    tell(world, audience("gone@example.org"))
+    begun = tell(world, people())
+    for day in (14, 15):
+        take_day(world, day, failing=False)
+
+    ended = [one for one in tell(world, people()) if one[1] == "resolved"]
+
+    assert [(ANA, "new")] == begun
+    assert [(ANA, "resolved"), ("gone@example.org", "resolved")] == ended

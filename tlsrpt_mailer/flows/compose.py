@@ -171,6 +171,7 @@ class _Round:
                 if len(letters) >= MOST_AT_ONCE:
                     self.is_all = False
                     return letters
+        self._let_go()
         return letters
 
     def _mails(self) -> Iterator[list[Letter]]:
@@ -192,6 +193,19 @@ class _Round:
                 else:
                     self.rows += self._rows(group, "")
             yield letters
+
+    def _let_go(self) -> None:
+        """Close what a channel that is gone was told, or its failures are looked at for ever."""
+        here = {rule.recipient for rule in self._audience.channels}
+        here.update(self._audience.directory.addresses())
+        ended = {item.failure for item in self._items if not item.is_open}
+        for recipient in self._told.keys() - here:
+            if "@" not in recipient:
+                self.rows += [
+                    kept(msgspec.structs.replace(row, event="closed"), recipient)
+                    for row in self._told[recipient].values()
+                    if row.is_open and row.failure in ended
+                ]
 
     def _plan(self, recipient: str, items: Sequence[Item], settings: Settings) -> list[Group]:
         one = self._composed.get(recipient, Composed())
