@@ -16,6 +16,7 @@ from tlsrpt_mailer.errors import ConfigError
 from tlsrpt_mailer.flows.deliver import SendResult
 from tlsrpt_mailer.ports import Letter, RawMail
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Time
+from tlsrpt_mailer.wiring.ways import heavy
 
 NOW: Time = 1_791_979_200
 ALERTS = """
@@ -181,3 +182,16 @@ def test_without_an_address_nothing_is_fetched(tmp_path: Path) -> None:
     """The default tells nobody anything."""
     with app_in(tmp_path, now=NOW) as app:
         assert not app.ping([])
+
+
+def test_only_what_is_used_is_loaded_and_that_at_the_start(tmp_path: Path) -> None:
+    """
+    A program without channels pays nothing for them; one that gives up root loads what they
+    need before it does so, as it may not read Python's own files afterwards.
+    """
+    text = '[[channel]]\nkind = "apprise"\nurl_env = "X"\n' + HOOK.format(url="http://127.0.0.1")
+    fetching = "tlsrpt_mailer.channels.fetching"
+
+    assert set() == heavy(config_in(tmp_path))
+    assert {"apprise", fetching} == heavy(config_in(tmp_path, text))
+    assert {fetching} == heavy(config_in(tmp_path, '[health]\nping_url = "http://127.0.0.1"\n'))

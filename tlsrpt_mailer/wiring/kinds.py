@@ -97,15 +97,15 @@ class ChannelKind(msgspec.Struct, frozen=True):
     settings: type[msgspec.Struct]
     build: Callable[[Any, Here], Notifier]
     """Raises ConfigError where the settings cannot be used here."""
-    heavy: str = FETCHING
+    heavy: str | None = FETCHING
     """What is imported only where such a channel is used."""
 
 
 CHANNELS: Mapping[str, ChannelKind] = {
     "alertmanager": ChannelKind(alertmanager.Settings, alertmanager.AlertmanagerNotifier),
     "apprise": ChannelKind(apprise.Settings, apprise.AppriseNotifier, "apprise"),
-    "command": ChannelKind(command.Settings, command.CommandNotifier),
-    "email": ChannelKind(relay.Settings, relay.RelayNotifier),
+    "command": ChannelKind(command.Settings, command.CommandNotifier, None),
+    "email": ChannelKind(relay.Settings, relay.RelayNotifier, None),
     "webhook": ChannelKind(webhook.Settings, webhook.WebhookNotifier),
 }
 """Every kind of ``[[channel]]`` (docs/how-to/add-a-channel.md)."""

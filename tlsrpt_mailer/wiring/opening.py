@@ -1,7 +1,7 @@
 """How the program is opened: as the lock's holder, beside it, or to make the database."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +16,7 @@ from tlsrpt_mailer.store.sqlite import SqliteStore, open_store
 from tlsrpt_mailer.wiring.app import App, clock_of_machine
 from tlsrpt_mailer.wiring.kinds import SOURCES
 from tlsrpt_mailer.wiring.parts import standing
+from tlsrpt_mailer.wiring.ways import heavy
 
 
 def open_app(
@@ -48,6 +49,10 @@ def open_app(
         # The database's owner may not be able to read where Python lies; root is, now.
         for one in config.source:
             import_module(SOURCES[one.kind].module)
+        for name in heavy(config):
+            # An extra that is not installed is said later, in words.
+            with suppress(ImportError):
+                import_module(name)
     become_owner(path)
     if make and not holder:
         _make(path)

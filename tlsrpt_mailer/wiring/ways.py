@@ -38,9 +38,10 @@ def notifier(one: ChannelConfig, config: Config) -> Notifier:
 
 def heavy(config: Config) -> set[str]:
     """The modules that its channels and its ping load when they are used first."""
-    found = {CHANNELS[one.kind].heavy for one in config.channel}
     health = config.health
-    return found | ({FETCHING} if health.ping_url or health.ping_url_file else set())
+    found = {CHANNELS[one.kind].heavy for one in config.channel}
+    found.add(FETCHING if health.ping_url or health.ping_url_file else None)
+    return {name for name in found if name}
 
 
 def relay_name(config: Config) -> str:
