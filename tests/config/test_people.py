@@ -4,6 +4,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tlsrpt_mailer.config import Kinds, load, parse
 from tlsrpt_mailer.config.model import ChannelConfig, Config
@@ -330,3 +332,51 @@ def test_the_address_of_a_hook_is_not_shown_whole():
     assert 'url = "https://hooks.example/..."' in shown
     assert "sesame" not in shown
     assert "u:p" not in shown
+
+
+# ---------------------------------------------------------------- anything at all
+
+VALUES = (
+    "5",
+    "true",
+    "2026-01-01",
+    "{}",
+    "[]",
+    "[5]",
+    "[[]]",
+    '""',
+    '"x"',
+    '"a@b.example"',
+    '"\\u0000"',
+    '["platform"]',
+    '["a@b.example", "*.b.example"]',
+    '"weekly"',
+    '"Europe/Berlin"',
+)
+KEYS = {
+    "[[owner]]": ("name", "addresses", "escalate_to", "answer_from", "when_empty"),
+    "[[domains]]": ("match", "file", "owners", "group", "policy_host_owners"),
+    "[[mx]]": ("match", "owners", "tell_domain_owners"),
+    "[[channel]]": ("kind", "name", "url", "min_severity", "events", "owners", "groups"),
+    "[alerts]": ("to", "reply_to", "answer_from", "at", "timezone", "fallback", "from"),
+    "[digest]": ("schedule", "when_empty"),
+    "[health]": ("ping_url", "ping_url_file"),
+}
+lines = st.sampled_from(sorted(KEYS)).flatmap(
+    lambda head: st.dictionaries(
+        st.sampled_from(KEYS[head]), st.sampled_from(VALUES), max_size=5
+    ).map(lambda found: "\n".join([head, *(f"{key} = {value}" for key, value in found.items())]))
+)
+
+
+@given(st.lists(lines, max_size=4))
+def test_whatever_stands_in_these_tables_the_answer_is_a_list_of_problems(blocks: list[str]):
+    """No mixture of right and wrong values makes the program fall over."""
+    said = "nothing started"
+    try:
+        config = read("\n".join(blocks))
+        assert config == read(render(config))
+    except ConfigError as error:
+        said = "\n".join(error.problems)
+
+    assert "nothing started" in said or "(at line" in said
