@@ -72,6 +72,18 @@ def test_a_replay_as_json(played: Place) -> None:
     assert (None, None) == (alone["rules"], alone["present_totals"])
 
 
+def test_an_imported_mailbox_is_replayed_as_it_was_sent(played: Place) -> None:
+    """The days before the import have alerts with --as-sent, and none without."""
+    days = {
+        one["at"][:10]
+        for one in played("replay", "--since", "5d", "--as-sent", "--json", now=LATER).json[
+            "alerts"
+        ]
+    }
+
+    assert "2026-11-22" in days
+
+
 def test_a_replay_writes_nothing(played: Place) -> None:
     """Neither an alert nor what was told changes."""
 

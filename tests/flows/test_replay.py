@@ -13,7 +13,7 @@ from tlsrpt_mailer.alerts.route import ChannelRule
 from tlsrpt_mailer.failures.model import HumanAct, Window
 from tlsrpt_mailer.flows.compose import Audience, compose
 from tlsrpt_mailer.flows.judging import Standing
-from tlsrpt_mailer.flows.replay import Recorded, Sent, is_same_judgement, judged, replay
+from tlsrpt_mailer.flows.replay import Recorded, Sent, as_sent, is_same_judgement, judged, replay
 from tlsrpt_mailer.flows.review import review
 from tlsrpt_mailer.ports import History, Maintenance
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Time
@@ -123,6 +123,25 @@ def test_only_what_had_come_by_then_is_judged() -> None:
     (only,) = told(recorded(*CLEAN, late), until=on(9))
 
     assert (on(6), "new") == (only.at, only.event)
+
+
+def test_an_imported_mailbox_is_replayed_by_the_dates_of_its_mails() -> None:
+    """What came all at once is told day by day; a Date before the window's end is not believed."""
+    imported = on(30)
+    windows = [
+        failing(1, received=imported, date=on(2, 9)),
+        failing(2, received=imported, date=on(0)),
+        window(3, received=imported, date=on(4, 9)),
+        window(4, received=imported, date=on(99)),
+    ]
+
+    at_once, day_by_day = told(recorded(*windows)), told(as_sent(recorded(*windows)))
+
+    assert [] == [one for one in at_once if one.at < imported]
+    assert [(on(2, 9), "new"), (imported, "resolved")] == [
+        (one.at, one.event) for one in day_by_day
+    ]
+    assert on(3) in {one.received for one in as_sent(recorded(*windows)).histories[0].windows}
 
 
 def test_other_owners_get_other_mails() -> None:

@@ -13,7 +13,7 @@ from tlsrpt_mailer.cli import opening, options, out
 from tlsrpt_mailer.cli.options import Moment
 from tlsrpt_mailer.cli.people import Length
 from tlsrpt_mailer.config import Config
-from tlsrpt_mailer.flows.replay import Recorded, Sent, is_same_judgement, judged
+from tlsrpt_mailer.flows.replay import Recorded, Sent, as_sent, is_same_judgement, judged
 from tlsrpt_mailer.flows.replay import replay as replayed
 from tlsrpt_mailer.report.times import DAY, Span, Time, iso
 from tlsrpt_mailer.store.queries import Reader
@@ -47,9 +47,15 @@ class Since(click.ParamType[Time]):
     type=click.Path(dir_okay=False),
     help="A whole configuration with other rules.  [default: the present one]",
 )
+@click.option(
+    "--as-sent",
+    "as_sent_",
+    is_flag=True,
+    help="Take each report when it was sent, not when it came: for an imported mailbox.",
+)
 @click.option("--totals", is_flag=True, help="Print only how many each recipient would have got.")
 @click.option("--json", "json_", is_flag=True, help="Print one JSON object.")
-def replay(since: Time, rules: str | None, totals: bool, json_: bool) -> None:
+def replay(since: Time, rules: str | None, as_sent_: bool, totals: bool, json_: bool) -> None:
     """Print which alerts other rules would have sent over the stored history.
 
     Sends none and writes nothing. The reports are taken again in the order in
@@ -72,6 +78,8 @@ def replay(since: Time, rules: str | None, totals: bool, json_: bool) -> None:
         raise click.BadParameter("it lies in the future", param_hint="--since")
     with opening.reading(present) as reader:
         recorded = _recorded(reader, present, other)
+    if as_sent_:
+        recorded = as_sent(recorded)
     sent, before = _both(recorded, other, present if rules else None, since, now)
     if json_:
         out.as_json(
