@@ -1,11 +1,20 @@
 """The ``[[channel]]`` tables: what all have in common, and what their kind adds."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
-from tlsrpt_mailer.config.decode import BAD, Problem, fields_of, joined, kind_of, quoted, struct
+from tlsrpt_mailer.config.decode import (
+    BAD,
+    Problem,
+    fields_of,
+    joined,
+    nearest,
+    one_of,
+    quoted,
+    struct,
+)
 from tlsrpt_mailer.config.model import ChannelConfig, ChannelKeys, Kinds
 
 COMMON = tuple(field.encode_name for field in fields_of(ChannelKeys))
@@ -67,3 +76,20 @@ class Channels:
                 self._problem(where, f"{quoted(name)} is already {self._paths[name]}")
         self._paths.setdefault(name, path)
         return name
+
+
+def kind_of(table: object, path: str, kinds: Collection[str], problem: Problem) -> str | None:
+    """The `kind` that *table* says it is of; None once its problem is noted."""
+    if not isinstance(table, dict):
+        problem(path, f"must be a table, not {quoted(table)}")
+        return None
+    known, kind, where = sorted(kinds), table.get("kind"), joined(path, "kind")
+    if kind is None:
+        problem(where, f"is missing; it must be {one_of(known)}")
+        return None
+    if isinstance(kind, str) and kind in known:
+        return kind
+    meant = nearest(kind, known) if isinstance(kind, str) else None
+    guess = f', did you mean "{meant}"?' if meant else ""
+    problem(where, f"must be {one_of(known)}, not {quoted(kind)}{guess}")
+    return None

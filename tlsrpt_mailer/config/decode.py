@@ -195,23 +195,6 @@ def joined(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def kind_of(table: object, path: str, kinds: Collection[str], problem: Problem) -> str | None:
-    """The `kind` that *table* says it is of; None once its problem is noted."""
-    if not isinstance(table, dict):
-        problem(path, f"must be a table, not {quoted(table)}")
-        return None
-    known, kind, where = sorted(kinds), table.get("kind"), joined(path, "kind")
-    if kind is None:
-        problem(where, f"is missing; it must be {one_of(known)}")
-        return None
-    if isinstance(kind, str) and kind in known:
-        return kind
-    meant = nearest(kind, known) if isinstance(kind, str) else None
-    guess = f', did you mean "{meant}"?' if meant else ""
-    problem(where, f"must be {one_of(known)}, not {quoted(kind)}{guess}")
-    return None
-
-
 def _unknown(
     table: Mapping[str, object], known: list[str], path: str, problem: Problem
 ) -> set[str]:

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from tlsrpt_mailer.config import meaning
-from tlsrpt_mailer.config.channels import Channels
-from tlsrpt_mailer.config.decode import BAD, LATER, kind_of, nearest, struct
+from tlsrpt_mailer.config.channels import Channels, kind_of
+from tlsrpt_mailer.config.decode import BAD, LATER, nearest, struct
 from tlsrpt_mailer.config.meaning import Read
 from tlsrpt_mailer.config.model import (
     Alerts,
