@@ -79,7 +79,8 @@ def _problem(line: str) -> str | None:
     if line.strip().startswith(NOT_COMMANDS):
         return None
     command: click.Command = main
-    context = click.Context(main, info_name="tlsrpt-mailer")
+    # With the settings of the real one: click remembers what help is called.
+    context = click.Context(main, info_name="tlsrpt-mailer", **main.context_settings)
     for word in shlex.split(line, comments=True):
         if word.startswith("-") and word != "-":
             name = word.partition("=")[0]
