@@ -3,12 +3,14 @@
 from collections.abc import Iterable
 from email import message_from_bytes, policy
 
+import msgspec
 import pytest
 
 from tests.flows.world import World
 from tests.mails import mail, report
 from tlsrpt_mailer.alerts.directory import Directory, DomainBlock, Owner
 from tlsrpt_mailer.alerts.model import Context, Settings
+from tlsrpt_mailer.alerts.route import ChannelRule
 from tlsrpt_mailer.flows.beginnings import watch_beginnings
 from tlsrpt_mailer.flows.compose import Audience
 from tlsrpt_mailer.flows.watch import watch
@@ -410,6 +412,24 @@ def test_a_source_that_recovers_soon_is_said_nothing_of(world: World, people: Au
 
     assert [] == begin_
     assert [] == watch_sources(world.store.watching, people, day(1) + HOUR)
+
+
+def test_channels_hear_of_a_source_and_of_every_owner(world: World, people: Audience) -> None:
+    """A channel without a filter is handed what is mailed: two owners' news are two notices."""
+    wide = msgspec.structs.replace(people, channels=(ChannelRule(name="hook"),))
+    send(world, range(28), "a.ana.example")
+    send(world, range(28), "b.kim.example")
+    send(world, range(40), "a.ana.example", MICROSOFT, sessions=1)
+    send(world, range(40), "b.kim.example", MICROSOFT, sessions=1)
+    world.now = STOPPED
+    watch(world.store.watching, wide, STOPPED)
+    world.store.state.save_source("imap:box", state="trouble", since=STOPPED, error="no")
+    watch_sources(world.store.watching, wide, STOPPED)
+    watch_sources(world.store.watching, wide, STOPPED + HOUR)
+
+    notices = world.rows("SELECT event FROM letters WHERE recipient = ?", "channel:hook")
+
+    assert [("silent",), ("silent",), ("operator",)] == notices
 
 
 # ------------------------------------------------------------------ first reports

@@ -21,7 +21,7 @@ COPIED = frozenset({"operator", "silent"})
 def copies(letters: Sequence[Letter], audience: Audience, now: Time) -> list[Letter]:
     """*letters* as notices to each channel that wants and may see them; the same words once."""
     found = {
-        (rule.recipient, letter.subject): notice_of(
+        (rule.recipient, text_of(letter.raw)): notice_of(
             letter, rule.recipient, now, audience.context.host, f"tlsrpt-{letter.event}"
         )
         for letter in letters

@@ -6,6 +6,7 @@ import structlog
 from tlsrpt_mailer.alerts import sources as words
 from tlsrpt_mailer.flows.announcing import Announcements, Key
 from tlsrpt_mailer.flows.compose import Audience
+from tlsrpt_mailer.flows.copies import copies
 from tlsrpt_mailer.ports import Announced, Letter, SourceTrouble, Watching
 from tlsrpt_mailer.report.times import DAY, MINUTE, Span, Time
 
@@ -36,7 +37,7 @@ def watch_sources(watching: Watching, audience: Audience, now: Time) -> list[Let
         # A source that is configured no more is not said to work again.
         if states.get(row.key, "gone") in {"ok", "gone"}:
             _over(said, row, works=row.key in states)
-    watching.announce(said.changed, said.letters, now)
+    watching.announce(said.changed, [*said.letters, *copies(said.letters, audience, now)], now)
     for letter in said.letters:
         log.info(
             "source.told",
