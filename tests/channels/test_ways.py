@@ -195,3 +195,21 @@ def test_only_what_is_used_is_loaded_and_that_at_the_start(tmp_path: Path) -> No
     assert set() == heavy(config_in(tmp_path))
     assert {"apprise", fetching} == heavy(config_in(tmp_path, text))
     assert {fetching} == heavy(config_in(tmp_path, '[health]\nping_url = "http://127.0.0.1"\n'))
+
+
+def test_a_second_relay_is_a_second_route(tmp_path: Path) -> None:
+    """As docs/how-to/fallback.md has it: the news comes as a mail, by the relay that is there."""
+    with relay() as second:
+        text = ALERTS.format(port=closed_port()) + (
+            f'[[channel]]\nkind = "email"\nname = "second"\nport = {second.port}\n'
+            'to = ["oncall@example.net"]\nevents = ["operator"]\n'
+        )
+        with app_in(tmp_path, text, now=NOW) as app:
+            app.deliver([RawMail(mail(report()), "test", NOW)])
+            app.compose(NOW)
+            for minutes in (0, 1, 2):
+                round_at(app, NOW + minutes * MINUTE)
+
+    (envelope,) = second.envelopes
+    assert ["oncall@example.net"] == envelope.rcpt_tos
+    assert "Subject: OPERATOR mails wait: 127.0.0.1:" in bytes(envelope.content or b"").decode()
