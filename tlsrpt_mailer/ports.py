@@ -630,7 +630,7 @@ class RelayNotes(Protocol):
         """The mails (no channel's notices) that were tried and wait."""
 
     def of_operator(self) -> list[Outgoing]:
-        """Those of them whose event is operator or silent."""
+        """Mails that wait, tried or not, whose event is operator or silent."""
 
     def note(self) -> RelayNote | None:
         """What was told last; None if the relay never was in trouble."""

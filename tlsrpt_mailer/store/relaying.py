@@ -10,7 +10,8 @@ from tlsrpt_mailer.store.bind import json
 from tlsrpt_mailer.store.connection import Writer
 from tlsrpt_mailer.store.outbox import CHANNELS, OUTGOING, add_letters, outgoing
 
-_TRIED = f"state = 'waiting' AND attempts > 0 AND NOT ({CHANNELS})"
+_WAITS = f"state = 'waiting' AND NOT ({CHANNELS})"
+_TRIED = f"{_WAITS} AND attempts > 0"
 _ROW = "kind = 'relay' AND key = '' AND recipient = ''"
 
 
@@ -52,7 +53,7 @@ class SqliteRelayNotes:
         with self._writer.reading() as conn:
             rows = conn.execute(
                 f"SELECT {OUTGOING}, NULL FROM letters AS one"
-                f" WHERE {_TRIED} AND event IN ('operator', 'silent') ORDER BY id"
+                f" WHERE {_WAITS} AND event IN ('operator', 'silent') ORDER BY id"
             ).fetchall()
         return [outgoing(row) for row in rows]
 
