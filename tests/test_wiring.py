@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from tests.mails import mail, report
+from tests.mails import detail, mail, report
 from tests.place import app_in, config_in
 from tlsrpt_mailer import wiring
 from tlsrpt_mailer.config import load
@@ -273,3 +273,19 @@ def test_answers_are_asked_for_only_where_they_come_in(
     config = config_in(tmp_path, text + '[alerts]\nreply_to = "T@example.com"\n')
 
     assert answers == wiring.answer_address(config)
+
+
+def test_a_long_look_for_what_is_due_is_followed_by_a_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten thousand open failures do not keep the database busy all day; news wait seconds."""
+    monkeypatch.setattr("tlsrpt_mailer.wiring.app.SLOW_SECONDS", 0)
+    with app_in(tmp_path, '[alerts]\ngroup_wait = "0s"\n', now=NOW) as app:
+        nothing = app.compose_in_turn(NOW)
+        app.deliver([RawMail(mail(report(details=(detail(),))), "test", NOW)])
+
+        resting = app.compose_in_turn(NOW)
+        rested = app.compose_in_turn(NOW + 30)
+
+    assert ([], []) == (nothing, resting)
+    assert ["new"] == [letter.event for letter in rested]

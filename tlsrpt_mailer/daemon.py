@@ -378,7 +378,7 @@ def tick(app: wiring.App, states: list[SourceState], beats: Beats | None = None)
     run_due(table(app), app, beats, idle=idle and not starting)
     now = app.clock()
     if idle:
-        app.compose(now, close_groups=False)
+        app.compose_in_turn(now)
 
 
 def _others(deadline: float) -> list[str]:

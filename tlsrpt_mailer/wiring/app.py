@@ -4,6 +4,7 @@
 The daemon, `once` and the commands that write all work through it.
 """
 
+import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -56,6 +57,8 @@ WATCHED = "watched"
 """The fact that says since when silence has been watched for, and when it was last."""
 SLEPT: Span = 26 * HOUR
 """After so long without a look, the program itself was away: it blames no intake."""
+SLOW_SECONDS = 0.1
+"""A look for what is due that takes no longer may be had at every tick."""
 IMPORT_ALIVE: Span = MINUTE
 """After so long without a word an import is over, or was killed."""
 
@@ -74,6 +77,7 @@ class App:
         self.clock = clock
         self._lock = lock
         self._host = host_name()
+        self._rests_until: Time = 0
         self.apply(config)
 
     def apply(self, config: Config) -> None:
@@ -108,6 +112,19 @@ class App:
     def compose(self, now: Time, *, close_groups: bool = False) -> list[Letter]:
         """Freeze the mails that are due."""
         return compose(self.store, self._audience, now, close_groups=close_groups)
+
+    def compose_in_turn(self, now: Time) -> list[Letter]:
+        """
+        As `compose`, for every tick: with thousands of open failures a look takes long, so after
+        one that found nothing there is a rest of ten times its length.
+        """
+        if now < self._rests_until <= now + MINUTE:
+            return []
+        began = time.monotonic()
+        letters = self.compose(now)
+        took = time.monotonic() - began
+        self._rests_until = now if letters or took < SLOW_SECONDS else now + math.ceil(10 * took)
+        return letters
 
     def watch(self, now: Time) -> list[Letter]:
         """Freeze the mails about reports that stopped, or come again."""
