@@ -702,6 +702,9 @@ class Watching(Protocol):
     def first(self, domain: str) -> Sequence[FirstReport]:
         """The oldest windows about a domain, three at most, the oldest first."""
 
+    def was_alerted(self, recipient: str) -> bool:
+        """Whether a mail has told this recipient of a failure."""
+
     def sources(self) -> list[SourceTrouble]:
         """How each source is doing."""
 

@@ -12,7 +12,7 @@ from tlsrpt_mailer.alerts.directory import Directory, DomainBlock, Owner
 from tlsrpt_mailer.alerts.model import Context, Settings
 from tlsrpt_mailer.alerts.route import ChannelRule
 from tlsrpt_mailer.flows.beginnings import watch_beginnings
-from tlsrpt_mailer.flows.compose import Audience
+from tlsrpt_mailer.flows.compose import Audience, compose
 from tlsrpt_mailer.flows.watch import watch
 from tlsrpt_mailer.flows.watch_sources import watch_sources
 from tlsrpt_mailer.ports import Letter
@@ -473,6 +473,17 @@ def test_a_first_report_may_bring_bad_news(world: World, people: Audience) -> No
     (told,) = begin(world, people, world.now + HOUR)
 
     assert "1,893 of 5,326 sessions failed (36 %)" in text_of(told)
+
+
+def test_who_had_an_alert_knows_that_it_works(world: World, people: Audience) -> None:
+    """The alert came within minutes; a mail that reports begin would come an hour late."""
+    world.now = day(1) + 12 * HOUR
+    world.take(mail(report("a.ana.example", "2026-10-01")))
+    alerts = compose(world.store, people, world.now + 5 * MINUTE)
+
+    assert [ANA] == [letter.recipient for letter in alerts]
+    assert [] == begin(world, people, world.now + HOUR)
+    assert [(ANA, None)] == world.rows("SELECT recipient, told_at FROM notices")
 
 
 def test_an_old_mailbox_is_no_beginning(world: World, people: Audience) -> None:

@@ -43,6 +43,8 @@ def watch_beginnings(watching: Watching, audience: Audience, now: Time) -> list[
         since = min(one.received for one in oldest)
         if is_new and now - since < GATHER:
             continue
+        # Who has had an alert knows that it works.
+        is_new = is_new and not watching.was_alerted(recipient)
         rows.append(
             Announced(
                 kind=KIND,

@@ -58,6 +58,14 @@ class SqliteWatching:
         with self._writer.reading() as conn:
             return pairs.first(conn, domain)
 
+    def was_alerted(self, recipient: str) -> bool:
+        """See `ports.Watching.was_alerted`."""
+        with self._writer.reading() as conn:
+            row = conn.execute(
+                "SELECT 1 FROM told WHERE recipient = ? LIMIT 1", (text(recipient),)
+            ).fetchone()
+        return row is not None
+
     def sources(self) -> list[SourceTrouble]:
         """See `ports.Watching.sources`; by name."""
         with self._writer.reading() as conn:
