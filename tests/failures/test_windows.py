@@ -185,6 +185,22 @@ def test_which_mx_a_failure_is_at(result_type, named, mx_host, expected):
     assert found.mx == expected
 
 
+def test_a_generic_row_beside_a_specific_one_takes_no_host_from_the_policy():
+    """
+    Microsoft gives a part of one trouble no name and no host: where the policy has a single MX,
+    that part still joins the row that says what failed, and is no second failure there.
+    """
+    generic = detail("validation-failure", None, 4)
+
+    beside = sightings(policy(detail(failed=30), generic, mx_host=(MX1,)))
+    alone = sightings(policy(generic, mx_host=(MX1,)))
+
+    assert {("certificate-expired", MX1, 30), ("validation-failure", None, 4)} == {
+        (one.result_type, one.mx, one.sessions) for one in beside
+    }
+    assert [("validation-failure", MX1)] == [(one.result_type, one.mx) for one in alone]
+
+
 def test_reason_classes_are_kept_without_the_text():
     """Free text never enters a sighting: only its class, each once."""
     [found] = sightings(

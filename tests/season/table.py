@@ -43,7 +43,7 @@ def _incidents(
     )
     for incident in _in_order(found):
         mine = [case for case in found if case.incident is incident]
-        told = [mail for mail in mails if _concerns(mail, mine)]
+        told = [mail for mail in mails if mail.tellings and _concerns(mail, mine)]
         first = min((case.first for case in mine if case.is_mailed and case.first), default=None)
         begun = _when(told, incident.events[0])
         ended = [case.over for case in mine if case.is_mailed]
@@ -110,7 +110,7 @@ def _weeks(world: World, posts: Sequence[Post], mails: Sequence[Mail]) -> Iterat
 
 def _kinds(mails: Sequence[Mail]) -> Iterator[Row]:
     yield ("kind of mail", "mails")
-    yield from sorted(Counter(mail.event for mail in mails).items())
+    yield from sorted(Counter(mail.kind for mail in mails).items())
 
 
 def _markdown(rows: Iterable[Row], left: int) -> str:

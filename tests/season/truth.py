@@ -6,6 +6,7 @@ a plain and slow way, for the few questions that the season asks.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 import msgspec
 
@@ -42,7 +43,7 @@ class Window(msgspec.Struct, frozen=True):
         return self.reporter in FROM_THE_START or (since is not None and since <= self.arrival)
 
 
-class Case(msgspec.Struct, frozen=True):
+class Case(msgspec.Struct, frozen=True, dict=True):
     """One failure of one incident."""
 
     incident: Incident
@@ -52,7 +53,7 @@ class Case(msgspec.Struct, frozen=True):
     windows: tuple[Window, ...]
     """From well before the incident to well after it, in order of arrival."""
 
-    @property
+    @cached_property
     def failing(self) -> list[Window]:
         """Those that show the failure, in order of arrival."""
         return [
@@ -66,7 +67,7 @@ class Case(msgspec.Struct, frozen=True):
         """Whether it is grave enough for a mail."""
         return self.incident.is_told and self.mode != "none" and self.first is not None
 
-    @property
+    @cached_property
     def first(self) -> Time | None:
         """When the first report came after which it is neither noise nor hearsay."""
         seen: list[Window] = []
@@ -80,16 +81,18 @@ class Case(msgspec.Struct, frozen=True):
                 return window.arrival
         return None
 
-    @property
+    @cached_property
     def over(self) -> Time | None:
         """When the last report came that was still missing for the end; None: it never did."""
         moment = None
-        for arrival in sorted({one.arrival for one in self.windows}):
-            is_over = self.is_over(arrival)
-            if is_over and moment is None:
-                moment = arrival
-            elif not is_over:
-                moment = None
+        failing = {one.arrival for one in self.failing}
+        arrivals = {one.arrival for one in self.windows}
+        for at in sorted(arrivals | {one.end + SILENT for one in self.windows}):
+            if moment is not None and at not in failing:
+                # Who was silent and is back says nothing against it.
+                continue
+            is_over = self.is_over(at)
+            moment = (at if moment is None else moment) if is_over else None
         return moment
 
     def is_over(self, at: Time) -> bool:

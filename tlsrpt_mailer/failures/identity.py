@@ -11,10 +11,10 @@ import msgspec
 
 from tlsrpt_mailer.failures.model import Cause, Identity, Sighting, Window
 from tlsrpt_mailer.failures.windows import (
+    GENERIC,
     KNOWN_TYPES,
     MOST_NAMES,
     OTHER,
-    UNSPECIFIED,
     folded,
 )
 from tlsrpt_mailer.report.result_types import POLICY_TYPES
@@ -148,7 +148,7 @@ def _joined(rows: Sequence[Sighting]) -> Sequence[Sighting]:
 def _is_generic(row: Sighting) -> bool:
     # Microsoft sends MX_HOSTS_MISMATCH without a host beside VALIDATION_FAILURE
     # with one, about the same sessions.
-    return row.mx is None and row.result_type in {"validation-failure", UNSPECIFIED}
+    return row.mx is None and row.result_type in GENERIC
 
 
 def _most_first(row: Sighting) -> tuple[int, str, str]:

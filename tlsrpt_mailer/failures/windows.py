@@ -25,6 +25,8 @@ MOST_NAMES = 50
 OTHER = "other"
 UNSPECIFIED = "unspecified"
 """The result type of failed sessions for which a report gives no details at all."""
+GENERIC = frozenset({"validation-failure", UNSPECIFIED})
+"""Result types that say only that it failed."""
 MOST = 2**63 - 1
 """The greatest number that the database holds."""
 
@@ -193,12 +195,13 @@ class _Sum:
 def _sightings(groups: dict[str, list[Policy]]) -> tuple[Sighting, ...]:
     rows: dict[tuple[str, str, str | None], _Sum] = {}
     for name, policies in groups.items():
+        named = any(_names_mx(policy, row) for policy in policies for row in policy.failure_details)
         counted = False
         for policy in policies:
             for detail in policy.failure_details:
                 if detail.failed_sessions:
                     counted = True
-                    _add(rows, name, policy, detail)
+                    _add(rows, name, policy, detail, named)
         failed = sum(policy.failed_sessions for policy in policies)
         if failed and not counted:
             rows.setdefault((name, UNSPECIFIED, None), _Sum()).sessions += failed
@@ -207,11 +210,31 @@ def _sightings(groups: dict[str, list[Policy]]) -> tuple[Sighting, ...]:
     return _fold(rows)
 
 
+def _names_mx(policy: Policy, detail: FailureDetail) -> bool:
+    """Whether the row says what failed, and at which MX."""
+    if not detail.failed_sessions:
+        return False
+    result_type = _type(detail)
+    return result_type not in GENERIC and _mx(result_type, policy, detail) is not None
+
+
+def _type(detail: FailureDetail) -> str:
+    return detail.result_type.strip().lower() or UNSPECIFIED
+
+
 def _add(
-    rows: dict[tuple[str, str, str | None], _Sum], name: str, policy: Policy, detail: FailureDetail
+    rows: dict[tuple[str, str, str | None], _Sum],
+    name: str,
+    policy: Policy,
+    detail: FailureDetail,
+    named: bool,
 ) -> None:
-    result_type = detail.result_type.strip().lower() or UNSPECIFIED
-    row = rows.setdefault((name, result_type, _mx(result_type, policy, detail)), _Sum())
+    result_type = _type(detail)
+    # A generic row without a host stays without one beside a row that says more: it joins that
+    # one (identity.rows_of), also where the policy has a single MX.
+    joins = named and result_type in GENERIC and not detail.receiving_mx_hostname
+    mx = None if joins else _mx(result_type, policy, detail)
+    row = rows.setdefault((name, result_type, mx), _Sum())
     row.sessions += detail.failed_sessions
     reason = reason_class(detail.failure_reason_code)
     if reason is not None:
