@@ -6,7 +6,16 @@ import pytest
 from tests.cli.conftest import Place
 from tlsrpt_mailer.cli import failure_text, judged, story
 from tlsrpt_mailer.cli.causes_of import groups
-from tlsrpt_mailer.failures.model import Cause, HumanAct, Identity, Verdict, Window, Witness
+from tlsrpt_mailer.failures.model import (
+    FOREVER,
+    Answer,
+    Cause,
+    HumanAct,
+    Identity,
+    Verdict,
+    Window,
+    Witness,
+)
 from tlsrpt_mailer.failures.story import Step
 from tlsrpt_mailer.failures.telling import Mailed
 from tlsrpt_mailer.ports import Evidence, FailureRecord
@@ -75,6 +84,61 @@ def test_who_has_it_stands_in_the_list():
     assert nobody.startswith(" 17  CRITICAL  ack        certificate expired")
 
 
+def test_a_cause_that_is_answered_in_part_says_so():
+    """Whoever reads "new" sees that some of it is taken, and who answered is not all of it."""
+    taken = record(1, 1, state="acknowledged", acknowledged_by="shop@example.net")
+    also = record(2, 1, state="acknowledged", acknowledged_by="shop@example.net")
+    new = record(3, 1, identity=named("shop.example"))
+
+    for lines in (entry(taken, also, new), entry(new, taken, also)):
+        assert lines[0].startswith("  1  CRITICAL  new        certificate expired")
+        assert "; 2 of 3 ack shop" in " ".join(" ".join(lines[1:]).split())
+
+
+def test_a_long_name_stands_below_in_full():
+    """A name that is cut off names nobody."""
+    lines = entry(record(state="acknowledged", acknowledged_by="postmaster@example.net"))
+
+    assert lines[0].startswith(" 17  CRITICAL  ack        certificate expired")
+    assert "; ack postmaster" in " ".join(lines[1:])
+
+
+def test_what_people_said_stands_with_a_failure():
+    """Who, when, until when and why; also where it holds no longer."""
+    handed = Answer("assign", "ana@b", NOW, note="yours", assignee="kim@b")
+    lapsed = record(answer=Answer("ack", "ana@b", NOW), assigned=handed, muted_until=NOW + DAY)
+    fixed = record(answer=Answer("fixed", "ana@b", NOW), muted_until=FOREVER)
+    no_end = record(answer=Answer("ack", "ana@b", NOW), acknowledged_by="ana@b")
+
+    assert [
+        "  answered   ack by ana@b, 14 Oct 12:00Z; no longer holds",
+        '  assigned   to kim@b by ana@b, 14 Oct 12:00Z: "yours"',
+        "  muted      until 15 Oct 12:00Z",
+    ] == failure_text.head(lapsed, [], [], NOW)[-3:]
+    assert [
+        "  answered   fixed by ana@b, 14 Oct 12:00Z",
+        "  muted      until: tlsrpt-mailer failures reopen",
+    ] == failure_text.head(fixed, [], [], NOW)[-2:]
+    assert "  answered   ack by ana@b, 14 Oct 12:00Z" == failure_text.head(no_end, [], [], NOW)[-1]
+
+
+def test_the_others_of_the_cause_are_named():
+    """Their numbers are what an answer reaches as well; past ten they are counted."""
+    others = [
+        record(number, identity=named(f"d{number}.example"), state="resolved" if odd else "new")
+        for number, odd in ((18, False), (19, True))
+    ]
+    many = [record(number) for number in range(20, 32)]
+
+    text = " ".join(" ".join(failure_text.head(record(), [], others, NOW)).split())
+    long = " ".join(" ".join(failure_text.head(record(), [], many, NOW, 40)).split())
+
+    assert "one of 3 failures of cause 17; the others: 18 d18.example, 19 d19.example (over)" in (
+        text
+    )
+    assert "29 example.com and 29 more" in long
+
+
 def test_how_near_the_end_is_stands_in_the_list():
     """Clean windows since the last failing one are counted a reporter."""
     clean = msgspec.structs.replace(GOOGLE, clean_windows=1)
@@ -126,7 +190,25 @@ def test_muted_failures_are_counted_and_not_listed(full: Place, monkeypatch: pyt
     one = record(state="muted")
     monkeypatch.setattr(judged, "records", lambda *_, **__: [one])
 
-    assert "Muted: 1; tlsrpt-mailer failures --muted" in full("failures").out
+    out = full("failures").out
+
+    assert out.startswith("All that is open is muted (1): tlsrpt-mailer failures --muted\n")
+    assert "Nothing is open" not in out
+    assert full("failures", "--domain", "example.com").out.startswith(
+        "All that is open at example.com is muted (1): "
+        "tlsrpt-mailer failures --muted --domain example.com\n"
+    )
+
+
+def test_all_of_a_group_is_muted(full: Place, monkeypatch: pytest.MonkeyPatch):
+    """The command beside it lists the same ones."""
+    full.configure('[[domains]]\nmatch = ["example.com"]\ngroup = "retail"\n')
+    monkeypatch.setattr(judged, "records", lambda *_, **__: [record(state="muted")])
+
+    assert full("failures", "--group", "retail").out.startswith(
+        "All that is open in group retail is muted (1): "
+        "tlsrpt-mailer failures --muted --group retail\n"
+    )
 
 
 def test_the_head_of_a_failure_tells_its_end():
@@ -134,18 +216,27 @@ def test_the_head_of_a_failure_tells_its_end():
     over = record(
         state="resolved", resolved_at=MIDNIGHT, severity="warning", clean_before=None, incident=2
     )
-    told = record(state="acknowledged", acknowledged_by="ana@example.net", mode=None)
+    told = record(
+        state="acknowledged",
+        acknowledged_by="ana@example.net",
+        acknowledged_until=NOW + 30 * DAY,
+        answer=Answer("ack", "ana@example.net", NOW, note="renewing"),
+        mode=None,
+    )
 
-    ended = failure_text.head(over, [], 0, NOW)
-    answered = failure_text.head(told, ["a@b", "c@d"], 0, NOW)
+    ended = failure_text.head(over, [], [], NOW)
+    answered = failure_text.head(told, ["a@b", "c@d"], [], NOW)
 
     assert "    example.com; warning, resolved" == ended[1]
     assert "  began      before 13 Oct 24:00Z" in ended
     assert "  over       since 13 Oct 24:00Z" in ended
     assert "  incident   the 2. of its kind" in ended
     assert "    example.com; owner a@b and c@d; CRITICAL, acknowledged" == answered[1]
-    assert "  answered   by ana@example.net" in answered
-    closed = failure_text.head(record(state="closed"), [], 0, NOW)
+    assert [
+        "  answered   ack by ana@example.net, 14 Oct 12:00Z, until 13 Nov 12:00Z:",
+        '             "renewing"',
+    ] == answered[-2:]
+    closed = failure_text.head(record(state="closed"), [], [], NOW)
     assert not [line for line in closed if line.startswith("  over")]
 
 
@@ -153,7 +244,7 @@ def test_a_failure_without_an_mx_names_none():
     """Policy failures concern the domain as a whole."""
     one = record(identity=named("example.com", None), cause=Cause("x", None, "example.com"))
 
-    assert "17  certificate-expired, policy sts (enforce)" == failure_text.head(one, [], 0, NOW)[0]
+    assert "17  certificate-expired, policy sts (enforce)" == failure_text.head(one, [], [], NOW)[0]
 
 
 def test_the_reporters_own_words_are_quoted_and_classed():

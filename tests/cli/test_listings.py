@@ -194,7 +194,7 @@ def test_a_failure_is_shown_with_what_stands_behind_it(full: Place):
 
     assert "1  certificate-expired at mx1.example.com, policy sts (enforce)\n" in out
     assert "    example.com; owner postmaster@example.com; CRITICAL, new\n" in out
-    assert "    one of 2 failures of cause 1\n" in out
+    assert "    one of 2 failures of cause 1; the others: 2 shop.example\n" in out
     assert "  began      between 20 Nov 24:00Z and 21 Nov 24:00Z\n" in out
     assert "  failed     1,893 of 5,326 sessions (36 %) in the reports that saw it\n" in out
     assert "  Google    21 Nov     5,326   1,893  36 %" in out

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from tlsrpt_mailer.alerts import envelope, words
-from tlsrpt_mailer.alerts.document import Block, Document, Section, pairs, section
+from tlsrpt_mailer.alerts.document import Block, Document, Section, pairs, para, section
 from tlsrpt_mailer.alerts.model import Context, Rendered
 from tlsrpt_mailer.report.times import DAY, Time
 
@@ -216,7 +216,7 @@ def _sections(outcome: AnswerOutcome) -> tuple[Section, ...]:
         more = len(outcome.failures) - 1
         return (section("IT HOLDS FOR", _each(outcome)),) if more else ()
     if outcome.what == "not-understood":
-        return (section("WRITE ONE OF THESE, as the first line", _grammar()),)
+        return (section("WRITE ONE OF THESE, as the first line", _grammar(), para(_ONE_DOMAIN)),)
     return ()
 
 
@@ -226,6 +226,12 @@ def _each(outcome: AnswerOutcome) -> Block:
     return pairs([*rows, *([("", f"and {words.number(more)} more")] if more > 0 else [])])
 
 
+_ONE_DOMAIN = (
+    "A number stands for its whole cause, as far as it is yours. For one domain of it alone:"
+    " failures ack with --only DOMAIN, on the server."
+)
+
+
 def _grammar() -> Block:
     return pairs(
         [
@@ -233,7 +239,7 @@ def _grammar() -> Block:
             ("fixed", "it is mended"),
             ("mute 7d", "quiet for a week"),
             ("assign ADDRESS", "somebody else has it"),
-            ("ack 17, 21", "only these numbers; text after them is the note"),
+            ("ack 17, 21", "only these causes; text after them is the note"),
         ]
     )
 

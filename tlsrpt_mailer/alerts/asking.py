@@ -41,7 +41,7 @@ def _scope(group: Group, listed: list[str], *, many: bool) -> Block | None:
     if many:
         text = (
             "Without a number it holds for all that is open of them. With numbers it holds for"
-            f' those, and for what has the same cause: "ack {listed[0]}, {listed[1]}".'
+            f' these causes, as far as they are yours: "ack {listed[0]}, {listed[1]}".'
         )
         return para(text)
     every = len(group.items) + len(group.others)

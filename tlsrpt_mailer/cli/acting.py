@@ -1,7 +1,7 @@
 """`failures ack`, `fixed`, `mute`, `assign`, `reopen`: what a person says of a failure."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -12,6 +12,7 @@ from tlsrpt_mailer.cli import opening, options, out, people
 from tlsrpt_mailer.errors import NoSuch
 from tlsrpt_mailer.failures.model import FOREVER, Act
 from tlsrpt_mailer.flows.acting import Acted, Saying, act
+from tlsrpt_mailer.ports import Txn
 from tlsrpt_mailer.report.hosts import domain_text
 from tlsrpt_mailer.report.times import Span, Time, iso
 
@@ -22,6 +23,8 @@ _DONE: dict[str, str] = {
     "assign": "Assigned",
     "reopen": "Open again:",
 }
+_NAMED = 10
+"""How many domains of a cause are named."""
 _ADDRESS = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
 
 NUMBERS = click.argument("ids", type=int, metavar="ID...", nargs=-1, required=True)
@@ -180,20 +183,39 @@ def _say(
         with app.store.write() as txn:
             acted = act(txn, saying, ids, wiring.standing(config), now, only=domain)
             # Raised in here, so that nothing of a call that is partly wrong is kept.
-            _must_be_whole(acted, ids, domain)
+            _must_be_whole(acted, ids, domain, _domains(txn, acted.over) if domain else {})
     if json_:
         out.as_json(_form(saying, acted))
         return
     click.echo("\n".join(_lines(saying, acted, ids, now)))
 
 
-def _must_be_whole(acted: Acted, ids: Sequence[int], only: str | None) -> None:
+def _domains(txn: Txn, numbers: Sequence[int]) -> dict[int, list[str]]:
+    """The domains of the cause of each failure, ended ones too."""
+    known = txn.people.failures(numbers)
+    found: dict[int, list[str]] = {}
+    for one in txn.people.of_causes({one.cause for one in known}):
+        found.setdefault(one.cause, []).append(one.verdict.identity.domain)
+    return {one.id: list(dict.fromkeys(found[one.cause])) for one in known}
+
+
+def _must_be_whole(
+    acted: Acted, ids: Sequence[int], only: str | None, domains: Mapping[int, Sequence[str]]
+) -> None:
     problems = [f"no failure {number}" for number in acted.unknown]
-    of = f" at {log.safe(only)}" if only else ""
-    problems += [f"failure {number} is over{of}: nothing is open" for number in acted.over]
+    problems += [_over(number, only, domains.get(number, ())) for number in acted.over]
     if problems:
         others = ", for the others neither" if len(problems) < len(set(ids)) else ""
         raise NoSuch("\n".join([*problems, f"Nothing was changed{others}."]))
+
+
+def _over(number: int, only: str | None, domains: Sequence[str]) -> str:
+    if only is None:
+        return f"failure {number} is over: nothing is open"
+    if only in domains:
+        return f"failure {number} is over at {log.safe(only)}: nothing is open"
+    there = words.listed([words.name(domain) for domain in domains], _NAMED)
+    return f"the cause of failure {number} has none at {log.safe(only)}, but at {there}"
 
 
 def _lines(saying: Saying, acted: Acted, ids: Sequence[int], now: Time) -> list[str]:

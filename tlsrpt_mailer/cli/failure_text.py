@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from tlsrpt_mailer.alerts import catalogue, words
 from tlsrpt_mailer.cli.causes_of import CauseGroup
-from tlsrpt_mailer.failures.model import Verdict, Window
+from tlsrpt_mailer.failures.model import FOREVER, Answer, Verdict, Window
 from tlsrpt_mailer.ports import Evidence, FailureRecord, Told
 from tlsrpt_mailer.report.dialects import KNOWN_REPORTERS
 from tlsrpt_mailer.report.times import DAY, Time
@@ -14,15 +14,27 @@ _INDENT = " " * 26
 WEEK = 7 * DAY
 _NAMED = 3
 """How many domains of a cause a page names."""
+OTHERS = 10
+"""How many other failures of its cause are named with one."""
+_STATE = 9
 _LOUD = {"critical": "CRITICAL"}
+
+
+def all_muted(count: int, where: str = "", more: str = "") -> str:
+    """What stands first where all that is open is muted; *more* is said to the command."""
+    return f"All that is open{where} is muted ({count}): tlsrpt-mailer failures --muted{more}"
 
 
 def nothing_open(totals: Totals, now: Time) -> list[str]:
     """What stands where no failure is open."""
     if totals.last_report is None:
         return ["Nothing is open, but no report has come in yet: tlsrpt-mailer status"]
-    figures = _figures(totals.sessions, totals.failed, totals.reporters)
-    return [f"Nothing is open. {figures}.", _last(totals.last_report, now)]
+    return ["Nothing is open. " + figures(totals), _last(totals.last_report, now)]
+
+
+def figures(totals: Totals) -> str:
+    """What the last days' reports say in all."""
+    return f"{_figures(totals.sessions, totals.failed, totals.reporters)}."
 
 
 def nothing_open_at(domain: str, windows: Sequence[Window], now: Time) -> list[str]:
@@ -30,7 +42,7 @@ def nothing_open_at(domain: str, windows: Sequence[Window], now: Time) -> list[s
     if not windows:
         return [f"No report speaks of {words.name(domain)}."]
     fresh = [window for window in windows if window.end > now - WEEK]
-    figures = _figures(
+    week = _figures(
         sum(
             max((one.successful + one.failed for one in each.sessions), default=0) for each in fresh
         ),
@@ -39,7 +51,7 @@ def nothing_open_at(domain: str, windows: Sequence[Window], now: Time) -> list[s
     )
     return [
         f"Nothing is open at {words.name(domain)}.",
-        f"{figures}.",
+        f"{week}.",
         _last(max(window.received for window in windows), now),
     ]
 
@@ -71,7 +83,8 @@ def _cause(cause: CauseGroup, now: Time) -> Iterator[str]:
     short = catalogue.entry(cause.result_type).short
     failed = "-" if verdict.state == "stale" else words.share(cause.failed, cause.sessions)
     what, since = words.safe(short, 33), words.day(cause.first_seen, now)
-    yield _columns(str(cause.cause), _severity(verdict), _state(verdict), what, since, failed)
+    state = _state(_unanswered(cause))
+    yield _columns(str(cause.cause), _severity(verdict), state, what, since, failed)
     yield from words.wrap(_where(cause, now), _INDENT)
 
 
@@ -83,11 +96,33 @@ def _severity(verdict: Verdict) -> str:
     return _LOUD.get(verdict.severity, verdict.severity)
 
 
+def _unanswered(cause: CauseGroup) -> Verdict:
+    """The worst of which nobody said that he has it, if there is one; else the worst."""
+    verdicts = [record.verdict for record in cause.records]
+    return next((one for one in verdicts if one.state != "acknowledged"), verdicts[0])
+
+
 def _state(verdict: Verdict) -> str:
     if verdict.state == "acknowledged":
-        who = (verdict.acknowledged_by or "").partition("@")[0]
-        return words.safe(f"ack {who}", 9).strip()
+        state = f"ack {_person(verdict)}".strip()
+        return state if len(state) <= _STATE else "ack"
     return verdict.state
+
+
+def _person(verdict: Verdict) -> str:
+    """Who has it, without the domain."""
+    return words.safe((verdict.acknowledged_by or "").partition("@")[0], 40)
+
+
+def _answered(cause: CauseGroup) -> str:
+    """Who has it, where the state cannot say that: ``2 of 3 ack shop``, ``ack platform``."""
+    verdicts = [record.verdict for record in cause.records]
+    taken = [one for one in verdicts if one.state == "acknowledged"]
+    people = words.listed(dict.fromkeys(filter(None, map(_person, taken))))
+    said = f"ack {people}".strip()
+    if len(taken) < len(verdicts):
+        return f"{len(taken)} of {len(verdicts)} {said}" if taken else ""
+    return "" if said == _state(verdicts[0]) else said
 
 
 def _where(cause: CauseGroup, now: Time) -> str:
@@ -96,7 +131,7 @@ def _where(cause: CauseGroup, now: Time) -> str:
     if len(domains) > 1:
         named = f"{words.number(len(domains))} domains: {named}"
     place = f"{words.name(cause.mx)}, {named}" if cause.mx else named
-    return "; ".join([place, *_remarks(cause, now)])
+    return "; ".join(filter(None, [place, _answered(cause), *_remarks(cause, now)]))
 
 
 def _remarks(cause: CauseGroup, now: Time) -> Iterator[str]:
@@ -161,8 +196,14 @@ def reporter(name: str) -> str:
 # ------------------------------------------------------------------ one failure
 
 
-def head(record: FailureRecord, owners: Sequence[str], others: int, now: Time) -> list[str]:
-    """What it is, how bad, since when."""
+def head(
+    record: FailureRecord,
+    owners: Sequence[str],
+    others: Sequence[FailureRecord],
+    now: Time,
+    total: int = 0,
+) -> list[str]:
+    """What it is, how bad, since when; *others* of its cause, of *total* with itself."""
     verdict = record.verdict
     identity = verdict.identity
     at = f" at {words.name(identity.mx)}" if identity.mx else ""
@@ -175,8 +216,21 @@ def head(record: FailureRecord, owners: Sequence[str], others: int, now: Time) -
         f"    {words.name(identity.domain)}{told}; {loud}, {verdict.state}",
     ]
     if others:
-        lines.append(f"    one of {others + 1} failures of cause {record.cause}")
+        lines += _others(record, others, max(total, len(others) + 1))
     return [*lines, "", *_facts(verdict, now)]
+
+
+def _others(record: FailureRecord, others: Sequence[FailureRecord], total: int) -> list[str]:
+    """The other failures of the cause: number, domain, and whether it is over."""
+    named = [
+        f"{one.id} {words.name(one.verdict.identity.domain)}"
+        f"{'' if one.verdict.is_open else ' (over)'}"
+        for one in others[:OTHERS]
+    ]
+    more = total - 1 - len(named)
+    text = ", ".join(named) + (f" and {words.number(more)} more" if more > 0 else "")
+    intro = f"one of {total} failures of cause {record.cause}; the others: "
+    return words.wrap(intro + text, "      ", "    ")
 
 
 def _facts(verdict: Verdict, now: Time) -> Iterator[str]:
@@ -195,8 +249,35 @@ def _facts(verdict: Verdict, now: Time) -> Iterator[str]:
         yield "  over       when each reporter that saw it has two clean windows"
     if verdict.incident > 1:
         yield f"  incident   the {verdict.incident}. of its kind"
-    if verdict.acknowledged_by is not None:
-        yield f"  answered   by {words.safe(verdict.acknowledged_by, 80)}"
+    if verdict.answer is not None:
+        yield from _said("answered", _answer(verdict, verdict.answer, now), verdict.answer.note)
+    if verdict.assigned is not None:
+        yield from _said("assigned", _assigned(verdict.assigned, now), verdict.assigned.note)
+    if verdict.muted_until is not None:
+        end = "until: tlsrpt-mailer failures reopen"
+        if verdict.muted_until != FOREVER:
+            end = f"until {words.moment(verdict.muted_until, now)}"
+        yield from _said("muted", end, None)
+
+
+def _said(label: str, text: str, note: str | None) -> list[str]:
+    noted = f'{text}: "{words.safe(note)}"' if note else text
+    return words.wrap(noted, " " * 13, f"  {label:<11}")
+
+
+def _answer(verdict: Verdict, answer: Answer, now: Time) -> str:
+    text = f"{answer.kind} by {words.safe(answer.who, 80)}, {words.moment(answer.at, now)}"
+    if answer.kind == "fixed":
+        return text
+    if verdict.acknowledged_by is None:
+        return f"{text}; no longer holds"
+    until = verdict.acknowledged_until
+    return text if until is None else f"{text}, until {words.moment(until, now)}"
+
+
+def _assigned(assigned: Answer, now: Time) -> str:
+    to, who = words.safe(assigned.assignee or "", 80), words.safe(assigned.who, 80)
+    return f"to {to} by {who}, {words.moment(assigned.at, now)}"
 
 
 def evidence(seen: Sequence[Evidence], now: Time) -> list[str]:

@@ -119,7 +119,9 @@ def _print_page(
     shown = [one for one in found if one.verdict.state != "muted"]
     ended = 0 if domain or group else reader.mended(now - failure_text.WEEK, now)
     if not shown:
-        if domain:
+        if found:
+            _print_muted(len(found), reader, domain, group)
+        elif domain:
             windows = effective(reader.history(domain).windows)
             click.echo("\n".join(failure_text.nothing_open_at(domain, windows, now)))
         elif group:
@@ -128,8 +130,6 @@ def _print_page(
             click.echo("\n".join(failure_text.nothing_open(reader.totals(now), now)))
         if ended:
             click.echo(failure_text.mended(ended))
-        if found:
-            click.echo(f"Muted: {len(found)}; tlsrpt-mailer failures --muted")
         return
     causes = groups(shown)
     click.echo("\n".join(failure_text.page(causes[: page.limit], now)))
@@ -137,6 +137,18 @@ def _print_page(
     if page.limit is not None and len(causes) > page.limit:
         click.echo(f"{page.limit} of {words.plural(len(causes), 'cause')}; more: --limit N")
     click.echo("\n".join(failure_text.foot(causes, len(found) - len(shown), ended)))
+
+
+def _print_muted(count: int, reader: Reader, domain: str | None, group: str | None) -> None:
+    if domain:
+        name = words.name(domain)
+        click.echo(failure_text.all_muted(count, f" at {name}", f" --domain {name}"))
+    elif group:
+        name = words.safe(group, 40)
+        click.echo(failure_text.all_muted(count, f" in group {name}", f" --group {name}"))
+    else:
+        click.echo(failure_text.all_muted(count))
+        click.echo(failure_text.figures(reader.totals(options.now())))
 
 
 def _print_all(
@@ -171,7 +183,9 @@ def show(id: int, why: bool, json_: bool) -> None:
         told = reader.told(id)
         seen = reader.evidence(id)
         steps, ways = story.told(reader, config, record, now) if why else ([], {})
-        others = reader.failures(open_only=False, cause=record.cause, limit=0).total - 1
+        same = reader.failures(open_only=False, cause=record.cause, limit=failure_text.OTHERS + 1)
+        rows = [one for one in same.rows if one.id != id]
+        others = judged.judged(reader, config, rows) if options.current().now else rows
     owners = owning.told_of(wiring.directory(config), record)
     if json_:
         form = forms.failure(record, owners)
@@ -181,7 +195,7 @@ def show(id: int, why: bool, json_: bool) -> None:
             form["why"] = [story.form(step, ways) for step in steps]
         out.as_json(form)
         return
-    lines = failure_text.head(record, owners, others, now)
+    lines = failure_text.head(record, owners, others, now, same.total)
     if why:
         lines += ["", *story.lines(steps, ways, now), *story.quoted(seen)]
     else:
