@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from tlsrpt_mailer.alerts import catalogue, words
+from tlsrpt_mailer.cli import failure_said
 from tlsrpt_mailer.cli.causes_of import CauseGroup
-from tlsrpt_mailer.failures.model import FOREVER, Answer, Verdict, Window
+from tlsrpt_mailer.failures.model import Verdict, Window
 from tlsrpt_mailer.ports import Evidence, FailureRecord, Told
 from tlsrpt_mailer.report.dialects import KNOWN_REPORTERS
 from tlsrpt_mailer.report.times import DAY, Time
@@ -14,8 +15,6 @@ _INDENT = " " * 26
 WEEK = 7 * DAY
 _NAMED = 3
 """How many domains of a cause a page names."""
-OTHERS = 10
-"""How many other failures of its cause are named with one."""
 _STATE = 9
 _LOUD = {"critical": "CRITICAL"}
 
@@ -216,21 +215,8 @@ def head(
         f"    {words.name(identity.domain)}{told}; {loud}, {verdict.state}",
     ]
     if others:
-        lines += _others(record, others, max(total, len(others) + 1))
+        lines += failure_said.others(record, others, max(total, len(others) + 1))
     return [*lines, "", *_facts(verdict, now)]
-
-
-def _others(record: FailureRecord, others: Sequence[FailureRecord], total: int) -> list[str]:
-    """The other failures of the cause: number, domain, and whether it is over."""
-    named = [
-        f"{one.id} {words.name(one.verdict.identity.domain)}"
-        f"{'' if one.verdict.is_open else ' (over)'}"
-        for one in others[:OTHERS]
-    ]
-    more = total - 1 - len(named)
-    text = ", ".join(named) + (f" and {words.number(more)} more" if more > 0 else "")
-    intro = f"one of {total} failures of cause {record.cause}; the others: "
-    return words.wrap(intro + text, "      ", "    ")
 
 
 def _facts(verdict: Verdict, now: Time) -> Iterator[str]:
@@ -249,35 +235,7 @@ def _facts(verdict: Verdict, now: Time) -> Iterator[str]:
         yield "  over       when each reporter that saw it has two clean windows"
     if verdict.incident > 1:
         yield f"  incident   the {verdict.incident}. of its kind"
-    if verdict.answer is not None:
-        yield from _said("answered", _answer(verdict, verdict.answer, now), verdict.answer.note)
-    if verdict.assigned is not None:
-        yield from _said("assigned", _assigned(verdict.assigned, now), verdict.assigned.note)
-    if verdict.muted_until is not None:
-        end = "until: tlsrpt-mailer failures reopen"
-        if verdict.muted_until != FOREVER:
-            end = f"until {words.moment(verdict.muted_until, now)}"
-        yield from _said("muted", end, None)
-
-
-def _said(label: str, text: str, note: str | None) -> list[str]:
-    noted = f'{text}: "{words.safe(note)}"' if note else text
-    return words.wrap(noted, " " * 13, f"  {label:<11}")
-
-
-def _answer(verdict: Verdict, answer: Answer, now: Time) -> str:
-    text = f"{answer.kind} by {words.safe(answer.who, 80)}, {words.moment(answer.at, now)}"
-    if answer.kind == "fixed":
-        return text
-    if verdict.acknowledged_by is None:
-        return f"{text}; no longer holds"
-    until = verdict.acknowledged_until
-    return text if until is None else f"{text}, until {words.moment(until, now)}"
-
-
-def _assigned(assigned: Answer, now: Time) -> str:
-    to, who = words.safe(assigned.assignee or "", 80), words.safe(assigned.who, 80)
-    return f"to {to} by {who}, {words.moment(assigned.at, now)}"
+    yield from failure_said.said(verdict, now)
 
 
 def evidence(seen: Sequence[Evidence], now: Time) -> list[str]:

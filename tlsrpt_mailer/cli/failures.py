@@ -6,6 +6,7 @@ from tlsrpt_mailer import wiring
 from tlsrpt_mailer.alerts import words
 from tlsrpt_mailer.cli import (
     acting,
+    failure_said,
     failure_text,
     forms,
     judged,
@@ -183,7 +184,7 @@ def show(id: int, why: bool, json_: bool) -> None:
         told = reader.told(id)
         seen = reader.evidence(id)
         steps, ways = story.told(reader, config, record, now) if why else ([], {})
-        same = reader.failures(open_only=False, cause=record.cause, limit=failure_text.OTHERS + 1)
+        same = reader.failures(open_only=False, cause=record.cause, limit=failure_said.OTHERS + 1)
         rows = [one for one in same.rows if one.id != id]
         others = judged.judged(reader, config, rows) if options.current().now else rows
     owners = owning.told_of(wiring.directory(config), record)
