@@ -81,6 +81,22 @@ def test_causes_are_a_line_each_with_who_has_them():
     assert "and 1 warning: tlsrpt-mailer failures" in text
 
 
+def test_a_cause_that_is_answered_in_part_says_where_nobody_has_it():
+    """Maintenance of one domain does not hide a critical failure at another."""
+    quiet = failure(1, "shop.example", cause=1, failed=900, is_quiet=True, maintenance=1)
+    alone = failure(2, "brand.example", cause=1)
+
+    one = read(material(failures=[quiet, alone]))
+    two = read(material(failures=[quiet, alone, failure(3, "x.example", mx="mx3.example")]))
+
+    assert one.startswith("2 critical failures are open, 1 of them without an answer for 2 days.")
+    assert (
+        "2 domains, since 14 Oct; NOBODY has it at brand.example, in maintenance at shop.example"
+        in one
+    )
+    assert two.startswith("3 critical failures of 2 causes are open, 2 of them without an answer")
+
+
 def test_many_causes_are_cut():
     """The twenty worst, and how many more."""
     made = material(failures=[failure(at, mx=f"mx{at}.example") for at in range(1, 26)])

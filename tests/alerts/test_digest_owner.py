@@ -506,3 +506,57 @@ def test_other_rhythms_are_no_week():
     assert (7, 7, 30, 35) == (WEEK.days, daily.days, monthly.days, yearly.days)
     assert WEEK.week == monthly.week
     assert directory().default.addresses == (POST,)
+
+
+def test_a_cause_is_in_maintenance_only_where_all_of_it_is():
+    """Maintenance of one domain does not hide that nobody answers for the others."""
+    quiet = {"is_quiet": True, "maintenance": 1, "cause": 1}
+    rest = [failure(2, "brand.example", cause=1), failure(3, "pay.shop.example", cause=1)]
+    muted = [failure(at, f"d{at}.example", state="muted", **quiet) for at in (1, 2)]
+
+    some = words(material(failures=[failure(1, "shop.example", failed=900, **quiet), *rest]))
+    every = words(material(failures=[failure(at, f"d{at}.example", **quiet) for at in (1, 2)]))
+    silent = words(material(failures=muted))
+
+    assert (
+        "unanswered for 2 days at brand.example and pay.shop.example,"
+        " in maintenance 1 at shop.example mend:" in some
+    )
+    assert "at d1.example and d2.example, in maintenance 1" in every
+    assert "unanswered" not in every
+    assert "mend:" not in every
+    assert "at d1.example and d2.example, muted" in silent
+    assert "maintenance" not in silent
+
+
+def test_a_domain_with_two_answers_is_told_apart_by_number():
+    """Of two failures of one cause at one domain, one acknowledged leaves one to answer."""
+    said = Answer(kind="ack", who=ANA, at=FIRE - 3 * DAY)
+    ben = Answer(kind="assign", who=ANA, at=FIRE, assignee=BEN)
+    made = [
+        failure(1, cause=1, state="acknowledged", answer=said),
+        failure(2, cause=1, assigned=ben),
+        failure(3, cause=1, told_at=None),
+    ]
+
+    text = words(material(failures=made))
+
+    assert (
+        "not mailed yet (3), assigned to ben@other.example, unanswered for 2 days (2),"
+        " acknowledged by ana@example.com on 16 Oct (1)" in text
+    )
+
+
+def test_who_owns_no_domain_is_told_of_none():
+    """A team that runs MX hosts has no count of domains in its subject."""
+    assert "TLS week 12-18 Oct: 1 open [tlsrpt]" == mail(material(failures=[failure()])).subject
+
+
+def test_only_whom_it_waits_for_is_asked_for_an_answer():
+    """A failure that was handed to somebody asks him, not the others who read of it."""
+    handed = Answer(kind="assign", who=ANA, at=FIRE, assignee="Ben@Other.Example")
+    made = material(failures=[failure(1, assigned=handed)])
+
+    assert "WHO HAS IT?" not in words(made)
+    assert "failures ack 1" in words(made, BEN, directory({BEN: ["b.example"]}))
+    assert "failures ack 2" in words(material(failures=[*made.failures, failure(2)]))

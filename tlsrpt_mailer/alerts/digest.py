@@ -4,7 +4,7 @@ import msgspec
 
 from tlsrpt_mailer.alerts import digest_operator, digest_owner, footer, words
 from tlsrpt_mailer.alerts.digest_fleet import OperatorPage
-from tlsrpt_mailer.alerts.digest_model import Period
+from tlsrpt_mailer.alerts.digest_model import Failure, Period
 from tlsrpt_mailer.alerts.digest_pages import Page, is_handled
 from tlsrpt_mailer.alerts.document import Document, Section, para, section
 from tlsrpt_mailer.alerts.envelope import fact, mail, message_name
@@ -72,16 +72,20 @@ def subject(digest: Digest) -> str:
         domains = words.plural(digest.operator.domains, "domain")
         return f"TLS {kind} {days}, operator: {domains}, {what} [tlsrpt]"
     if page is None or page.is_empty:
-        domains = "" if page is None else f", {words.plural(len(page.domains), 'domain')}"
-        return f"TLS {kind} {days}: all well{domains} [tlsrpt]"
+        return f"TLS {kind} {days}: {', '.join(['all well', *_domains(page)])} [tlsrpt]"
     counts = [
         *([f"{len(page.open_failures)} open"] if page.open else []),
         *([f"{len(page.mended)} mended"] if page.mended else []),
     ]
     if page.is_blind:
         counts.append("no reports")
-    domains = words.plural(len(page.domains), "domain")
-    return f"TLS {kind} {days}: {', '.join([*(counts or ['nothing open']), domains])} [tlsrpt]"
+    what = ", ".join([*(counts or ["nothing open"]), *_domains(page)])
+    return f"TLS {kind} {days}: {what} [tlsrpt]"
+
+
+def _domains(page: Page | None) -> list[str]:
+    """How many domains are the reader's; who owns MX hosts alone has none to be counted."""
+    return [words.plural(len(page.domains), "domain")] if page is not None and page.domains else []
 
 
 def document(digest: Digest, context: Context) -> Document:
@@ -125,7 +129,7 @@ def _label(digest: Digest) -> str:
 
 def _answering(digest: Digest, context: Context) -> tuple[Section, ...]:
     opened = digest.owner.open_failures if digest.owner is not None else ()
-    numbers = [one.item.failure for one in opened if not is_handled(one)]
+    numbers = [one.item.failure for one in opened if _is_asked(one, digest.recipient)]
     if not numbers:
         return ()
     first = numbers[0]
@@ -134,6 +138,13 @@ def _answering(digest: Digest, context: Context) -> tuple[Section, ...]:
         every = ' or "ack all"' if len(numbers) > 1 else ""
         lines.insert(0, f'Answer this mail with "ack {first}"{every}, fixed, mute 7d or assign.')
     return (section("WHO HAS IT?", para(*lines)),)
+
+
+def _is_asked(failure: Failure, reader: str) -> bool:
+    """Whether it waits for the reader: nobody has it, and nobody else was handed it."""
+    assigned = failure.item.assigned
+    whose = assigned.assignee if assigned is not None else None
+    return not is_handled(failure) and (whose or reader).lower() == reader.lower()
 
 
 def _footer(digest: Digest, context: Context) -> tuple[str, ...]:

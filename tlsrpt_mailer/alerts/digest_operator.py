@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from tlsrpt_mailer.alerts import digest_words as say
 from tlsrpt_mailer.alerts import effects, words
 from tlsrpt_mailer.alerts.digest_fleet import GroupLine, OperatorPage
-from tlsrpt_mailer.alerts.digest_pages import Cause
+from tlsrpt_mailer.alerts.digest_model import Failure
+from tlsrpt_mailer.alerts.digest_pages import Cause, is_nobodys
 from tlsrpt_mailer.alerts.document import Section, grid, pairs, para, section
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
 
@@ -35,14 +36,21 @@ def head(page: OperatorPage) -> tuple[str, ...]:
     many = count > causes > 1
     of = f" of {words.plural(causes, 'cause')}" if many else ""
     opened = f"{words.plural(count, 'critical failure')}{of} {'is' if count == 1 else 'are'} open"
-    alone = [cause for cause in page.critical if _who_has(cause, page.now) == NOBODY]
+    alone = [one for cause in page.critical for one in cause if is_nobodys(one)]
     if not alone:
         return (*first, f"{opened}; somebody has {'it' if causes == 1 else 'each of them'}.")
-    told = [one.told_at for cause in alone for one in cause if one.told_at is not None]
+    told = [one.told_at for one in alone if one.told_at is not None]
     since = f" for {say.length(page.now - min(told))}" if told else ""
-    part = words.plural(len(alone), "cause") if many else f"{len(alone)} of them"
-    which = "" if causes == 1 else f"{part} "
-    return (*first, f"{opened}, {which}without an answer{since}.")
+    return (*first, f"{opened}, {_which(page, alone, many=many)}without an answer{since}.")
+
+
+def _which(page: OperatorPage, alone: Sequence[Failure], *, many: bool) -> str:
+    """How much of it nobody has: whole causes, or single failures of them."""
+    whole = [cause for cause in page.critical if all(map(is_nobodys, cause))]
+    if sum(map(len, whole)) < len(alone) or not many:
+        every = len(page.critical) == len(whole) == 1
+        return "" if every else f"{words.number(len(alone))} of them "
+    return f"{words.plural(len(whole), 'cause')} "
 
 
 def sections(page: OperatorPage) -> tuple[Section, ...]:
@@ -77,19 +85,26 @@ def _besides(page: OperatorPage) -> str:
 
 
 def _who_has(cause: Cause, now: Time) -> str:
-    """``acknowledged by ana on 14 Oct``, or `NOBODY`."""
-    for failure in cause:
-        item = failure.item
-        if item.is_quiet:
-            return "in maintenance"
-        if item.state in {"acknowledged", "fixed?"} and item.answer is not None:
-            verb = "acknowledged" if item.state == "acknowledged" else "said to be mended"
-            who = words.safe(item.answer.who, 80)
-            return f"{verb} by {who} on {words.day(item.answer.at, now)}"
-        if item.state == "muted":
-            return "muted"
-        if item.assigned is not None and item.assigned.assignee:
-            return f"assigned to {words.safe(item.assigned.assignee, 80)}"
+    """``acknowledged by ana on 14 Oct``, or `NOBODY`; where they differ, at which domains."""
+
+    def one(failure: Failure) -> str:
+        return _keeper(failure, now)
+
+    return ", ".join(say.apart(cause, one, lambda found: one(found[0])))
+
+
+def _keeper(failure: Failure, now: Time) -> str:
+    item = failure.item
+    if item.state in {"acknowledged", "fixed?"} and item.answer is not None:
+        verb = "acknowledged" if item.state == "acknowledged" else "said to be mended"
+        who = words.safe(item.answer.who, 80)
+        return f"{verb} by {who} on {words.day(item.answer.at, now)}"
+    if item.state == "muted":
+        return "muted"
+    if item.is_quiet:
+        return "in maintenance"
+    if item.assigned is not None and item.assigned.assignee:
+        return f"assigned to {words.safe(item.assigned.assignee, 80)}"
     return NOBODY
 
 

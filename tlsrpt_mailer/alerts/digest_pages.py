@@ -172,6 +172,12 @@ def is_handled(failure: Failure) -> bool:
     return failure.item.state in {"acknowledged", "fixed?", "muted"} or failure.item.is_quiet
 
 
+def is_nobodys(failure: Failure) -> bool:
+    """Whether nobody has it, nor was handed it."""
+    assigned = failure.item.assigned
+    return not is_handled(failure) and not (assigned is not None and assigned.assignee)
+
+
 def by_cause(failures: Iterable[Failure]) -> tuple[Cause, ...]:
     """The failures by what they have in common, worst first; what nobody has before the rest."""
     causes: dict[int, list[Failure]] = {}

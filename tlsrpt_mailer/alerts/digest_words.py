@@ -1,16 +1,18 @@
 """How a digest says things: a failure in three lines, a share that worked, a reporter's habit."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from tlsrpt_mailer.alerts import commands, effects, words
 from tlsrpt_mailer.alerts.catalogue import entry
 from tlsrpt_mailer.alerts.digest_lines import NEW_DAYS, DomainLine, ReporterLine
 from tlsrpt_mailer.alerts.digest_model import Failure, Silence, Sum
-from tlsrpt_mailer.alerts.digest_pages import Cause, is_handled
+from tlsrpt_mailer.alerts.digest_pages import Cause, is_handled, is_nobodys
 from tlsrpt_mailer.alerts.model import Answer, Item
 from tlsrpt_mailer.report.times import DAY, HOUR, Span, Time
 
 NAMED = 5
+PARTS = 4
+"""How many answers to one cause are told apart."""
 HOLDING = frozenset({"refused", "waits"})
 REGULAR, MOSTLY, SOMETIMES = 0.9, 0.6, 0.25
 
@@ -37,12 +39,15 @@ def worked(total: Sum) -> str:
 def failure_rows(cause: Cause, now: Time) -> list[tuple[str, str]]:
     """An open cause: what and where, since when and who has it, how to mend it."""
     item = cause[0].item
-    mend = commands.names(item.domain, item.mx, None).fill(entry(item.result_type).brief)
     rows = [
         (_term(item), f"{_whose(cause)}: {effects.phrase(item)}"),
         ("", ", ".join(_facts(cause, now))),
     ]
-    return [*rows, ("", f"mend: {mend}")] if not is_handled(cause[0]) else rows
+    waiting = next((one.item for one in cause if not is_handled(one)), None)
+    if waiting is None:
+        return rows
+    names = commands.names(waiting.domain, waiting.mx, None)
+    return [*rows, ("", f"mend: {names.fill(entry(waiting.result_type).brief)}")]
 
 
 def ended_rows(failure: Failure, now: Time) -> list[tuple[str, str]]:
@@ -84,7 +89,7 @@ def _facts(cause: Cause, now: Time) -> list[str]:
     found.append(_seen_by(cause))
     if len(cause) > 1:
         found.append(_named(items))
-    found.append(answer_words(cause, now))
+    found += _answers(cause, now)
     return [one for one in found if one]
 
 
@@ -102,12 +107,21 @@ def _seen_by(cause: Cause) -> str:
     return f"{words.listed(safe)} see it" if safe else ""
 
 
-def answer_words(cause: Cause, now: Time) -> str:
+def _answers(cause: Cause, now: Time) -> list[str]:
     """Who has it, or for how long nobody has."""
-    item = cause[0].item
+
+    def text(found: Cause) -> str:
+        told = min((one.told_at for one in found if one.told_at is not None), default=None)
+        silent = f"unanswered for {length(now - told)}" if told is not None else "not mailed yet"
+        said = _answer(found[0].item, now)
+        return said if is_handled(found[0]) else ", ".join(filter(None, (said, silent)))
+
+    return apart(cause, lambda one: _answer(one.item, now), text)
+
+
+def _answer(item: Item, now: Time) -> str:
+    """Who has one failure; empty where nobody does."""
     said = item.answer
-    if item.is_quiet:
-        return f"in maintenance {item.maintenance}" if item.maintenance else "in maintenance"
     if item.state == "acknowledged" and said is not None:
         return _said("acknowledged by", said, now)
     if item.state == "fixed?" and said is not None:
@@ -116,11 +130,33 @@ def answer_words(cause: Cause, now: Time) -> str:
         until = item.muted_until
         far = until is None or until > now + 3650 * DAY
         return "muted" if far else f"muted until {words.day(until or now, now)}"
-    told = min((one.told_at for one in cause if one.told_at is not None), default=None)
-    silent = f"unanswered for {length(now - told)}" if told is not None else "not mailed yet"
+    if item.is_quiet:
+        return f"in maintenance {item.maintenance}" if item.maintenance else "in maintenance"
     if item.assigned is not None and item.assigned.assignee:
-        return f"assigned to {words.safe(item.assigned.assignee, 80)}, {silent}"
-    return silent
+        return f"assigned to {words.safe(item.assigned.assignee, 80)}"
+    return ""
+
+
+def apart(cause: Cause, key: Callable[[Failure], str], text: Callable[[Cause], str]) -> list[str]:
+    """
+    The cause's failures by *key*, each lot in a *text*; what nobody has first, then what waits.
+
+    Where there are several lots, each says what it is true of: domains, or the numbers of its
+    failures where a domain is in two of them.
+    """
+    lots: dict[tuple[bool, str], list[Failure]] = {}
+    for one in sorted(cause, key=lambda one: (not is_nobodys(one), is_handled(one))):
+        lots.setdefault((is_handled(one), key(one)), []).append(one)
+    if len(lots) == 1:
+        return [text(cause)]
+    places = [list(dict.fromkeys(one.item.domain for one in lot)) for lot in lots.values()]
+    is_split = sum(map(len, places)) > len({name for names in places for name in names})
+    found = []
+    for lot, names in list(zip(lots.values(), places, strict=True))[:PARTS]:
+        numbers = words.listed([str(one.item.failure) for one in lot], NAMED)
+        at = f"at {words.listed([words.name(name) for name in names], NAMED)}"
+        found.append(f"{text(tuple(lot))} {f'({numbers})' if is_split else at}")
+    return found
 
 
 def length(span: Span) -> str:
