@@ -129,6 +129,19 @@ def test_what_is_not_open_there_is_said(full: Place):
     assert "Nothing was changed.\n" in result.err
 
 
+def test_what_is_over_is_said_to_be_over(full: Place):
+    """A domain that the cause had is told from one that it never had."""
+    later = "2027-06-01T12:00:00Z"
+    full("once", now=later)
+
+    whole = full("failures", "ack", "1", now=later)
+    there = full("failures", "ack", "1", "--only", "example.com", now=later)
+
+    assert (1, 1) == (whole.code, there.code)
+    assert "failure 1 is over: nothing is open" in whole.err
+    assert "failure 1 is over at example.com: nothing is open" in there.err
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
