@@ -247,3 +247,30 @@ def test_what_the_mails_tell_people_to_write_is_understood(verb: str, numbers: l
 
     assert tuple(numbers) == one(text).numbers
     assert one(text).note is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ack 1-2",
+        "ack 17/18",
+        "ack 17 - 18",
+        "ack no. 2",
+        "fixed failure 2",
+        "mute 7d [tlsrpt 2]",
+        "ack 99999999999",
+    ],
+)
+def test_numbers_written_another_way_are_asked_about(text: str):
+    """They must not pass for a note, or the answer would hold for all that the mail names."""
+    parsed = parse([text])
+
+    assert ((), 'Write the numbers plainly: "ack 17, 21", or none for all.') == (
+        parsed.commands,
+        parsed.problem,
+    )
+
+
+def test_after_all_no_numbers_are_read():
+    """``ack all 2 of them`` is about all, not about failure 2."""
+    assert () == one("ack all 2 of them").numbers

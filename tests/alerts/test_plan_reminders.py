@@ -106,11 +106,21 @@ def test_what_was_not_told_does_not_remind():
     assert [] == reminded([item()], [ended])
 
 
-def test_an_answer_for_one_domain_answers_for_the_cause():
+def test_an_answer_holds_for_the_domains_that_join_later():
     """Whoever has acknowledged the certificate is not asked about each domain behind it."""
-    items = [item(state="acknowledged"), item(18, domain="b.example")]
+    ack = Answer(kind="ack", who=ME, at=item().first_received + 1)
+    later = item(18, domain="b.example", first_received=ack.at + 1)
+    items = [item(state="acknowledged", answer=ack), later]
 
     assert [] == reminded(items, [told(**ROW), told(18, **ROW)])
+
+
+def test_an_answer_for_one_domain_answers_for_no_other_of_its_time():
+    """One tenant's ack keeps nobody else of the same cause from being reminded."""
+    ack = Answer(kind="ack", who="tenant@a.example", at=item().first_received + 1)
+    items = [item(state="acknowledged", answer=ack), item(18, domain="b.example")]
+
+    assert [18] == reminded(items, [told(**ROW), told(18, **ROW)])
 
 
 def test_the_assignee_alone_is_reminded():

@@ -225,10 +225,14 @@ def test_what_somebody_has_is_not_escalated(more):
 
 def test_an_answer_for_one_domain_of_a_cause_keeps_the_others_from_escalation():
     """Somebody has the cause; a domain that joined it later is no reason to wake the head."""
-    items = [item(state="acknowledged"), item(18, domain="a.shop.example")]
+    ack = Answer(kind="ack", who=SHOP, at=item().first_received + 1)
+    had = item(state="acknowledged", answer=ack)
+    later = item(18, domain="a.shop.example", first_received=ack.at + 1)
+    alike = item(18, domain="a.shop.example")
     rows = [(SHOP, told()), (SHOP, told(18))]
 
-    assert BOSS not in seats(items, directory(), rows)
+    assert BOSS not in seats([had, later], directory(), rows)
+    assert BOSS in seats([had, alike], directory(), rows)
 
 
 def test_what_was_not_told_is_not_escalated():

@@ -337,3 +337,15 @@ def test_a_bad_day_for_hundreds_is_told_to_the_last() -> None:
     found = told(recorded(*apart), owners(*blocks), until=on(2, 14))
 
     assert {f"o{n}@d{n}.example" for n in range(210)} == {one.recipient for one in found}
+
+
+def test_an_old_mailbox_is_one_mail_in_a_replay_too() -> None:
+    """More than five open failures that are too old to be news are summed up in one."""
+    rows = [row(mx=f"mx{number}.example.com") for number in range(6)]
+    old = window(1, GOOGLE, *rows, received=on(12))
+    others = [window(day, received=on(12)) for day in range(-9, 0)]
+
+    found = told(recorded(*others, old))
+
+    assert ["summary"] == [one.event for one in found]
+    assert 6 == len(found[0].failures)

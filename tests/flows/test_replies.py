@@ -411,3 +411,32 @@ def test_the_address_of_answers_carries_the_token():
     """As mail servers with a recipient delimiter take it."""
     assert f"tlsrpt+ack-{TOKEN}@example.com" == with_token(ADDRESS, TOKEN)
     assert with_token(None, TOKEN) is None
+
+
+@pytest.mark.parametrize("text", ["mute 365d", "ack 1"])
+def test_whoever_has_handed_a_domain_over_answers_for_it_no_more(office: Office, text: str):
+    """A mail of then, and its token, give no right to what is somebody else's now."""
+    office.tell(office.number("example.com"), token=OTHER, recipient=KIM)
+
+    office.answer(text, token=OTHER, sender=KIM)
+
+    assert [] == office.acts()
+    assert "new" == office.state("example.com")
+
+
+def test_whoever_has_it_by_assignment_may_answer(office: Office):
+    """An assignee need own nothing else."""
+    office.answer(f"assign {KIM}")
+    office.now += HOUR
+    office.tell(office.number("example.com"), token=OTHER, recipient=KIM)
+
+    office.answer("ack", token=OTHER, sender=KIM)
+
+    assert "acknowledged" == office.state("example.com")
+
+
+def test_one_header_that_says_no_does_not_hide_another(office: Office):
+    """Two Auto-Submitted: what any of them says of a robot holds."""
+    (receipt,) = office.take(reply("ack", "Auto-Submitted: no\nAuto-Submitted: auto-replied"))
+
+    assert "an answer to an alert: passed-over" == receipt.reason

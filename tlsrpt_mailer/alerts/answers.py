@@ -46,6 +46,12 @@ _ADDRESS = re.compile(
 )
 _NUMBER = r"#?\d{1,9}(?![\w.@-]*\w|\s?%)"
 _NUMBERS = re.compile(rf"{_NUMBER}(?:(?:\s*[,;&+]\s*|\s+and\s+|\s+){_NUMBER})*", re.I)
+_UNREAD = re.compile(
+    r"[\[(]?\s*(?:no|nr|numbers?|failures?|causes?|tlsrpt)\b\.?\s*#?\d|\d{10,}|\d+\s*[-/\u2013]\s*\d"
+    r"|[-/\u2013]\s*#?\d",
+    re.I,
+)
+"""Numbers written another way: taken for a note, they would make an answer hold for all."""
 _ALL = re.compile(r"all\b(?!\s+(?:is|are|was|but)\b)", re.I)
 _BETWEEN = " ,;"
 _BEFORE_NOTE = " ,;:.!-\u2013\u2014"
@@ -114,6 +120,7 @@ def _command(line: str) -> tuple[Command | None, str]:
     if found is None or verb is None:
         return None, ""
     text = text[found.end() :].lstrip(_BEFORE_NOTE + _DECORATION)
+    is_all = _ALL.match(text) is not None
     numbers, text = _numbers(text)
     span = assignee = None
     if verb == "mute":
@@ -124,8 +131,11 @@ def _command(line: str) -> tuple[Command | None, str]:
         assignee, text = _address(text.lstrip(_BEFORE_NOTE))
         if assignee is None:
             return None, 'Say to whom: "assign somebody@example.com".'
-    if not numbers:
+    if not numbers and not is_all:
+        is_all = _ALL.match(text) is not None
         numbers, text = _numbers(text)
+    if not is_all and _UNREAD.match(text):
+        return None, 'Write the numbers plainly: "ack 17, 21", or none for all.'
     command = Command(verb=verb, numbers=numbers, span=span, assignee=assignee, note=_note(text))
     return command, ""
 

@@ -1,8 +1,8 @@
 """
 What is open and nobody has answered for: who is reminded of it, and when.
 
-A failure is asked about while it is new, regressed or ongoing. An answer for one failure
-of a cause is an answer for its cause: somebody has it.
+A failure is asked about while it is new, regressed or ongoing. An answer for a cause holds
+for the domains that join it later: somebody has it.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -41,16 +41,33 @@ def mails_at_once(item: Item, settings: Settings) -> bool:
 
 
 def answered_causes(items: Iterable[Item], recipient: str | None = None) -> set[int]:
-    """The causes among *items* that somebody (other than *recipient*) has."""
-    return {
-        item.cause
-        for item in items
-        if item.is_open
-        and (
-            item.state == "acknowledged"
-            or (item.assigned is not None and not _is(item.assigned.assignee, recipient))
-        )
-    }
+    """
+    The causes among *items* that somebody (other than *recipient*) has, as a whole.
+
+    Who joins a cause after it was answered is answered for. An answer for some of what was
+    known by then, by the owner of one domain of several, answers for nothing else.
+    """
+    answered: dict[int, Time] = {}
+    asking: dict[int, Time] = {}
+    for item in items:
+        at = _answered_at(item, recipient) if item.is_open else None
+        if at is not None:
+            answered[item.cause] = max(at, answered.get(item.cause, at))
+        elif item.state in ASKING:
+            asking[item.cause] = min(
+                item.first_received, asking.get(item.cause, item.first_received)
+            )
+    return {cause for cause, at in answered.items() if cause not in asking or asking[cause] > at}
+
+
+def _answered_at(item: Item, recipient: str | None) -> Time | None:
+    """When somebody else took it on; None where it still asks *recipient*."""
+    if item.state == "acknowledged":
+        return item.first_received if item.answer is None else item.answer.at
+    assigned = item.assigned
+    if assigned is None or _is(assigned.assignee, recipient):
+        return None
+    return assigned.at
 
 
 def unanswered_since(item: Item, rows: Iterable[Told], now: Time) -> Time | None:

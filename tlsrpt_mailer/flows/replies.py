@@ -7,7 +7,7 @@ what no person wrote is neither acted on nor answered, every answer is answered
 once, and a token gets a few answers a day at most.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -161,11 +161,12 @@ class Answers:
     def _do(self, txn: Txn, asked: _Asked, command: Command, first_line: str) -> AnswerOutcome:
         saying = self._saying(asked, command)
         standing = self._settings.standing
+        numbers = command.numbers or asked.letter.failures
+        may = self._may_act(txn, asked.letter.recipient, numbers)
         if command.numbers:
-            may = self._may_act(txn, asked.letter.recipient, command.numbers)
-            acted = act(txn, saying, command.numbers, standing, asked.now, may=may)
+            acted = act(txn, saying, numbers, standing, asked.now, may=may)
         else:
-            named = txn.people.failures(asked.letter.failures)
+            named = [one for one in txn.people.failures(numbers) if may(one)]
             acted = act_on(txn, saying, named, standing, asked.now)
         return self._outcome(
             asked,
@@ -199,10 +200,19 @@ class Answers:
     def _may_act(
         self, txn: Txn, recipient: str, numbers: tuple[int, ...]
     ) -> Callable[[FailureRecord], bool]:
-        """What *recipient* was told of, or owns; among the causes of *numbers*."""
-        causes = {one.cause for one in txn.people.failures(numbers)}
-        told = txn.people.told(recipient, [one.id for one in txn.people.of_causes(causes)])
-        return lambda record: record.id in told or self._settings.owns(recipient, record)
+        """
+        What is *recipient*'s now; among the causes of *numbers*.
+
+        To have been told once is not enough: whoever has handed a domain over answers for it
+        no more. The default recipients answer for all that they are told of.
+        """
+        told: Collection[int] = ()
+        if _is_one_of(recipient, self._settings.directory.default.addresses):
+            causes = {one.cause for one in txn.people.failures(numbers)}
+            told = txn.people.told(recipient, [one.id for one in txn.people.of_causes(causes)])
+        return lambda record: (
+            record.id in told or _has(recipient, record) or self._settings.owns(recipient, record)
+        )
 
     def _outcome(self, asked: _Asked, what: What, **more: Any) -> AnswerOutcome:
         reply = asked.reply
@@ -238,6 +248,16 @@ def _is_answered(kind: AnswerKind, before: Mapping[AnswerKind, int]) -> bool:
     if kind == "done":
         return done < DONE_A_DAY
     return sum(before.values()) - done - before.get("passed-over", 0) < REFUSALS_A_DAY
+
+
+def _is_one_of(address: str, addresses: Iterable[str]) -> bool:
+    return address.lower() in {one.lower() for one in addresses}
+
+
+def _has(address: str, record: FailureRecord) -> bool:
+    """Whether the failure is assigned to *address*."""
+    assigned = record.verdict.assigned
+    return assigned is not None and _is_one_of(address, [assigned.assignee or ""])
 
 
 def _what(acted: Acted) -> What:

@@ -151,8 +151,7 @@ def _sender(headers: Message) -> str | None:
 
 
 def _robot(headers: Message, sender: str | None) -> str | None:
-    submitted = _first(headers, "auto-submitted")
-    if submitted is not None and _word(submitted) != "no":
+    if any(_word(value) != "no" for value in _values(headers, "auto-submitted")):
         return "sent by a program (Auto-Submitted)"
     returned = [value.strip() for value in _values(headers, "return-path")]
     if sender == NULL_SENDER or NULL_SENDER in returned:

@@ -200,7 +200,8 @@ def answers(config: Config, host: str) -> Answers:
 
     def may(address: str, record: FailureRecord) -> bool:
         identity = record.verdict.identity
-        return owns(address, identity.domain, identity.result_type, identity.mx, whose)
+        mx = identity.mx or record.verdict.cause.mx
+        return owns(address, identity.domain, identity.result_type, mx, whose)
 
     return Answers(
         AnswerSettings(whose, may, standing(config), context(config, host), answer_address(config))
