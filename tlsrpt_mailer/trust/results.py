@@ -1,0 +1,109 @@
+"""
+What an MTA of ours found (Authentication-Results, RFC 8601), read with allowances.
+
+Whoever sends a mail can write such a field too: only ids that the operator
+names are believed, and ours must take out forged ones at the border.
+"""
+
+import re
+from collections.abc import Callable, Collection, Sequence
+
+from tlsrpt_mailer.report.hosts import normalise_host
+from tlsrpt_mailer.trust.message import Message, author_domain
+from tlsrpt_mailer.trust.model import Verdict
+from tlsrpt_mailer.trust.signature import claimed_domain, has_length, is_aligned
+
+NO_ID = "-"
+"""In the list of ids: the topmost field without one, as Microsoft 365 writes it."""
+_LONGEST = 16 * 1024
+_MOST = 50
+
+_FIELD = b"authentication-results"
+_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*+)"|([^\s;="()]++)|(.)', re.DOTALL)
+
+
+def vouched(
+    mail: Message, ids: Collection[str], organisational: Callable[[str], str | None]
+) -> Verdict | None:
+    """
+    The verdict ``pass`` where a trusted field says that the author's domain signed; else None.
+
+    Args:
+        mail: The mail as it was taken; never one that was forwarded within another.
+        ids: Whose fields are believed, in lower case; `NO_ID` for those without an id.
+        organisational: A host name to its organisational domain, None where there is none.
+
+    """
+    author = author_domain(mail)
+    is_topmost = True
+    for value in mail.values(_FIELD)[:_MOST]:
+        server, found = read_results(value)
+        if server is None:
+            is_trusted, is_topmost = NO_ID in ids and is_topmost, False
+        else:
+            is_trusted = server in ids
+        if not is_trusted:
+            continue
+        for domain in found:
+            if is_aligned(domain, author, organisational) and not _in_part(mail, domain):
+                by = server or "the topmost without a name"
+                return Verdict("pass", f"signed by {domain}, says {by}", domain)
+    return None
+
+
+def vouching(mail: Message, organisational: Callable[[str], str | None]) -> str | None:
+    """The id of the topmost field if it says so, trusted or not; for a proposal."""
+    author = author_domain(mail)
+    for value in mail.values(_FIELD)[:1]:
+        server, found = read_results(value)
+        if any(is_aligned(domain, author, organisational) for domain in found):
+            return server or NO_ID
+    return None
+
+
+def read_results(value: bytes) -> tuple[str | None, tuple[str, ...]]:
+    """The id of who wrote the field (None: it has none), and the domains of ``dkim=pass``."""
+    clauses = _clauses(value[:_LONGEST].decode("utf-8", "replace"))
+    server = None
+    if clauses and "=" not in clauses[0] and clauses[0]:
+        server = clauses.pop(0)[0].lower().rstrip(".")
+    found = (_passed(clause) for clause in clauses)
+    return server, tuple(dict.fromkeys(domain for domain in found if domain is not None))
+
+
+def _clauses(text: str) -> list[list[str]]:
+    """The tokens between semicolons, without comments; quoted strings are one token."""
+    clauses: list[list[str]] = [[]]
+    depth = 0
+    for quoted, word, mark in _TOKEN.findall(text):
+        if mark == "(":
+            depth += 1
+        elif mark == ")":
+            depth = max(0, depth - 1)
+        elif depth or mark.isspace():
+            continue
+        elif mark == ";":
+            clauses.append([])
+        elif mark != '"':
+            clauses[-1].append(word or mark or quoted)
+    return clauses
+
+
+def _passed(clause: Sequence[str]) -> str | None:
+    """The domain whose signature passed, by header.d, else header.i (as Google writes it)."""
+    pairs = {
+        clause[at - 1].lower(): clause[at + 1]
+        for at in range(len(clause) - 2, 0, -1)
+        if clause[at] == "="
+    }
+    method = clause[0].lower().partition("/")[0] if len(clause) > 2 and clause[1] == "=" else ""
+    if method != "dkim" or clause[2].lower() != "pass":
+        return None
+    domain = pairs.get("header.d") or pairs.get("header.i", "").rpartition("@")[2]
+    return normalise_host(domain)
+
+
+def _in_part(mail: Message, domain: str) -> bool:
+    """Whether all signatures of *domain* here cover the body in part: RFC 8460, 3 forbids that."""
+    own = [one for one in mail.values(b"dkim-signature")[:_MOST] if claimed_domain(one) == domain]
+    return bool(own) and all(has_length(one) for one in own)
