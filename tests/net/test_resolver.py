@@ -1,0 +1,87 @@
+"""DNS as it is: a real server, a server that says nothing, and none."""
+
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.servers.nsd import nsd
+from tests.trust.signing import judge, mail, rsa_key, sign
+from tlsrpt_mailer.net.resolver import Resolver, address_of
+
+NAME = "sel._domainkey.sender.example"
+RECORD = f"v=DKIM1; k=rsa; s=tlsrpt; p={rsa_key()[1]}".encode()
+
+
+@pytest.mark.servers
+def test_a_key_from_a_real_server_verifies(tmp_path: Path):
+    """A record longer than one string, and than UDP carries, comes whole, and verifies a mail."""
+    with nsd(tmp_path, {NAME: RECORD, "big.example": b"v=DKIM1; p=" + b"A" * 3000}) as server:
+        resolver = Resolver([server])
+        answer = resolver.txt(NAME)
+        big = resolver.txt("big.example")
+
+    assert (RECORD,) == answer.texts
+    assert "pass" == judge(sign(mail()), answer).word
+    assert 3011 == len(big.texts[0])
+
+
+@pytest.mark.servers
+def test_what_is_not_there_is_absent(tmp_path: Path):
+    """No such name, and a name without TXT, are answers: the key is not there."""
+    with nsd(tmp_path, {NAME: RECORD}) as server:
+        resolver = Resolver([server])
+
+        assert "absent" == resolver.txt("nx._domainkey.sender.example").kind
+        assert "absent" == resolver.txt("ns.example").kind
+        assert "absent" == resolver.txt("a" * 64 + ".example").kind
+
+
+@pytest.mark.servers
+def test_a_refusal_is_trouble(tmp_path: Path):
+    """A server that refuses says nothing about the key."""
+    with nsd(tmp_path, {NAME: RECORD}) as server:
+        assert "trouble" == Resolver([server], timeout=0.5).txt("a.other").kind
+
+
+@pytest.mark.servers
+def test_answers_are_remembered(tmp_path: Path):
+    """A second mail asks nobody, until the record's time is over."""
+    now = 0.0
+    with nsd(tmp_path, {NAME: RECORD}) as server:
+        resolver = Resolver([server], timeout=0.2, clock=lambda: now)
+        first = resolver.txt(NAME)
+
+    assert first == resolver.txt(NAME)
+    now = 301.0
+    assert "trouble" == resolver.txt(NAME).kind
+
+
+def test_a_server_that_says_nothing_is_waited_for_no_longer_than_allowed():
+    """The time-out is kept, and the same name is not waited for again at once."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        mute.bind(("127.0.0.1", 0))
+        resolver = Resolver([f"127.0.0.1:{mute.getsockname()[1]}"])
+        began = time.monotonic()
+        answer = resolver.txt(NAME, within=0.3)
+        again = resolver.txt(NAME, within=0.3)
+
+    assert "trouble" == answer.kind == again.kind
+    assert time.monotonic() - began < 1.5
+    assert "no time" in resolver.txt("other.example", within=0).error
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("192.0.2.1", ("192.0.2.1", 53)),
+        ("192.0.2.1:5353", ("192.0.2.1", 5353)),
+        ("2001:db8::1", ("2001:db8::1", 53)),
+        ("[2001:db8::1]:5353", ("2001:db8::1", 5353)),
+        ("[2001:db8::1]", ("2001:db8::1", 53)),
+    ],
+)
+def test_addresses_of_name_servers(text: str, address: tuple[str, int]):
+    """Both families, with a port or without."""
+    assert address == address_of(text)

@@ -1,0 +1,48 @@
+"""A real DNS server (Debian's nsd) on a loopback port, with the records a test gives it."""
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import dns.exception
+import dns.message
+import dns.query
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@contextmanager
+def nsd(folder: Path, records: Mapping[str, bytes]) -> Iterator[str]:
+    """Serve the zone ``example`` with these TXT records; yields ``address:port``."""
+    port = _free_port()
+    lines = ["$TTL 300", "@ IN SOA ns host 1 3600 600 86400 60", "@ IN NS ns", "ns IN A 127.0.0.1"]
+    for name, text in records.items():
+        strings = " ".join(f'"{text[at : at + 200].decode()}"' for at in range(0, len(text), 200))
+        lines.append(f"{name}. IN TXT {strings}".replace(";", "\\;"))
+    (folder / "zone").write_text("\n".join(lines) + "\n")
+    (folder / "nsd.conf").write_text(
+        f'server:\n  ip-address: 127.0.0.1@{port}\n  username: ""\n  chroot: ""\n'
+        f'  zonesdir: "{folder}"\n  pidfile: ""\n  database: ""\n  server-count: 1\n'
+        f'  zonelistfile: "{folder}/zones"\n  xfrdfile: "{folder}/xfrd"\n  xfrdir: "{folder}"\n'
+        f'  logfile: "{folder}/log"\nremote-control:\n  control-enable: no\n'
+        f'zone:\n  name: "example"\n  zonefile: "zone"\n'
+    )
+    program = shutil.which("nsd") or "/usr/sbin/nsd"
+    child = subprocess.Popen([program, "-d", "-c", str(folder / "nsd.conf")])
+    try:
+        question = dns.message.make_query("example.", "SOA")
+        for _ in range(100):
+            with suppress(dns.exception.Timeout, OSError):
+                dns.query.udp(question, "127.0.0.1", 0.1, port)
+                break
+        yield f"127.0.0.1:{port}"
+    finally:
+        child.terminate()
+        child.wait(5)
