@@ -45,7 +45,11 @@ class RawMail(msgspec.Struct, frozen=True):
     forward_ignored_to: str | None = None
     """Hand it on to this address if it is no report, in place of keeping it."""
     again: bool = False
-    """Read it anew though it lies in quarantine: an operator asked for that."""
+    """Read it anew though it lies in quarantine or is held: an operator asked for that, or its
+    key may be in reach by now."""
+    trusted: bool = False
+    """By whom it is stands on the operator's word: a file that was imported, a held report that
+    was released as it is."""
     sender: str | None = None
     """The envelope's sender, where the source knows it: ``<>`` for none."""
     recipients: tuple[str, ...] = ()
@@ -143,6 +147,16 @@ class Positions(Protocol):
 # ---------------------------------------------------------------- store: ingest
 
 
+Trusted: TypeAlias = Literal[
+    "unchecked", "operator", "pass", "history", "pending", "unsigned", "third-party", "fail"
+]
+"""Whose word a report is. ``unchecked``: ``trust.dkim = "off"``; ``operator``: somebody here says
+so; the others: `trust.model.Word`. With ``"mark"`` any of them may count."""
+HeldFor: TypeAlias = Literal["signature", "pending", "foreign", "proposed"]
+"""Why a readable report does not count: no valid signature; DNS did not answer; none of its
+policies is ours; none is, as far as is known by now."""
+
+
 class NewReport(msgspec.Struct, frozen=True):
     """One report about to be stored."""
 
@@ -150,7 +164,7 @@ class NewReport(msgspec.Struct, frozen=True):
     reporter: str
     revision_key: bytes
     """Hash of reporter, report-id, range and set of policy domains."""
-    status: Literal["counted", "superseded"]
+    status: Literal["counted", "superseded", "held"]
     supersedes: int | None
     """The number of the older revision that this one takes the place of."""
     windows: tuple[Window, ...]
@@ -159,6 +173,15 @@ class NewReport(msgspec.Struct, frozen=True):
     """All sessions, for the choice between revisions."""
     reason_classes: tuple[tuple[str | None, ...], ...]
     """For each policy, for each failure detail: its reason class, None where no text came."""
+    trust: Trusted = "unchecked"
+    trust_reason: str | None = None
+    """In words for a person; may hold names out of the mail."""
+    signed_by: str | None = None
+    """d= of its signature: verified for ``pass``, else claimed."""
+    held_for: HeldFor | None = None
+    """Of a held one: why."""
+    foreign: frozenset[int] = frozenset()
+    """Positions of the policies that are not ours: stored, never counted."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -173,8 +196,10 @@ class Entry(msgspec.Struct, frozen=True):
     """Those to be stored; duplicates are not here."""
     found: int = 0
     """How many reports the mail held, duplicates included."""
-    keep: Literal["quarantine", "ignored", "no"] = "no"
+    keep: Literal["quarantine", "held", "ignored", "no"] = "no"
     """Where the raw bytes go."""
+    next_try: Time | None = None
+    """Of a held mail whose key could not be asked for: when to ask again."""
     forward_to: str | None = None
     """Hand the raw mail on to this address by way of the outbox, in the same transaction."""
 

@@ -120,8 +120,8 @@ def test_without_these_tables_all_is_for_those_of_alerts_to():
             'domains[0].match[0]: "a..b" is no domain name',
         ),
         (
-            '[[domains]]\nmatch = ["a.b"]\nmx = ["mx.a.b"]',
-            "domains[0].mx: not in this version yet, take it out",
+            '[[domains]]\nmatch = ["a.b"]\nmx = ["m x"]',
+            'domains[0].mx[0]: "m x" is no domain name',
         ),
         (
             '[[mx]]\nowners = []\nmatch = ["192.0.2.1"]',

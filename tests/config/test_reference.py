@@ -16,7 +16,9 @@ from tlsrpt_mailer.config.channels import COMMON
 from tlsrpt_mailer.config.decode import fields_of, value
 from tlsrpt_mailer.config.model import (
     ChannelKeys,
+    Checks,
     Digest,
+    Dns,
     DomainsConfig,
     Health,
     MxConfig,
@@ -31,6 +33,8 @@ REFERENCE = ROOT / "docs/reference"
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "[storage]": Storage,
     "[trust]": Trust,
+    "[dns]": Dns,
+    "[checks]": Checks,
     "[[owner]]": OwnerConfig,
     "[[domains]]": DomainsConfig,
     "[[mx]]": MxConfig,

@@ -30,10 +30,7 @@ SECRET_WORDS = ("password", "token", "secret", "url", "urls", "ping_url")
 SECRET_WAYS = ("file", "env", "command")
 
 LATER: Mapping[str, frozenset[str]] = {
-    "": frozenset({"dns", "checks"}),
-    "trust": frozenset({"authserv_ids"}),
-    "source": frozenset({"trust_before"}),
-    "domains": frozenset({"mx"}),
+    "checks": frozenset({"schedule", "probe"}),
 }
 """Keys that are decided on, by table, but that this version does nothing with yet."""
 
@@ -275,9 +272,6 @@ def _literal(kind: inspect.LiteralType, given: object, path: str, problem: Probl
     choices = [str(v) for v in kind.values]
     if isinstance(given, str) and given in choices:
         return given
-    if path == "trust.dkim" and given in {"require", "mark"}:
-        problem(path, f'{quoted(given)} comes in a later version; this one knows only "off"')
-        return BAD
     meant = nearest(given, choices) if isinstance(given, str) else None
     guess = f', did you mean "{meant}"?' if meant else ""
     problem(path, f"must be {one_of(choices)}, not {quoted(given)}{guess}")

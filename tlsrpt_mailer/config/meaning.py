@@ -5,6 +5,7 @@ All of it works on the tables as they were written, so that what else is wrong
 with a table hides nothing.
 """
 
+import ipaddress
 import re
 import zoneinfo
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ Read: TypeAlias = Callable[[str], str]
 DEFAULT_OWNER = "default"
 """What the owner is called whose addresses are ``alerts.to``."""
 MAX_LINES_SAID = 10
+PORTS = 1 << 16
 _AT = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 
 
@@ -32,6 +34,7 @@ def check(document: Document, problem: Problem, channels: Sequence[str]) -> None
     _alerts(alerts, channels, problem)
     _schedule(_one(document, "digest").get("schedule"), problem)
     _health(_one(document, "health"), problem)
+    _trust(document, problem)
     names = _owner_names(document, problem)
     _blocks(document, names, problem)
     groups = {name for _, one in tables(document, "domains") for _, name in texts(one, "", "group")}
@@ -57,6 +60,33 @@ def _blocks(document: Document, names: Sequence[str], problem: Problem) -> None:
                 problem(joined(path, key), "must not be empty")
         _patterns(table, path, problem)
         _owners(table, path, names, problem)
+
+
+def _trust(document: Document, problem: Problem) -> None:
+    """``[trust]``, ``[dns]`` and ``[checks]``."""
+    for where, text in texts(_one(document, "trust"), "trust", "authserv_ids"):
+        if not text.strip() or set(text) & set(' ;()"'):
+            problem(where, f'{quoted(text)} is no name of an MTA, nor "-"')
+    for where, text in texts(_one(document, "dns"), "dns", "nameservers"):
+        if not _is_address_of_server(text):
+            problem(where, f'{quoted(text)} is no address, such as "9.9.9.9" or "127.0.0.1:5353"')
+    for where, text in texts(_one(document, "checks"), "checks", "rua"):
+        if not (text.startswith("mailto:") and is_address(text.removeprefix("mailto:"))) and not (
+            text.startswith("https://") and len(text) > len("https://")
+        ):
+            problem(where, f'{quoted(text)} is neither "mailto:" and an address nor https://')
+
+
+def _is_address_of_server(text: str) -> bool:
+    address, _, port = text.rpartition(":") if text.count(":") == 1 else (text, "", "53")
+    if text.startswith("["):
+        address, _, rest = text[1:].partition("]")
+        port = rest.removeprefix(":") or "53"
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return port.isascii() and port.isdigit() and 0 < int(port) < PORTS
 
 
 def tables(document: Document, name: str) -> Iterator[tuple[str, Document]]:
@@ -215,9 +245,10 @@ def _no_such(text: str, none: str, names: Sequence[str]) -> str:
 
 
 def _patterns(table: Document, path: str, problem: Problem) -> None:
-    for where, text in texts(table, path, "match"):
-        if normal_pattern(text) is None:
-            problem(where, f"{quoted(text)} {what_is_wrong(text)}")
+    for key in ("match", "mx"):
+        for where, text in texts(table, path, key):
+            if normal_pattern(text) is None:
+                problem(where, f"{quoted(text)} {what_is_wrong(text)}")
 
 
 def listed(table: Document, path: str, read: Read, problem: Problem) -> tuple[str, ...]:

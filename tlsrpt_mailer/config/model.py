@@ -41,8 +41,28 @@ class Storage(msgspec.Struct, frozen=True, kw_only=True):
 class Trust(msgspec.Struct, frozen=True, kw_only=True):
     """``[trust]``: whose reports count."""
 
-    dkim: Literal["off"] = "off"
+    dkim: Literal["require", "mark", "off"] = "off"
+    """require: without the reporter's signature a report is held; mark: it counts, but less."""
+    authserv_ids: tuple[str, ...] = ()
+    """MTAs whose Authentication-Results are believed, in lower case; ``-`` for those without."""
     reporters: tuple[str, ...] = ()
+
+
+class Dns(msgspec.Struct, frozen=True, kw_only=True):
+    """``[dns]``: whom to ask."""
+
+    nameservers: tuple[str, ...] = ()
+    """Addresses, or address:port; empty: the system's."""
+    timeout: Annotated[Span, msgspec.Meta(ge=1, le=MINUTE)] = 5
+    """How long one question may take."""
+
+
+class Checks(msgspec.Struct, frozen=True, kw_only=True):
+    """``[checks]``: what the records of our domains should say."""
+
+    rua: tuple[str, ...] = ()
+    """Where reports should go, such as ``mailto:tlsrpt@example.com``: a domain whose record
+    names one of these is ours."""
 
 
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +115,8 @@ class DomainsConfig(msgspec.Struct, frozen=True, kw_only=True):
     owners: tuple[str, ...] = ()
     """Names of [[owner]] or addresses."""
     group: str | None = None
+    mx: tuple[str, ...] = ()
+    """Its MX hosts: a report about one of them (DANE) is about us."""
     policy_host_owners: tuple[str, ...] = ()
     """Who runs mta-sts.DOMAIN: sts-policy-* and sts-webpki-invalid go there."""
     tell_domain_owners: Literal["digest", "alert", "none"] = "digest"
@@ -192,6 +214,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     storage: Storage = Storage()
     source: tuple[SourceConfig, ...] = ()
     trust: Trust = Trust()
+    dns: Dns = Dns()
+    checks: Checks = Checks()
     alerts: Alerts = Alerts()
     owner: tuple[OwnerConfig, ...] = ()
     domains: tuple[DomainsConfig, ...] = ()

@@ -7,12 +7,14 @@ import msgspec
 
 from tlsrpt_mailer.config import meaning
 from tlsrpt_mailer.config.channels import Channels, kind_of
-from tlsrpt_mailer.config.decode import BAD, LATER, nearest, struct
+from tlsrpt_mailer.config.decode import BAD, nearest, struct
 from tlsrpt_mailer.config.meaning import Read
 from tlsrpt_mailer.config.model import (
     Alerts,
+    Checks,
     Config,
     Digest,
+    Dns,
     DomainsConfig,
     Health,
     Kinds,
@@ -30,6 +32,8 @@ TABLES = (
     "storage",
     "source",
     "trust",
+    "dns",
+    "checks",
     "owner",
     "domains",
     "mx",
@@ -91,6 +95,8 @@ class _Reading:
         storage = self._table(Storage, document, "storage")
         sources = self._sources(document)
         trust = self._table(Trust, document, "trust")
+        dns = self._table(Dns, document, "dns")
+        checks = self._table(Checks, document, "checks")
         owners = self._structs(OwnerConfig, document, "owner")
         domains = self._structs(DomainsConfig, document, "domains")
         mx = self._structs(MxConfig, document, "mx")
@@ -110,6 +116,8 @@ class _Reading:
             storage=storage,
             source=sources,
             trust=trust,
+            dns=dns,
+            checks=checks,
             owner=owners,
             domains=tuple(_normal(block) for block in domains),
             listed=listed,
@@ -149,9 +157,7 @@ class _Reading:
             if key in TABLES:
                 continue
             meant = nearest(key, TABLES)
-            if key in LATER[""]:
-                self._problem(key, "not in this version yet, take it out")
-            elif meant:
+            if meant:
                 self._problem(key, f'unknown table, did you mean "{meant}"?')
             else:
                 self._problem(key, "unknown table; there are: " + ", ".join(TABLES))
@@ -179,5 +185,8 @@ class _Reading:
 
 def _normal(block: Any) -> Any:  # a DomainsConfig or MxConfig
     """*block* with its names as they are looked up."""
-    match = tuple(normal_pattern(text) or text for text in block.match)
-    return msgspec.structs.replace(block, match=match)
+    keys = ("match", "mx") if isinstance(block, DomainsConfig) else ("match",)
+    normal = {
+        key: tuple(normal_pattern(text) or text for text in getattr(block, key)) for key in keys
+    }
+    return msgspec.structs.replace(block, **normal)

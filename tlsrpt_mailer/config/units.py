@@ -1,14 +1,17 @@
 """Durations and sizes as people write them: "5m", "400d", "16MB"."""
 
 import re
+from datetime import UTC, datetime
 from typing import Annotated, TypeAlias
 
 import msgspec
 
-from tlsrpt_mailer.report.times import Span
+from tlsrpt_mailer.report.times import Span, Time
 
 Size: TypeAlias = Annotated[int, msgspec.Meta(extra={"unit": "size"})]
 """A number of bytes, for which "16MB" may stand in the configuration."""
+
+NO_MOMENT = 'trust_before: must be a day such as "2026-11-20", or a time in ISO 8601'
 
 _SPANS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 _SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -43,3 +46,12 @@ def size_text(size: int) -> str:
         if size and size % _SIZES[unit] == 0:
             return f"{size // _SIZES[unit]}{unit.upper() if unit != 'k' else unit}B"
     return str(size)
+
+
+def moment_of(text: str) -> Time | None:
+    """The moment that "2026-11-20" (its first second, UTC) or an ISO 8601 time stands for."""
+    try:
+        at = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from tlsrpt_mailer.config.units import NO_MOMENT, moment_of
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span
 
 PORTS = {"tls": 993, "starttls": 143, "none": 143}
@@ -48,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """For reports that nobody can read, with after = "move" and "delete"."""
     timeout: Annotated[Span, msgspec.Meta(ge=1, le=HOUR)] = MINUTE
     """How long the server may stay silent."""
+    trust_before: str | None = None
+    """Mails taken before this moment are the operator's word, signed or not."""
 
     def __post_init__(self) -> None:
         """Refuse what would not work, or would send a password in the clear."""
@@ -77,6 +80,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def _other_problems(self) -> list[str]:
         found = []
+        if self.trust_before is not None and moment_of(self.trust_before) is None:
+            found.append(NO_MOMENT)
         if not self.host or not self.username or not self.folder:
             found.append("host, username and folder must not be empty")
         if self.security == "none" and not self.allow_plaintext and not is_loopback(self.host):

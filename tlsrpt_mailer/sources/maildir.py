@@ -16,6 +16,7 @@ from typing import Annotated
 import msgspec
 import structlog
 
+from tlsrpt_mailer.config.units import NO_MOMENT, moment_of
 from tlsrpt_mailer.errors import ConfigError, Unreachable
 from tlsrpt_mailer.intake.model import Limits
 from tlsrpt_mailer.ports import Deliver, Health, RawMail, Receipt
@@ -35,11 +36,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """The folder that holds ``new``, ``cur`` and ``tmp``."""
     poll: Annotated[Span, msgspec.Meta(ge=1)] = 10
     """How often ``new`` is looked at."""
+    trust_before: str | None = None
+    """Mails taken before this moment are the operator's word, signed or not."""
 
     def __post_init__(self) -> None:
         """Raise ValueError for what types alone cannot say."""
         if not self.path.startswith("/"):
             raise ValueError(f'path: "{self.path}" must begin with "/"')
+        if self.trust_before is not None and moment_of(self.trust_before) is None:
+            raise ValueError(NO_MOMENT)
 
 
 class _Letter(msgspec.Struct, frozen=True):
