@@ -311,7 +311,8 @@ def test_foreign_keys_are_on_for_every_row(store: SqliteStore) -> None:
         store.writer.transaction() as conn,
     ):
         conn.execute(
-            "INSERT INTO policies VALUES (1, 99, 0, 'sts', 'example.com', NULL, '[]', '[]', 0, 0, 0)"
+            "INSERT INTO policies"
+            " VALUES (1, 99, 0, 'sts', 'example.com', NULL, '[]', '[]', 0, 0, 0)"
         )
 
     assert isinstance(caught.value.__cause__, sqlite3.IntegrityError)
