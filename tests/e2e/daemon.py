@@ -98,8 +98,11 @@ class Site:
             else 'to = ["postmaster@example.com"]\nfrom = "tlsrpt-mailer@mail.example.com"\n'
         )
         post = "" if relay is None else f'[alerts.smtp]\nhost = "127.0.0.1"\nport = {relay}\n'
+        # Whether signatures are believed is a matter of its own; a test of it says [trust] itself.
+        trust = "" if "[trust]" in sources + alerts else '[trust]\ndkim = "off"\n'
         self.config.write_text(
             f'[storage]\npath = "{self.database}"\n{sources}\n[alerts]\n{told}{alerts}\n{post}'
+            f"{trust}"
         )
 
     def environment(self, **more: str) -> dict[str, str]:
