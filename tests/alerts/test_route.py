@@ -3,7 +3,7 @@
 import pytest
 
 from tests.alerts.examples import NOW, item, over, told
-from tlsrpt_mailer.alerts.directory import Directory, DomainBlock, MxBlock, Names, Owner
+from tlsrpt_mailer.alerts.directory import Directory, DomainBlock, MxBlock, Owner
 from tlsrpt_mailer.alerts.model import Answer, Settings
 from tlsrpt_mailer.alerts.route import ChannelRule, owns, route, route_channels
 from tlsrpt_mailer.report.times import DAY, HOUR
@@ -44,22 +44,6 @@ def seats(items, who, rows=(), settings=SETTINGS):
 
 
 # ------------------------------------------------------------------------- names
-
-
-def test_a_pattern_matches_whatever_lies_below():
-    """*.example.com is all of its sub-domains, however deep, but not example.com itself."""
-    names = Names([("*.example.com",)])
-
-    found = [names.find(name) for name in ("example.com", "a.example.com", "b.a.example.com")]
-    assert [None, 0, 0] == found
-    assert names.find("aexample.com") is None
-
-
-def test_the_first_block_that_matches_wins():
-    """Order decides, whether by name, by pattern or by "*"."""
-    names = Names([("a.example",), ("*.example", "b.example"), ("*", "a.example")])
-
-    assert [0, 1, 2, 1] == [names.find(n) for n in ("a.example", "b.example", "c", "c.a.example")]
 
 
 def test_what_no_block_names_is_nobodys():

@@ -8,11 +8,12 @@ import msgspec
 
 from tlsrpt_mailer import wiring
 from tlsrpt_mailer.alerts import words
-from tlsrpt_mailer.alerts.directory import Directory, Names, Owner, below
+from tlsrpt_mailer.alerts.directory import Directory, Owner
 from tlsrpt_mailer.alerts.route import charge
 from tlsrpt_mailer.config import Config
 from tlsrpt_mailer.errors import NoSuch
 from tlsrpt_mailer.ports import FailureRecord
+from tlsrpt_mailer.report.patterns import Names, below
 
 Form: TypeAlias = dict[str, Any]  # a JSON object
 

@@ -1,0 +1,1 @@
+"""What is known of domains: their records, and whose they are. Pure."""

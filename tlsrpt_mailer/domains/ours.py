@@ -1,0 +1,120 @@
+"""
+Whose policy a report speaks of: ours, or a stranger's.
+
+Ours are the domains of ``[[domains]]``, those that were adopted because their
+record sends reports to us, and our MX hosts, which DANE reports name in place
+of the domain (RFC 8460, 4.4).
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Literal, TypeAlias
+
+from tlsrpt_mailer.domains.record import Record
+from tlsrpt_mailer.report.hosts import is_strict_host, normalise_host
+from tlsrpt_mailer.report.model import Policy
+from tlsrpt_mailer.report.patterns import Names
+
+Ownership: TypeAlias = Literal["ours", "foreign", "proposed"]
+"""``proposed``: not known by now; the domain's record is looked up."""
+
+State: TypeAlias = Literal["adopted", "proposed", "foreign"]
+"""What was found out of a domain that the configuration does not name."""
+
+
+def _unknown(_domain: str) -> State | None:
+    return None
+
+
+class Ours:
+    """
+    What is ours, by the configuration and by what was found out.
+
+    A look-up costs as much with ten thousand names as with ten.
+
+    Args:
+        domains: Names and patterns of all ``[[domains]]``.
+        mx: Names and patterns of our MX hosts.
+        found_out: What was found out of a domain; None where nothing was.
+    """
+
+    def __init__(
+        self,
+        domains: Iterable[str] = (),
+        mx: Iterable[str] = (),
+        found_out: Callable[[str], State | None] = _unknown,
+    ) -> None:
+        names = tuple(domains)
+        self._domains = Names([names])
+        self._mx = Names([tuple(mx)])
+        self._found_out = found_out
+        self.is_configured = bool(names)
+        """Whether there are any ``[[domains]]``: then nothing is adopted any more."""
+
+    def ownership(self, policy: Policy) -> Ownership:
+        """Whose *policy* is."""
+        domain = policy.policy_domain
+        if self._domains.find(domain) is not None or self._is_our_mx(policy):
+            return "ours"
+        # What is no name has no record that could say more.
+        state = self._found_out(domain) if is_strict_host(domain) else "foreign"
+        if state == "adopted":
+            return "ours"
+        return "foreign" if self.is_configured or state == "foreign" else "proposed"
+
+    def names(self, domain: str) -> bool:
+        """Whether the configuration names *domain*."""
+        return self._domains.find(domain) is not None
+
+    def _is_our_mx(self, policy: Policy) -> bool:
+        if policy.policy_type != "tlsa":
+            return False
+        hosts = (policy.policy_domain, *policy.mx_host)
+        found = (normalise_host(host) for host in hosts)
+        return any(host and self._mx.find(host) is not None for host in found)
+
+
+class Addresses:
+    """
+    Our own mail addresses, as far as the configuration tells.
+
+    ``@example.com`` stands for all of a domain. Neither case nor a ``+detail``
+    counts: RFC 5321, 2.4 allows for local parts that differ by case alone,
+    nobody uses them.
+    """
+
+    def __init__(self, addresses: Iterable[str]) -> None:
+        self._all = frozenset(_normal(one) for one in addresses)
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._all)
+
+    def match(self, address: str) -> bool:
+        """Whether *address* is one of them."""
+        normal = _normal(address)
+        return normal in self._all or "@" + normal.rpartition("@")[2] in self._all
+
+
+def judge_record(record: Record, ours: Addresses) -> tuple[bool, str]:
+    """
+    Whether a domain is ours by its record, and why, in words for a person.
+
+    The words may hold anything that DNS may.
+    """
+    named = next((one for one in record.addresses if ours.match(one)), None)
+    if named is not None:
+        return True, f"its record sends reports to {named}"
+    if record.text is None:
+        wrong = record.problems[0] if record.problems else "it publishes none"
+        return False, f"no TLSRPT record: {wrong}"
+    if record.rua:
+        where = record.addresses[0] if record.addresses else record.rua[0]
+        more = f" and {len(record.rua) - 1} more" if len(record.rua) > 1 else ""
+        return False, f"its record sends reports to {where}{more}, which is not here"
+    return False, f"its record is wrong: {record.problems[0]}"
+
+
+def _normal(address: str) -> str:
+    local, _, domain = address.strip().rpartition("@")
+    local = local.partition("+")[0].lower() if local not in {"", "*"} else ""
+    return f"{local}@{normalise_host(domain) or domain.lower()}"
