@@ -309,6 +309,19 @@ class AuditEntry(msgspec.Struct, frozen=True):
     note: str | None = None
 
 
+ReporterWord: TypeAlias = Literal["trust", "distrust"]
+"""trust: known, whatever it has reported so far; distrust: what it reports is left out."""
+
+
+class SaidOfReporter(msgspec.Struct, frozen=True):
+    """What an operator said of a reporter."""
+
+    word: ReporterWord
+    at: Time
+    who: str
+    note: str | None = None
+
+
 class People(Protocol):
     """What people do, in the transaction that it is read from."""
 
@@ -357,6 +370,20 @@ class People(Protocol):
     def end_maintenance(self, number: int, end: Time) -> None:
         """It is over at *end*; one that had not begun by then is no more."""
 
+    def said_of_reporters(self) -> Mapping[str, SaidOfReporter]:
+        """By reporter: what is said of it."""
+
+    def save_reporter_word(
+        self, reporter: str, word: ReporterWord | None, at: Time, who: str, note: str | None
+    ) -> None:
+        """Write down what somebody says of a reporter; None takes back what was said."""
+
+    def domains_of_reporters(self, reporters: Collection[str]) -> list[str]:
+        """The domains of which any of these has reported, signed or not."""
+
+    def open_failures(self, domains: Collection[str]) -> int:
+        """How many failures of these domains are open."""
+
     def open_at_mx(self, matches: Callable[[str], bool]) -> list[str]:
         """The domains with an open failure at an MX that *matches*."""
 
@@ -387,10 +414,12 @@ class Txn(Protocol):
         """All domains with a failure that has not ended, for the review by time alone."""
 
     def histories(self, domains: Collection[str]) -> list[History]:
-        """Every counted window about these domains, in one go."""
+        """Every counted window about these domains, in one go; those of a reporter that
+        somebody distrusts are left out."""
 
     def established(self, reporters: Collection[str]) -> frozenset[str]:
-        """Those with at least three counted windows over seven days with successes."""
+        """Those that somebody here trusts, or with at least three counted windows over seven days
+        with successes; nobody who is distrusted."""
 
     def maintenance(self) -> list[Maintenance]:
         """All planned quiet, past and future, by number."""

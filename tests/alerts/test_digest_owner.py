@@ -174,7 +174,7 @@ def test_over_is_said_by_how_it_ended():
     )
     assert "1 example.com: certificate expired on mx1.example.com 14-16 Oct, 36 %" in text
     assert "resolved 18 Oct" in text
-    assert "14-16 Oct, taken back by the reporter" in text
+    assert "14-16 Oct, no report that counts says so any more" in text
     assert "BEGAN AND ENDED (no mail was due) 3 example.com:" in text
     assert "1 older one: tlsrpt-mailer failures --all" in text
     assert "CLOSED UNCONFIRMED 4 example.com" in text

@@ -173,7 +173,7 @@ def _past(failure: Failure, now: Time) -> list[str]:
     item = failure.item
     found = [words.days(item.first_seen, item.last_seen, now)]
     if item.taken_back:
-        return [*found, "taken back by the reporter"]
+        return [*found, "no report that counts says so any more"]
     found.append(f"{words.share(item.failed, item.sessions)} of sessions on those days")
     if item.state == "stale":
         closes = failure.closes_at

@@ -11,7 +11,10 @@ from tlsrpt_mailer.alerts.trouble import ATTACH_FROM, WORST, the_domains
 
 CLEAN_ROWS = 8
 CLEAN = "Each reporter that saw it and still reports has sent clean days since."
-TAKEN_BACK = "The reporter has replaced the report that said so; the new one knows no such failure."
+TAKEN_BACK = (
+    "No report that counts says so any more: the reporter has replaced the report that said so,"
+    " or somebody here has said that its word does not count."
+)
 
 
 def head(group: Group, context: Context) -> list[str]:

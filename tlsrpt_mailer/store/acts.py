@@ -12,10 +12,12 @@ from tlsrpt_mailer.ports import (
     FailureRecord,
     Letter,
     Maintenance,
+    ReporterWord,
+    SaidOfReporter,
     Settled,
 )
 from tlsrpt_mailer.report.times import Time
-from tlsrpt_mailer.store import audit, maintenance
+from tlsrpt_mailer.store import audit, maintenance, words
 from tlsrpt_mailer.store.bind import select_in, text, text_or_none
 from tlsrpt_mailer.store.judging import record
 from tlsrpt_mailer.store.outbox import add_letters
@@ -166,6 +168,25 @@ class SqlitePeople:
     def end_maintenance(self, number: int, end: Time) -> None:
         """See `ports.People.end_maintenance`."""
         maintenance.end(self._conn, number, end)
+
+    def said_of_reporters(self) -> dict[str, SaidOfReporter]:
+        """See `ports.People.said_of_reporters`."""
+        return words.said(self._conn)
+
+    def save_reporter_word(
+        self, reporter: str, word: ReporterWord | None, at: Time, who: str, note: str | None
+    ) -> None:
+        """See `ports.People.save_reporter_word`."""
+        words.save(self._conn, reporter, word, at, who, note)
+
+    def domains_of_reporters(self, reporters: Collection[str]) -> list[str]:
+        """See `ports.People.domains_of_reporters`; sorted."""
+        return words.domains_of(self._conn, reporters)
+
+    def open_failures(self, domains: Collection[str]) -> int:
+        """See `ports.People.open_failures`."""
+        sql = "SELECT count(*) FROM failures WHERE is_open = 1 AND domain IN ({keys})"
+        return sum(count for (count,) in select_in(self._conn, sql, [text(d) for d in domains]))
 
     def open_at_mx(self, matches: Callable[[str], bool]) -> list[str]:
         """See `ports.People.open_at_mx`; sorted."""

@@ -16,6 +16,7 @@ from tlsrpt_mailer.failures.model import (
 from tlsrpt_mailer.ports import FailureRecord, History, Maintenance
 from tlsrpt_mailer.report.times import DAY, Time
 from tlsrpt_mailer.store.bind import select_in, text
+from tlsrpt_mailer.store.words import BELIEVED, said
 
 ESTABLISHED_SPAN = 7 * DAY
 
@@ -80,7 +81,11 @@ def histories(conn: sqlite3.Connection, domains: Collection[str]) -> list[Histor
 
 
 def windows(conn: sqlite3.Connection, names: Collection[str]) -> dict[str, list[Window]]:
-    """All counted windows by domain, oldest first; every one of *names* is in it."""
+    """
+    All counted windows by domain, oldest first; every one of *names* is in it.
+
+    Without those of reporters that somebody distrusts: all who judge or show read here.
+    """
     sightings: defaultdict[int, list[Sighting]] = defaultdict(list)
     rows = select_in(
         conn,
@@ -96,7 +101,8 @@ def windows(conn: sqlite3.Connection, names: Collection[str]) -> dict[str, list[
     rows = select_in(
         conn,
         "SELECT id, domain, reporter, start_at, end_at, report_id, received_at, date, digest,"
-        " sessions FROM windows WHERE domain IN ({keys}) ORDER BY domain, start_at, id",
+        " sessions FROM windows WHERE domain IN ({keys})"
+        f" AND {BELIEVED} ORDER BY domain, start_at, id",
         names,
     )
     for row in rows:
@@ -147,7 +153,13 @@ def established(conn: sqlite3.Connection, reporters: Collection[str]) -> frozens
     Only three look-ups a reporter, however many windows there are of it: the first
     with successes, the last, and whether there is one between them.
     """
-    return frozenset(name for name in reporters if _is_established(conn, text(name)))
+    words = {name: one.word for name, one in said(conn).items()}
+    return frozenset(
+        name
+        for name in reporters
+        if (word := words.get(text(name))) == "trust"
+        or (word is None and _is_established(conn, text(name)))
+    )
 
 
 def _is_established(conn: sqlite3.Connection, reporter: str) -> bool:

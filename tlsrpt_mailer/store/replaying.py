@@ -6,15 +6,21 @@ from collections.abc import Collection
 from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.store.bind import text
 from tlsrpt_mailer.store.judging import ESTABLISHED_SPAN
+from tlsrpt_mailer.store.words import said
 
 
 def established_at(conn: sqlite3.Connection, reporters: Collection[str]) -> dict[str, Time]:
     """
     When `ports.Txn.established` would have begun to name each of *reporters*.
 
-    By the receipt of its reports; whoever has not got there is left out.
+    By the receipt of its reports; whoever has not got there is left out. Who is trusted by
+    a word was so from the beginning, as the word holds for what came before it.
     """
-    found = {name: _established_at(conn, text(name)) for name in reporters}
+    words = {name: one.word for name, one in said(conn).items()}
+    found = {
+        name: 0 if words.get(text(name)) == "trust" else _established_at(conn, text(name))
+        for name in reporters
+    }
     return {name: at for name, at in found.items() if at is not None}
 
 
