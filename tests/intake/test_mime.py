@@ -18,8 +18,8 @@ FORWARDED = (
 )
 
 
-def leaves(raw: bytes, parts: int = 50, depth: int = 20) -> list[Part]:
-    return list(walk(raw, parts=parts, depth=depth))
+def leaves(raw: bytes, parts: int = 50, depth: int = 20, *, opens_mails: bool = True) -> list[Part]:
+    return list(walk(raw, parts=parts, depth=depth, opens_mails=opens_mails))
 
 
 def facts(part: Part) -> tuple[object, ...]:
@@ -50,7 +50,8 @@ def test_both_readers_agree(raw):
     """Which of the two readers takes a mail makes no difference to what is found in it."""
     library = list(Mail(raw, parts=50, depth=20).parts())
 
-    assert [facts(part) for part in library] == [facts(part) for part in leaves(raw)]
+    walked = leaves(raw, opens_mails=False)
+    assert [facts(part) for part in library] == [facts(part) for part in walked]
     assert dict(read_headers(raw)[0]) == dict(Mail(raw, parts=50, depth=20).headers)
 
 

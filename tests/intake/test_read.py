@@ -618,3 +618,43 @@ def test_a_file_without_a_date_or_sender():
 def test_the_sender_is_the_address_alone(header):
     """The display name of a sender is not part of who wrote."""
     assert read(b"From: " + header + b"\n\n" + JSON).facts.sender == "ana@example.com"
+
+
+def test_a_forwarded_report_comes_with_the_mail_that_was_signed():
+    """
+    Of a report that somebody forwarded, as an attached mail of either kind, the very
+    bytes of that mail are handed on: its own signature is the only one that can say whose
+    report it is.
+    """
+    inner = mail(report(), newline="\r\n")
+    outer = (
+        b"From: ana@example.com\r\nSubject: FYI\r\n"
+        b"Content-Type: multipart/mixed; boundary=out\r\n\r\n--out\r\n"
+    )
+    as_message = outer + b"Content-Type: message/rfc822\r\n\r\n" + inner + b"\r\n--out--\r\n"
+    as_file = (
+        outer + b"Content-Type: application/octet-stream; name=a.eml\r\n"
+        b"Content-Transfer-Encoding: base64\r\n\r\n"
+        + base64.encodebytes(inner)
+        + b"\r\n--out--\r\n"
+    )
+    large = as_message.replace(b"Subject: FYI", b"Subject: FYI\r\nX-Filler: " + b"x" * 70_000)
+
+    found = [read(raw).reports[0].message for raw in (as_message, as_file, large)]
+
+    assert [inner.rstrip()] * 3 == [one and one.rstrip() for one in found]
+    assert read(inner).reports[0].message is None
+    assert not read(inner).is_file
+    assert read(document(report())).is_file
+
+
+def test_mails_within_mails_are_copied_within_a_limit():
+    """A mail of mails of mails is opened only as far as memory is meant for it."""
+    inner = mail(report())
+    raw = b"Content-Type: multipart/mixed; boundary=o\n\n--o\nContent-Type: message/rfc822\n\n"
+    raw += inner + b"\n--o\nContent-Type: message/rfc822\n\n" + inner + b"\n--o--\n"
+
+    content = read(raw, limits=Limits(nested_bytes=len(inner) + 10))
+
+    assert 1 == len(content.reports)
+    assert any("mails hold within" in note for note in content.reports[0].report.deviations)

@@ -39,14 +39,14 @@ class Mail:
 
     def parts(self) -> Iterator[Part]:
         """
-        The leaves in order.
+        The leaves in order; a mail within the mail is one.
 
         Raises:
             BadReport: A limit is passed; what came before was handed out.
 
         """
         if self._tree is None:
-            return walk(self._raw, parts=self._parts, depth=self._depth)
+            return walk(self._raw, parts=self._parts, depth=self._depth, opens_mails=False)
         return self._leaves(self._tree)
 
     def mentions_reports(self) -> bool:
@@ -54,30 +54,26 @@ class Mail:
         return _CLAIM.search(self._raw) is not None
 
     def _leaves(self, tree: PyMimePart) -> Iterator[Part]:
-        waiting = [(tree, self.headers, False, 0)]
+        waiting = [(tree, 0)]
         seen = 0
         while waiting:
-            node, message, is_nested, depth = waiting.pop()
+            node, depth = waiting.pop()
             if depth > self._depth:
                 raise BadReport(f"parts are nested deeper than {self._depth} levels")
             seen += 1
             if seen > self._parts:
                 raise BadReport(f"the mail has more than {self._parts} parts")
-            if node.is_message:
-                waiting += [(child, _headers(child), True, depth + 1) for child in node.children]
-            elif node.content is not None:
+            if node.content is not None:
                 yield Part(
                     node.content_type.lower(),
                     node.filename or None,
                     node.content,
-                    message,
-                    is_nested,
-                    depth,
+                    self.headers,
+                    is_nested=False,
+                    depth=depth,
                 )
             else:
-                waiting += [
-                    (child, message, is_nested, depth + 1) for child in reversed(node.children)
-                ]
+                waiting += [(child, depth + 1) for child in reversed(node.children)]
 
 
 def _tree(raw: bytes) -> PyMimePart | None:

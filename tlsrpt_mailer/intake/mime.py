@@ -68,9 +68,9 @@ class _Entity(msgspec.Struct, frozen=True):
     is_nested: bool = False
 
 
-def walk(raw: bytes, *, parts: int, depth: int) -> Iterator[Part]:
+def walk(raw: bytes, *, parts: int, depth: int, opens_mails: bool = True) -> Iterator[Part]:
     """
-    All leaves of a mail, in order.
+    All leaves of a mail, in order; *opens_mails*: also those of the mails within it.
 
     Raises:
         BadReport: There are more than *parts*, or they are nested deeper than *depth*; what
@@ -96,7 +96,11 @@ def walk(raw: bytes, *, parts: int, depth: int) -> Iterator[Part]:
         if children:
             waiting += reversed(children)
         elif content_type in MESSAGE_TYPES:
-            waiting.append(_embedded(entity, body, headers))
+            inner = _embedded(entity, body, headers)
+            if opens_mails:
+                waiting.append(inner)
+            else:
+                yield _as_part(inner, content_type, headers, message)
         else:
             content = _decoded(entity.raw, body, entity.end, headers)
             name = _file_name(headers, parameters)
@@ -229,6 +233,12 @@ def _embedded(entity: _Entity, body: int, headers: Headers) -> _Entity:
         raw = _decoded(entity.raw, body, entity.end, headers)
         return _Entity(raw, 0, len(raw), entity.depth + 1, None, is_nested=True)
     return _Entity(entity.raw, body, entity.end, entity.depth + 1, None, is_nested=True)
+
+
+def _as_part(inner: _Entity, content_type: str, headers: Headers, message: Headers) -> Part:
+    content = inner.raw[inner.start : inner.end]
+    name = _file_name(headers, _typed(headers)[1])
+    return Part(content_type, name, content, message, is_nested=False, depth=inner.depth - 1)
 
 
 def _decoded(raw: bytes, start: int, end: int, headers: Headers) -> bytes:

@@ -17,6 +17,8 @@ class Limits(msgspec.Struct, frozen=True):
     mail_bytes: int = 16 * 1024 * 1024
     unpacked_bytes: int = 32 * 1024 * 1024
     """All that one mail may unpack to, together."""
+    nested_bytes: int = 16 * 1024 * 1024
+    """All mails within one mail, at whatever depth, together."""
     json_bytes: int = 16 * 1024 * 1024
     structural_bytes: int = 400_000
     """How many of ``{}[]:,`` one report may hold, counted before it is decoded."""
@@ -50,6 +52,9 @@ class FoundReport(msgspec.Struct, frozen=True):
     digest: bytes
     """SHA-256 of the canonical JSON: sorted keys, no blanks. 32 bytes."""
     file_name: str | None = None
+    message: bytes | None = None
+    """Of a report in a mail that was forwarded within the one at hand: that inner mail, which
+    may be signed itself. None: it lay in the mail, or in the file, as such."""
 
 
 class MailContent(msgspec.Struct, frozen=True):
@@ -61,3 +66,5 @@ class MailContent(msgspec.Struct, frozen=True):
     """Why it is not a readable report, in words for a person; None for a tls-report."""
     reports: tuple[FoundReport, ...] = ()
     facts: MailFacts = MailFacts()
+    is_file: bool = False
+    """Whether it is a bare file and no mail: nobody can have signed it."""

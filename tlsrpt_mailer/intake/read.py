@@ -75,6 +75,7 @@ class _Reading:
         )
         self._unpackable = limits.unpacked_bytes
         self._parts_left = limits.parts
+        self._nestable = limits.nested_bytes
         self._found: list[FoundReport] = []
         self._problems: list[str] = []
         self._has_dmarc = False
@@ -103,7 +104,7 @@ class _Reading:
             # A zip may be anything; what in it has the name of a report claims to be one.
             claimed = self._is_claimed or sort == "zip"
             self._take(raw, _Context({}, file_name, claimed, 0, 0))
-        return self._content({}, frozenset())
+        return msgspec.structs.replace(self._content({}, frozenset()), is_file=True)
 
     def _too_large(self, raw: bytes) -> MailContent:
         """A mail that sources should not have taken: only its headers are looked at."""
@@ -123,6 +124,7 @@ class _Reading:
         before = (self._problems, self._is_claimed, self._has_dmarc)
         self._problems = []
         self._parts_left = self._limits.parts
+        self._nestable = self._limits.nested_bytes
         self._is_second = True
         self._mail(_in_lines(raw), 0)
         if self._found:
@@ -148,7 +150,7 @@ class _Reading:
                 types.add(part.content_type)
                 # A report in a mail that comes back is one that somebody here has sent:
                 # it is about others.
-                if not (is_bounce and (part.is_nested or part.content_type in MESSAGE_TYPES)):
+                if not (is_bounce and part.content_type in MESSAGE_TYPES):
                     self._part(part, depth)
         except BadReport as stopped:
             if self._is_claimed or (not is_bounce and mail.mentions_reports()):
@@ -159,7 +161,7 @@ class _Reading:
     def _part(self, part: Part, depth: int) -> None:
         content = part.content
         if classify.is_mail_part(part.content_type, part.file_name, content):
-            self._mail(content, depth + part.depth + 1)
+            self._nested(content, depth + part.depth + 1)
             return
         is_report = classify.is_report_part(part.content_type, part.file_name)
         claimed = is_report or claims_report(part.headers)
@@ -171,6 +173,18 @@ class _Reading:
                 content,
                 _Context(part.headers, part.file_name, claimed, 0, inside, part.content_type),
             )
+
+    def _nested(self, raw: bytes, depth: int) -> None:
+        """Take the reports in a mail within the mail: by whom they are, its signature says."""
+        if len(raw) > self._nestable:
+            raise TooLarge("what mails hold within the mail", self._limits.nested_bytes)
+        self._nestable -= len(raw)
+        before = len(self._found)
+        self._mail(raw, depth)
+        self._found[before:] = [
+            one if one.message is not None else msgspec.structs.replace(one, message=raw)
+            for one in self._found[before:]
+        ]
 
     def _take(self, data: bytes, context: _Context) -> None:
         """Take what *data* holds; a problem only where it claims to be a report."""
@@ -184,7 +198,7 @@ class _Reading:
     def _take_sorted(self, data: bytes, context: _Context) -> None:
         sort = classify.sort_of(data)
         if sort == "other" and context.level and classify.is_mail(data):
-            self._mail(data, context.depth + 1)
+            self._nested(data, context.depth + 1)
             return
         if sort == "other" and (context.is_claimed or self._is_second or _POLICIES in data):
             data, note = uncovered(data)
