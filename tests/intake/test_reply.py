@@ -389,7 +389,10 @@ def test_encodings_and_charsets_are_undone(charset: str, encoding: str, data: by
     assert ["ack für Grün"] == words_of(head.encode() + data)
 
 
-@pytest.mark.parametrize("charset", ["rot13", "idna", "unicode_escape", "no-such", "base64"])
+@pytest.mark.parametrize(
+    "charset",
+    ["rot13", "idna", "unicode_escape", "no-such", "base64", "iso-8859-0", "cp9999"],
+)
 def test_a_charset_that_is_none_does_no_harm(charset: str):
     """Python's codecs that are no charset are not used."""
     raw = mail(f"Content-Type: text/plain; charset={charset}", body="ack\n")

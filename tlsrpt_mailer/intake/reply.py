@@ -7,6 +7,7 @@ answered: RFC 3834, sections 2 and 5.
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from email import message_from_bytes
 from email.message import Message
 from typing import Final
@@ -178,4 +179,7 @@ def _decoded(content: bytes, charset: str | None) -> str:
         content = content[:half] + b"\n" + content[-half:]
     name = (charset or "utf-8").strip().lower()
     # Python knows codecs that are no charset, and some that take long.
-    return content.decode(name if _CHARSET.fullmatch(name) else "utf-8", "replace")
+    if _CHARSET.fullmatch(name):
+        with suppress(LookupError):  # it may be named as they are, and be none: iso-8859-0
+            return content.decode(name, "replace")
+    return content.decode("utf-8", "replace")
