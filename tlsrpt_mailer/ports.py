@@ -14,9 +14,11 @@ from typing import Literal, Protocol, TypeAlias
 import msgspec
 
 from tlsrpt_mailer.alerts.digest_model import AnswerTime, Domain, Intake, Period
+from tlsrpt_mailer.domains.ours import State
 from tlsrpt_mailer.failures.model import HumanAct, Identity, Verdict, Window
 from tlsrpt_mailer.failures.silence import Seen
 from tlsrpt_mailer.intake.model import FoundReport, MailFacts
+from tlsrpt_mailer.report.model import Policy
 from tlsrpt_mailer.report.times import Span, Time
 
 JsonValue: TypeAlias = str | int | Sequence[int] | None
@@ -407,6 +409,10 @@ class Txn(Protocol):
         """Write mails, reports, policies, details, windows and sightings; mark the superseded;
         keep raw bytes; queue forwards; drop the `taking` and fault notes of these mails."""
 
+    def propose(self, domains: Collection[str], now: Time) -> None:
+        """A believed report speaks of these, and nobody knows yet whether they are ours
+        (`domains.ours`): their records are looked up by a job."""
+
     def domains_to_judge(self, domains: Collection[str]) -> list[str]:
         """Of these: the ones with a sighting or an open failure. Others need no judging."""
 
@@ -426,6 +432,62 @@ class Txn(Protocol):
 
     def save_verdicts(self, verdicts: Iterable[Verdict], now: Time) -> None:
         """Write each failure's state; give new failures and causes a number."""
+
+
+class Adoption(msgspec.Struct, frozen=True, kw_only=True):
+    """A domain that believed reports speak of and that no ``[[domains]]`` names."""
+
+    domain: str
+    state: State
+    first_at: Time
+    """The first report about it."""
+    last_at: Time
+    changed_at: Time
+    """Since when it is in that state."""
+    next_try: Time | None = None
+    """When its record is looked up next; None: never again."""
+    tries: int = 0
+    """How often that was done, or in a row without an answer."""
+    record: str | None = None
+    said: str | None = None
+    """Why it is in that state, for a person; may hold anything that DNS may."""
+
+
+class HeldReport(msgspec.Struct, frozen=True):
+    """A report that is held for whose it is."""
+
+    id: int
+    mail: int
+    policies: tuple[Policy, ...]
+    """Type, domain and MX hosts alone."""
+
+
+class Adoptions(Protocol):
+    """What finding out whose domains are reads and writes; each call is its own transaction."""
+
+    def found_out(self) -> dict[str, State]:
+        """The domains of which it was found out."""
+
+    def due(self, now: Time, limit: int) -> list[Adoption]:
+        """The proposed ones whose record is to be looked up, those that waited longest first."""
+
+    def room(self) -> int:
+        """How many more domains may be adopted."""
+
+    def save(self, rows: Sequence[Adoption]) -> None:
+        """Write what was found out; names that are not there any more stay away."""
+
+    def look_again(self, now: Time) -> None:
+        """Look up every proposed one at *now*."""
+
+    def held(self, after: int, limit: int) -> list[HeldReport]:
+        """Reports held as foreign or proposed, by number, past the number *after*."""
+
+    def held_about(self, domain: str, after: int, limit: int) -> list[HeldReport]:
+        """Those of them that speak of *domain*."""
+
+    def mails(self, numbers: Collection[int]) -> list[RawMail]:
+        """These held mails, to be read again; those whose bytes are gone are missing."""
 
 
 class Faults(Protocol):

@@ -401,6 +401,7 @@ CREATE INDEX reports_held ON reports (held_for, taken_at) WHERE status = 'held';
 
 -- 1: about a domain that is not ours, in a report that speaks of ours as well: not counted.
 ALTER TABLE policies ADD COLUMN is_foreign INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX policies_foreign ON policies (policy_domain) WHERE is_foreign = 1;
 
 -- Of a held mail whose key could not be asked for: when it is verified again.
 ALTER TABLE kept ADD COLUMN next_try INTEGER;

@@ -14,7 +14,7 @@ from pathlib import Path
 from tlsrpt_mailer.failures.model import Verdict
 from tlsrpt_mailer.ports import Entry, History, Known, Maintenance
 from tlsrpt_mailer.report.times import Time
-from tlsrpt_mailer.store import judging, ledger
+from tlsrpt_mailer.store import adoptions, judging, ledger
 from tlsrpt_mailer.store.acts import SqlitePeople
 from tlsrpt_mailer.store.compose import SqliteComposeTxn
 from tlsrpt_mailer.store.connection import BUSY_SECONDS, Writer, open_writer
@@ -58,6 +58,10 @@ class SqliteTxn:
     def put(self, entries: Sequence[Entry]) -> None:
         """See `ports.Txn.put`."""
         ledger.put(self._conn, entries, self._clock())
+
+    def propose(self, domains: Collection[str], now: Time) -> None:
+        """See `ports.Txn.propose`."""
+        adoptions.propose(self._conn, domains, now)
 
     def domains_to_judge(self, domains: Collection[str]) -> list[str]:
         """See `ports.Txn.domains_to_judge`."""
@@ -103,6 +107,7 @@ class SqliteStore:
         self.relay_notes = SqliteRelayNotes(writer)
         self.state = SqliteState(writer)
         self.watching = SqliteWatching(writer)
+        self.adoptions = adoptions.SqliteAdoptions(writer)
         self._faults = SqliteFaults(writer)
 
     @property
@@ -126,6 +131,10 @@ class SqliteStore:
         """See `ports.Store.compose`."""
         with self._writer.transaction() as conn:
             yield SqliteComposeTxn(conn)
+
+    def use_clock(self, clock: Callable[[], Time]) -> None:
+        """Say by *clock* from now on when a mail was stored."""
+        self._clock = clock
 
     def data_version(self) -> int:
         """Moves when another process has written: whoever keeps a copy drops it then."""

@@ -1,0 +1,171 @@
+"""
+Domains that believed reports speak of and no ``[[domains]]`` names, and reports held for that.
+"""
+
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from tlsrpt_mailer.domains.ours import State
+from tlsrpt_mailer.ports import Adoption, HeldReport, RawMail
+from tlsrpt_mailer.report.model import Policy
+from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.store.bind import select_in, text, text_or_none, unpack
+from tlsrpt_mailer.store.connection import Writer
+
+MOST_PROPOSED = 10_000
+"""Of which domains reports speak is for strangers to say; the oldest leave."""
+MOST_ADOPTED = 20_000
+
+COLUMNS = "domain, state, first_at, last_at, changed_at, next_try, tries, record, said"
+_HELD = "status = 'held' AND held_for IN ('foreign', 'proposed')"
+
+_texts = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+def adoption(row: Sequence[Any]) -> Adoption:
+    """One row of `COLUMNS`."""
+    domain, state, first, last, changed, next_try, tries, record, said = row
+    return Adoption(
+        domain=domain,
+        state=state,
+        first_at=first,
+        last_at=last,
+        changed_at=changed,
+        next_try=next_try,
+        tries=tries,
+        record=record,
+        said=said,
+    )
+
+
+def propose(
+    conn: sqlite3.Connection, domains: Collection[str], now: Time, most: int = MOST_PROPOSED
+) -> None:
+    """See `ports.Txn.propose`; past *most* of them, those of which no report came longest leave."""
+    if not domains:
+        return
+    conn.executemany(
+        "INSERT INTO adoptions (domain, state, first_at, last_at, changed_at, next_try)"
+        " VALUES (?1, 'proposed', ?2, ?2, ?2, ?2)"
+        " ON CONFLICT (domain) DO UPDATE SET last_at = max(last_at, excluded.last_at)",
+        [(text(domain), now) for domain in dict.fromkeys(domains)],
+    )
+    (count,) = conn.execute("SELECT count(*) FROM adoptions WHERE state = 'proposed'").fetchone()
+    if count > most:
+        conn.execute(
+            "DELETE FROM adoptions WHERE domain IN (SELECT domain FROM adoptions"
+            " WHERE state = 'proposed' ORDER BY last_at, first_at, domain LIMIT ?)",
+            (count - most,),
+        )
+
+
+class SqliteAdoptions:
+    """`ports.Adoptions`."""
+
+    def __init__(self, writer: Writer, most_adopted: int = MOST_ADOPTED) -> None:
+        self._writer = writer
+        self._most_adopted = most_adopted
+
+    def found_out(self) -> dict[str, State]:
+        """See `ports.Adoptions.found_out`."""
+        with self._writer.reading() as conn:
+            rows = conn.execute("SELECT domain, state FROM adoptions WHERE state <> 'proposed'")
+            return dict(rows.fetchall())
+
+    def due(self, now: Time, limit: int) -> list[Adoption]:
+        """See `ports.Adoptions.due`."""
+        with self._writer.reading() as conn:
+            rows = conn.execute(
+                f"SELECT {COLUMNS} FROM adoptions WHERE next_try <= ? AND state = 'proposed'"
+                " ORDER BY next_try, domain LIMIT ?",
+                (now, limit),
+            )
+            return [adoption(row) for row in rows]
+
+    def save(self, rows: Sequence[Adoption]) -> None:
+        """See `ports.Adoptions.save`."""
+        with self._writer.transaction() as conn:
+            conn.executemany(
+                "UPDATE adoptions SET state = ?, changed_at = ?, next_try = ?, tries = ?,"
+                " record = ?, said = ? WHERE domain = ?",
+                [
+                    (
+                        one.state,
+                        one.changed_at,
+                        one.next_try,
+                        one.tries,
+                        text_or_none(one.record),
+                        text_or_none(one.said),
+                        text(one.domain),
+                    )
+                    for one in rows
+                ],
+            )
+
+    def room(self) -> int:
+        """See `ports.Adoptions.room`."""
+        with self._writer.reading() as conn:
+            (count,) = conn.execute(
+                "SELECT count(*) FROM adoptions WHERE state = 'adopted'"
+            ).fetchone()
+        return max(0, self._most_adopted - int(count))
+
+    def look_again(self, now: Time) -> None:
+        """See `ports.Adoptions.look_again`."""
+        with self._writer.transaction() as conn:
+            conn.execute("UPDATE adoptions SET next_try = ? WHERE state = 'proposed'", (now,))
+
+    def held(self, after: int, limit: int) -> list[HeldReport]:
+        """See `ports.Adoptions.held`."""
+        with self._writer.reading() as conn:
+            # Of a large store the held ones are few: their own index has their numbers.
+            rows = conn.execute(
+                f"SELECT id, mail_id FROM reports INDEXED BY reports_held WHERE {_HELD}"
+                " AND id > ? ORDER BY id LIMIT ?",
+                (after, limit),
+            ).fetchall()
+            return _with_policies(conn, rows)
+
+    def held_about(self, domain: str, after: int, limit: int) -> list[HeldReport]:
+        """See `ports.Adoptions.held_about`."""
+        with self._writer.reading() as conn:
+            rows = conn.execute(
+                "SELECT DISTINCT r.id, r.mail_id FROM policies AS p"
+                " JOIN reports AS r ON r.id = p.report_id WHERE p.policy_domain = ?"
+                " AND r.status = 'held' AND r.held_for IN ('foreign', 'proposed') AND r.id > ?"
+                " ORDER BY r.id LIMIT ?",
+                (text(domain), after, limit),
+            ).fetchall()
+            return _with_policies(conn, rows)
+
+    def mails(self, numbers: Collection[int]) -> list[RawMail]:
+        """See `ports.Adoptions.mails`."""
+        with self._writer.reading() as conn:
+            rows = select_in(
+                conn,
+                "SELECT k.raw, m.source, m.taken_at, k.file_name FROM kept AS k"
+                " JOIN mails AS m ON m.id = k.mail_id"
+                " WHERE k.kind = 'held' AND k.mail_id IN ({keys})",
+                numbers,
+            )
+            return [
+                RawMail(unpack(raw), source, taken, file_name=name, keep_ignored=True, again=True)
+                for raw, source, taken, name in rows
+            ]
+
+
+def _with_policies(conn: sqlite3.Connection, rows: Iterable[tuple[int, int]]) -> list[HeldReport]:
+    mails = dict(rows)
+    policies: dict[int, list[Policy]] = {report: [] for report in mails}
+    named = select_in(
+        conn,
+        "SELECT report_id, policy_type, policy_domain, mx_host FROM policies"
+        " WHERE report_id IN ({keys}) ORDER BY report_id, position",
+        list(mails),
+    )
+    for report, kind, domain, hosts in named:
+        policies[report].append(Policy(kind, domain, mx_host=_texts(hosts)))
+    return [HeldReport(report, mail, tuple(policies[report])) for report, mail in mails.items()]
