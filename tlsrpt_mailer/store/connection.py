@@ -76,11 +76,7 @@ class Writer:
             yield self._conn
             self._conn.execute("COMMIT")
         except BaseException:
-            # SQLite rolls back by itself when the disk is full, and a second
-            # error must not hide the first.
-            if self._conn.in_transaction:
-                with contextlib.suppress(sqlite3.Error):
-                    self._conn.execute("ROLLBACK")
+            _roll_back(self._conn)
             raise
 
     @contextmanager
@@ -235,4 +231,19 @@ def _migrate(conn: sqlite3.Connection) -> None:
 
     from tlsrpt_mailer.store.schema import migrations  # noqa: PLC0415
 
-    migrations.apply(Database(conn, execute_plugins=False))
+    # All of them or none, and IMMEDIATE: what is read of the old tables stays as it is.
+    conn.execute("BEGIN IMMEDIATE")
+    try:
+        migrations.apply(Database(conn, execute_plugins=False))
+        conn.execute("COMMIT")
+    except BaseException:
+        _roll_back(conn)
+        raise
+
+
+def _roll_back(conn: sqlite3.Connection) -> None:
+    """Roll back, if SQLite has not done so by itself, as it does when the disk is full."""
+    if conn.in_transaction:
+        # A second error must not hide the first.
+        with contextlib.suppress(sqlite3.Error):
+            conn.execute("ROLLBACK")
