@@ -240,6 +240,23 @@ def test_letters_go_after_they_were_sent(store: SqliteStore, reader: Reader) -> 
     assert {"waiting", "young", "just forwarded"} == {row.subject for row in reader.letters().rows}
 
 
+def test_an_alert_can_be_answered_as_long_as_it_is_open(store: SqliteStore, reader: Reader) -> None:
+    """What somebody was mailed long ago and has not mended: an answer to that mail still acts."""
+    save(store, verdict_of("open.example.com"))
+    save(store, verdict_of("over.example.com", state="resolved", resolved_at=DAY_ONE))
+    with store.compose() as txn:
+        for number, name in ((1, "open"), (2, "over")):
+            told = Told(number, "ana@example.com", 1, "new", NOW)
+            mail = Letter(f"<{name}>", told.recipient, name, "new", b"", (told,), token=name)
+            txn.save_letters([mail], NOW)
+    for number in (1, 2):
+        store.outbox.sent(number, NOW - 401 * DAY, "250 ok")
+
+    prune(store.writer, NOW, Keep())
+
+    assert {"open"} == {row.subject for row in reader.letters().rows}
+
+
 def test_rollups_and_notes_go_at_last(store: SqliteStore) -> None:
     """Sums stay five years; notes of mails that never came again stay a month."""
     put(store, *(entry_of(report_of(day=day)) for day in range(3)))

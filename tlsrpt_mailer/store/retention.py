@@ -174,10 +174,13 @@ def _prune_mails(conn: sqlite3.Connection, before: Time) -> int:
 
 
 def _prune_letters(conn: sqlite3.Connection, now: Time, keep: Keep) -> int:
-    # Mail that was handed on has another owner now.
+    # Mail that was handed on has another owner now. One that can be answered stays as long as
+    # anything is open that it names: its token goes with it.
     return conn.execute(
         "DELETE FROM letters WHERE id IN (SELECT id FROM letters"
-        " WHERE state IN ('sent', 'failed') AND (done_at < ?1"
+        " WHERE state IN ('sent', 'failed') AND (done_at < ?1 AND (token IS NULL"
+        " OR NOT EXISTS (SELECT 1 FROM letter_failures AS named JOIN failures AS f"
+        " ON f.id = named.failure_id WHERE named.letter_id = letters.id AND f.is_open = 1))"
         " OR event = 'forward' AND state = 'sent' AND done_at < ?2) LIMIT ?3)",
         (now - keep.reports, now - keep.ignored, CHUNK),
     ).rowcount
