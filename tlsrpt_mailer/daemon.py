@@ -85,6 +85,7 @@ def once(config: Config, now: Time | None = None, *, force: bool = False) -> Onc
     problems: list[str] = []
     states: list[SourceState] = []
     try:
+        app.look_at_clock()
         found = wiring.sources(app)
         app.forget_sources({source.name for source in found})
         app.save_worker("once")
@@ -306,6 +307,7 @@ class _Daemon:
         """Every few seconds: source health, jobs that are due, alerts, watchdog."""
         states = [runner.health.state for runner in self._runners]
         with self._store_permitting("tick"):
+            self._app.look_at_clock()
             self._save_health()
             tick(self._app, states, self._beats)
         self._say(states)
@@ -374,6 +376,7 @@ def tick(app: wiring.App, states: list[SourceState], beats: Beats | None = None)
         Temporary: The database cannot be used now; all of it is tried again at the next one.
     """
     idle = not holds_back(states, app.clock()) and not app.is_importing()
+    idle = idle and app.is_clock_settled
     starting = any(state.state == "starting" for state in states)
     run_due(table(app), app, beats, idle=idle and not starting)
     now = app.clock()

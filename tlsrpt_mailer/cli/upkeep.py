@@ -8,24 +8,32 @@ import msgspec
 from tlsrpt_mailer import config as configuration
 from tlsrpt_mailer.alerts import words
 from tlsrpt_mailer.cli import opening, out
+from tlsrpt_mailer.errors import Temporary
+from tlsrpt_mailer.report.times import Span
 from tlsrpt_mailer.store import retention
 
 
 @click.command()
+@click.option("--force", is_flag=True, help="Believe the clock, however far it has jumped.")
 @click.option("--json", "json_", is_flag=True, help="Print one JSON object.")
-def prune(json_: bool) -> None:
+def prune(force: bool, json_: bool) -> None:
     """Drop what is older than [storage] keeps; the daemon does so daily.
 
     Reports go into the daily sums before they are dropped. Prints how much
-    went. Exit codes: 0 done, 1 there is no database, 75 it cannot be written
-    now.
+    went. After a jump of the clock by over an hour, or a month away, nothing
+    goes for a day: else a wrong clock would drop it all. --force does not wait.
+    Exit codes: 0 done, 1 there is no database, 75 it cannot be written now, or
+    the clock is in doubt.
 
     \b
     Example:
       tlsrpt-mailer prune
     """
     with opening.writing() as app:
-        pruned = msgspec.structs.asdict(app.prune(app.clock()))
+        app.look_at_clock()
+        if app.clock_doubt is not None and not force:
+            raise Temporary(_jumped(app.clock_doubt))
+        pruned = msgspec.structs.asdict(app.prune(app.clock(), force=force))
     if json_:
         out.as_json(pruned)
         return
@@ -33,6 +41,14 @@ def prune(json_: bool) -> None:
         f"{words.number(count)} {name.replace('_', ' ')}" for name, count in pruned.items() if count
     ]
     click.echo("Dropped: " + (", ".join(gone) or "nothing, all of it is younger"))
+
+
+def _jumped(seconds: Span) -> str:
+    way = "ahead of" if seconds > 0 else "behind"
+    return (
+        f"the clock is {words.length(abs(seconds))} {way} what was to be expected, so nothing was"
+        " dropped.\nIf it is right, wait for a day, or say --force."
+    )
 
 
 @click.command()

@@ -58,6 +58,7 @@ def send_due(
     *,
     notifier: Callable[[str], Notifier] = _no_notifier,
     lane: str | None = None,
+    may_give_up: bool = True,
 ) -> SendResult:
     """
     Send everything whose time has come, once each.
@@ -68,6 +69,7 @@ def send_due(
         stop: Set when the program ends: what is left waits for the next start.
         beat: Called before each one, for the watchdog.
         lane: Only this one, see `ports.Outbox.due`.
+        may_give_up: False while the clock is in doubt: nothing is too old then.
     """
     done = {"sent": 0, "deferred": 0, "failed": 0}
     cut_off = False
@@ -78,7 +80,9 @@ def send_due(
             if stop is not None and stop.is_set():
                 return SendResult(**done, is_cut_off=cut_off)
             beat()
-            became, cut_off = _send(outbox, _way(outgoing, channel, notifier), outgoing, now)
+            became, cut_off = _send(
+                outbox, _way(outgoing, channel, notifier), outgoing, now, may_give_up=may_give_up
+            )
             done[became] += 1
     return SendResult(**done, is_cut_off=cut_off)
 
@@ -124,7 +128,12 @@ def _notify(notifier: Notifier, letter: Letter, remote_ref: str | None) -> Sent:
 
 
 def _send(
-    outbox: Outbox, hand_over: Callable[[], Sent], outgoing: Outgoing, now: Time
+    outbox: Outbox,
+    hand_over: Callable[[], Sent],
+    outgoing: Outgoing,
+    now: Time,
+    *,
+    may_give_up: bool,
 ) -> tuple[str, bool]:
     letter = outgoing.letter
     facts = {"recipient": letter.recipient, "message_id": letter.message_id, "about": letter.event}
@@ -133,7 +142,7 @@ def _send(
     except Refused as error:
         return _give_up(outbox, outgoing, now, str(error)), False
     except Temporary as error:
-        if now - outgoing.created >= GIVE_UP:
+        if may_give_up and now - outgoing.created >= GIVE_UP:
             return _give_up(outbox, outgoing, now, f"{error} (for five days)"), error.is_cut_off
         at = _when(outgoing, now, error.retry_in)
         outbox.retry(outgoing.id, now, str(error), at)

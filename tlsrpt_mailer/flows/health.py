@@ -133,6 +133,6 @@ def holds_back(states: list[SourceState], now: Time) -> bool:
     judgement waits for the end of it, but never longer than `HOLD_BACK`.
     """
     return any(
-        state.backlog_since is not None and now - state.backlog_since < HOLD_BACK
+        state.backlog_since is not None and 0 <= now - state.backlog_since < HOLD_BACK
         for state in states
     )

@@ -9,13 +9,17 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 
 import structlog
 
 from tlsrpt_mailer.config import Config, database, host_name
 from tlsrpt_mailer.errors import ConfigError, Temporary
+from tlsrpt_mailer.domains.ours import Ours
 from tlsrpt_mailer.flows.beginnings import watch_beginnings
+from tlsrpt_mailer.flows.clock import Timekeeper, Uptime
 from tlsrpt_mailer.flows.compose import compose
 from tlsrpt_mailer.flows.deliver import SendResult
 from tlsrpt_mailer.flows.digest import send_digests
@@ -44,6 +48,10 @@ from tlsrpt_mailer.wiring.parts import (
     standing,
 )
 from tlsrpt_mailer.wiring.ways import Ways, pinger, relay_name
+from tlsrpt_mailer.wiring.whose import Whose
+
+if TYPE_CHECKING:
+    from tlsrpt_mailer.net.resolver import Resolver
 
 log = structlog.get_logger()
 
@@ -72,8 +80,10 @@ class App:
         store: SqliteStore,
         clock: Callable[[], Time],
         lock: HolderLock | None = None,
+        keeper: Timekeeper | None = None,
     ) -> None:
         self.store = store
+        self._keeper = keeper
         self.clock = clock
         self._lock = lock
         self._host = host_name()
@@ -84,6 +94,8 @@ class App:
         """Work by *config* from now on; sources are the daemon's business."""
         self.config = config
         self._standing = standing(config)
+        self._resolver: Resolver | None = None
+        self._whose = Whose(config, self.store, self.deliver, lambda: self.resolver)
         settings = IngestSettings(
             read=_read,
             organisational=organisational,
@@ -104,6 +116,24 @@ class App:
     def deliver(self, mails: Sequence[RawMail]) -> list[Receipt]:
         """`ports.Deliver`."""
         return self._ingest.deliver(mails)
+
+    @property
+    def resolver(self) -> "Resolver":
+        """Who asks DNS, by ``[dns]``; built when it is asked for first."""
+        if self._resolver is None:
+            from tlsrpt_mailer.net.resolver import Resolver  # noqa: PLC0415 - heavy
+
+            self._resolver = Resolver(self.config.dns.nameservers, self.config.dns.timeout)
+        return self._resolver
+
+    @property
+    def ours(self) -> Ours:
+        """Whose domains are."""
+        return self._whose.ours
+
+    def find_out_whose(self, now: Time) -> int:
+        """Adopt domains whose records send reports here, and read again what is ours by now."""
+        return self._whose.find_out(now)
 
     def review(self, now: Time) -> int:
         """Judge what is open again; returns the number of domains."""
@@ -168,7 +198,9 @@ class App:
         lane: str | None = None,
     ) -> SendResult:
         """Hand over what is due: in one lane, or in all of them one after the other."""
-        return self._ways.send_due(now, stop, beat, lane=lane)
+        self.look_at_clock()
+        may_give_up = self.clock_doubt is None
+        return self._ways.send_due(now, stop, beat, lane=lane, may_give_up=may_give_up)
 
     def watch_relay(self, now: Time) -> list[Letter]:
         """Tell the operator by `alerts.fallback` that the relay is in trouble, and no more."""
@@ -197,8 +229,25 @@ class App:
         )
         return self._pinger.ping(troubles, self.clock())
 
-    def prune(self, now: Time) -> retention.Pruned:
-        """Keep to the retention of ``[storage]``."""
+    def look_at_clock(self) -> None:
+        """Hold the clock against what it said before; raises Temporary (`Timekeeper.look`)."""
+        if self._keeper is not None:
+            self._keeper.look()
+
+    @property
+    def clock_doubt(self) -> Span | None:
+        """By how much the clock is ahead (less than none: behind) where it is in doubt."""
+        return None if self._keeper is None else self._keeper.doubt
+
+    @property
+    def is_clock_settled(self) -> bool:
+        """Whether what follows from time alone may be told."""
+        return self._keeper is None or self._keeper.is_settled
+
+    def prune(self, now: Time, *, force: bool = False) -> retention.Pruned:
+        """Keep to the retention of ``[storage]``; nothing goes while the clock is in doubt."""
+        if self.clock_doubt is not None and not force:
+            return retention.Pruned()
         storage = self.config.storage
         keep = retention.Keep(
             reports=storage.keep,
@@ -260,7 +309,7 @@ class App:
         """
         began, last = (int(word) for word in (self.store.state.fact(IMPORT) or "0 0").split())
         now = clock_of_machine()
-        return now - last < IMPORT_ALIVE and now - began < HOLD_BACK
+        return 0 <= now - last < IMPORT_ALIVE and 0 <= now - began < HOLD_BACK
 
     def forget_sources(self, names: Collection[str]) -> None:
         """Drop the health of sources that are configured no more."""
@@ -276,6 +325,14 @@ class App:
 
 def _read(raw: bytes, file_name: str | None) -> MailContent:
     return read(raw, file_name=file_name)
+
+
+def uptime_of_machine() -> Uptime:
+    """How long this host runs, its sleep included."""
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return Uptime(boot, time.clock_gettime(time.CLOCK_BOOTTIME))
+    return Uptime("", time.monotonic())
 
 
 def clock_of_machine() -> Time:

@@ -9,11 +9,13 @@ from pathlib import Path
 from tlsrpt_mailer.config import Config, database
 from tlsrpt_mailer.errors import ConfigError, Temporary
 from tlsrpt_mailer.failures.model import Verdict
+from tlsrpt_mailer.flows.clock import Timekeeper, Uptime
 from tlsrpt_mailer.flows.judging import Reads, judge_histories
 from tlsrpt_mailer.report.times import HOUR, Time, iso
+from tlsrpt_mailer.store import skew
 from tlsrpt_mailer.store.lock import become_owner, hold
 from tlsrpt_mailer.store.sqlite import SqliteStore, open_store
-from tlsrpt_mailer.wiring.app import App, clock_of_machine
+from tlsrpt_mailer.wiring.app import App, clock_of_machine, uptime_of_machine
 from tlsrpt_mailer.wiring.kinds import SOURCES
 from tlsrpt_mailer.wiring.parts import standing
 from tlsrpt_mailer.wiring.ways import heavy
@@ -27,6 +29,7 @@ def open_app(
     force: bool = False,
     make: bool = False,
     clock: Callable[[], Time] | None = None,
+    uptime: Callable[[], Uptime] | None = None,
 ) -> App:
     """
     Open the store and build the program around it.
@@ -38,6 +41,7 @@ def open_app(
         force: Let *now* lie more than an hour before what the store has seen.
         make: Make the database, if nobody holds it, and let go of the lock again; for `import`.
         clock: What tells the time in place of the machine, where *now* does not.
+        uptime: What such a clock is held against; without it, it is believed.
 
     Raises:
         Temporary: Another process holds the lock, or the database is in trouble.
@@ -56,6 +60,8 @@ def open_app(
     become_owner(path)
     if make and not holder:
         _make(path)
+    if clock is None and now is None:
+        uptime = uptime or uptime_of_machine
     clock = (clock or clock_of_machine) if now is None else partial(_fixed, now)
     with ExitStack() as undo:
         lock = hold(path) if holder else None
@@ -65,7 +71,8 @@ def open_app(
         undo.callback(store.close)
         if now is not None and not force:
             _must_go_forward(store, now)
-        app = App(config, store, clock, lock)
+        keeper = None if uptime is None else _keeper(store, clock, uptime)
+        app = App(config, store, keeper.now if keeper else clock, lock, keeper)
         undo.pop_all()
         return app
 
@@ -80,6 +87,15 @@ def _make(path: Path) -> None:
         open_store(path, create=True).close()
     finally:
         lock.release()
+
+
+def _keeper(
+    store: SqliteStore, clock: Callable[[], Time], uptime: Callable[[], Uptime]
+) -> Timekeeper:
+    settle = partial(skew.settle, store.writer)
+    keeper = Timekeeper(store.state, clock, uptime, store.state.newest, settle)
+    store.use_clock(keeper.now)
+    return keeper
 
 
 def _must_go_forward(store: SqliteStore, now: Time) -> None:

@@ -86,6 +86,7 @@ class Ways:
         beat: Callable[[], None] = lambda: None,
         *,
         lane: str | None = None,
+        may_give_up: bool = True,
     ) -> SendResult:
         """Hand over what is due, in one lane or in all, one after the other."""
         lanes = [lane] if lane else self.lanes
@@ -102,6 +103,7 @@ class Ways:
                 beat,
                 notifier=self._notifier,
                 lane=one,
+                may_give_up=may_give_up,
             )
             if one == BY_MAIL and done != SendResult():
                 self.is_relay_cut_off = done.is_cut_off

@@ -1,0 +1,1 @@
+"""Servers, relays, DNS and clocks on bad days."""
