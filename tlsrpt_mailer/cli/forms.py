@@ -98,6 +98,10 @@ def report(row: ReportRow) -> Form:
         "policy_domains": list(row.domains),
         "successful_sessions": row.successful_sessions,
         "failed_sessions": row.failed_sessions,
+        "trust": row.trust,
+        "trust_reason": row.trust_reason,
+        "signed_by": row.signed_by,
+        "held_for": row.held_for,
         "deviations": list(row.deviations),
     }
 

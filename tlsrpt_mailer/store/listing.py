@@ -17,7 +17,8 @@ MAIL = (
 )
 REPORT = (
     "id, mail_id, status, superseded_by, reporter, organization_name, submitter, report_id,"
-    " contact_info, start_at, end_at, taken_at, successful_sessions, failed_sessions, deviations"
+    " contact_info, start_at, end_at, taken_at, successful_sessions, failed_sessions, trust,"
+    " trust_reason, signed_by, held_for, deviations"
 )
 KEPT = (
     "k.mail_id, k.kind, m.source, m.taken_at, m.size, m.sender, m.subject, k.file_name, m.reason"

@@ -5,12 +5,8 @@ A `Reader` has a connection of its own that cannot write. What does not exist is
 a `NoSuch`, never an empty answer.
 """
 
-import sqlite3
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tlsrpt_mailer.errors import NoSuch
 from tlsrpt_mailer.failures.model import HumanAct
@@ -24,9 +20,8 @@ from tlsrpt_mailer.store.bind import unpack
 from tlsrpt_mailer.store.compose import told_of
 from tlsrpt_mailer.store.connection import BUSY_SECONDS, open_reader
 from tlsrpt_mailer.store.evidence import EvidenceReader
+from tlsrpt_mailer.store.held import PAGE, PutAsideReads
 from tlsrpt_mailer.store.listing import (
-    KEPT,
-    LAST_KEPT_FIRST,
     LETTER,
     MAIL,
     REPORT,
@@ -40,7 +35,6 @@ from tlsrpt_mailer.store.listing import (
 from tlsrpt_mailer.store.outbox import CHANNELS
 from tlsrpt_mailer.store.rows import (
     JobRow,
-    KeptRow,
     LaneRow,
     LetterRow,
     MailRow,
@@ -48,32 +42,10 @@ from tlsrpt_mailer.store.rows import (
     SourceRow,
     Totals,
 )
-from tlsrpt_mailer.store.trouble import translated
-
-PAGE = 50
 
 
-class Reader:
+class Reader(PutAsideReads):
     """Everything that commands ask of the database; close it, or use it in a ``with``."""
-
-    def __init__(self, conn: sqlite3.Connection, path: Path) -> None:
-        self._conn = conn
-        self.path = path
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the database."""
-        self._conn.close()
 
     def mails(
         self,
@@ -135,36 +107,6 @@ class Reader:
             if row is None:
                 raise NoSuch(f"no report {id}")
             return report_rows(conn, [row[:-1]])[0], unpack(row[-1])
-
-    def kept(self, kind: str, *, limit: int | None = PAGE, offset: int = 0) -> Page[KeptRow]:
-        """Mails whose raw bytes are kept (quarantine, held or ignored), last kept first."""
-        with self._snapshot() as conn:
-            return page(
-                conn,
-                (
-                    f"SELECT {KEPT} WHERE k.kind = ? {LAST_KEPT_FIRST}",
-                    "SELECT count(*) FROM kept WHERE kind = ?",
-                ),
-                [kind],
-                (limit, offset),
-                lambda rows: [KeptRow(*row) for row in rows],
-            )
-
-    def kept_one(self, id: int) -> KeptRow:
-        """One of them; raises NoSuch."""
-        with self._snapshot() as conn:
-            row = conn.execute(f"SELECT {KEPT} WHERE k.mail_id = ?", (id,)).fetchone()
-        if row is None:
-            raise NoSuch(f"no mail {id} is kept")
-        return KeptRow(*row)
-
-    def kept_raw(self, id: int) -> bytes:
-        """Its bytes as they came; raises NoSuch."""
-        with self._snapshot() as conn:
-            row = conn.execute("SELECT raw FROM kept WHERE mail_id = ?", (id,)).fetchone()
-        if row is None:
-            raise NoSuch(f"no mail {id} is kept")
-        return unpack(row[0])
 
     def letters(
         self,
@@ -345,18 +287,6 @@ class Reader:
         with self._snapshot() as conn:
             row = conn.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
-
-    @contextmanager
-    def _snapshot(self) -> Iterator[sqlite3.Connection]:
-        """One state of the database for all queries of an answer, whoever writes meanwhile."""
-        with translated(self.path):
-            self._conn.execute("BEGIN")
-            try:
-                yield self._conn
-            finally:
-                # Nothing was written, and a second error must not hide the first.
-                with suppress(sqlite3.Error):
-                    self._conn.execute("COMMIT")
 
 
 def open_queries(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Reader:

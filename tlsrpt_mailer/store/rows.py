@@ -2,6 +2,7 @@
 
 import msgspec
 
+from tlsrpt_mailer.ports import HeldFor, SaidOfReporter, Trusted
 from tlsrpt_mailer.report.times import Time
 
 
@@ -39,6 +40,10 @@ class ReportRow(msgspec.Struct, frozen=True):
     taken_at: Time
     successful_sessions: int
     failed_sessions: int
+    trust: Trusted
+    trust_reason: str | None
+    signed_by: str | None
+    held_for: HeldFor | None
     domains: tuple[str, ...]
     deviations: tuple[str, ...]
 
@@ -55,6 +60,50 @@ class KeptRow(msgspec.Struct, frozen=True):
     subject: str | None
     file_name: str | None
     reason: str | None
+
+
+class HeldMail(msgspec.Struct, frozen=True):
+    """One mail with held reports."""
+
+    mail: int
+    source: str
+    taken_at: Time
+    file_name: str | None
+    is_kept: bool
+    """Whether its bytes are still there."""
+    reports: tuple[int, ...]
+    """Those of its reports that are held."""
+    held_for: frozenset[str]
+
+
+class HeldTotals(msgspec.Struct, frozen=True):
+    """How much is held."""
+
+    counts: dict[str, int]
+    """`ports.HeldFor` to number of reports."""
+    since: Time | None
+    """When the oldest of them was taken."""
+    day_held: int
+    """Reports in mails that were stored in the last 24 hours: held ones, and those that count."""
+    day_counted: int
+
+
+class ReporterRow(msgspec.Struct, frozen=True):
+    """One reporter, or one name that reports bear without proof."""
+
+    reporter: str
+    word: SaidOfReporter | None
+    """What somebody here said of it."""
+    is_established: bool
+    """`ports.Txn.established`."""
+    domains: int
+    """Of which it has ever reported."""
+    held: int
+    """Its held reports."""
+    counted_lately: int
+    """Reports taken in the last 30 days: those that count, and held ones."""
+    held_lately: int
+    last_report: Time | None
 
 
 class LetterRow(msgspec.Struct, frozen=True):
