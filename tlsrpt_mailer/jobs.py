@@ -54,6 +54,7 @@ def table(app: App) -> list[Job]:
     """Every job of the program."""
     return [
         Job("review", REVIEW, app.review),
+        Job("adopt", MINUTE, app.find_out_whose, within=5 * MINUTE),
         Job("relay", MINUTE, app.watch_relay),
         Job("prune", PRUNE, app.prune, within=HOUR),
         Job("sources", SOURCES, app.watch_sources),

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from tlsrpt_mailer.config import Config, database, host_name
-from tlsrpt_mailer.errors import ConfigError, Temporary
 from tlsrpt_mailer.domains.ours import Ours
+from tlsrpt_mailer.errors import ConfigError, Temporary
 from tlsrpt_mailer.flows.beginnings import watch_beginnings
 from tlsrpt_mailer.flows.clock import Timekeeper, Uptime
 from tlsrpt_mailer.flows.compose import compose

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from tlsrpt_mailer.wiring.app import App
 
 
+def _nothing(_: object) -> tuple[str, ...]:
+    return ()
+
+
 class SourceKind(msgspec.Struct, frozen=True):
     """How sources of one kind are made from their settings."""
 
@@ -33,6 +37,8 @@ class SourceKind(msgspec.Struct, frozen=True):
     name: Callable[[Any], str]
     takes: Callable[[Any, str], bool]
     """Whether mail to an address comes in by this source, as far as settings tell."""
+    addresses: Callable[[Any], tuple[str, ...]] = _nothing
+    """Whose mail it takes, as far as settings tell: addresses, or ``@example.com``."""
 
 
 def _believed(*_: object) -> bool:
@@ -42,6 +48,14 @@ def _believed(*_: object) -> bool:
 
 def _listens_for(settings: ListenerSettings, address: str) -> bool:
     return Recipients(settings.recipients).match(address)
+
+
+def _listener_addresses(settings: ListenerSettings) -> tuple[str, ...]:
+    return settings.recipients
+
+
+def _imap_addresses(settings: ImapSettings) -> tuple[str, ...]:
+    return (settings.username,) if "@" in settings.username else ()
 
 
 def _imap(settings: ImapSettings, app: "App") -> Source:
@@ -66,13 +80,21 @@ def _maildir(settings: MaildirSettings, app: "App") -> Source:
 
 _IN = "tlsrpt_mailer.sources"
 SOURCES: Mapping[str, SourceKind] = {
-    "imap": SourceKind(ImapSettings, f"{_IN}.imap", _imap, lambda one: str(one.name), _believed),
+    "imap": SourceKind(
+        ImapSettings,
+        f"{_IN}.imap",
+        _imap,
+        lambda one: str(one.name),
+        _believed,
+        _imap_addresses,
+    ),
     "lmtp": SourceKind(
         ListenerSettings,
         f"{_IN}.smtp",
         partial(_listener, "lmtp"),
         lambda one: f"lmtp:{one.listen}",
         _listens_for,
+        _listener_addresses,
     ),
     "smtp": SourceKind(
         ListenerSettings,
@@ -80,6 +102,7 @@ SOURCES: Mapping[str, SourceKind] = {
         partial(_listener, "smtp"),
         lambda one: f"smtp:{one.listen}",
         _listens_for,
+        _listener_addresses,
     ),
     "maildir": SourceKind(
         MaildirSettings, f"{_IN}.maildir", _maildir, lambda one: f"maildir:{one.path}", _believed
@@ -125,6 +148,11 @@ def source(one: SourceConfig, app: "App") -> Source:
 def takes(one: SourceConfig, address: str) -> bool:
     """Whether mail to *address* comes in by a source of these settings, as far as they tell."""
     return SOURCES[one.kind].takes(one.settings, address)
+
+
+def addresses_of(one: SourceConfig) -> tuple[str, ...]:
+    """Whose mail comes in by a source of these settings, as far as they tell."""
+    return SOURCES[one.kind].addresses(one.settings)
 
 
 def source_name(one: SourceConfig) -> str:

@@ -16,6 +16,7 @@ from tlsrpt_mailer.channels.email import EmailChannel
 from tlsrpt_mailer.channels.email import Settings as MailSettings
 from tlsrpt_mailer.config import Config, host_name, secret
 from tlsrpt_mailer.config.meaning import DEFAULT_OWNER
+from tlsrpt_mailer.domains.ours import Ours, State
 from tlsrpt_mailer.flows.compose import Audience
 from tlsrpt_mailer.flows.digest import Plan as DigestPlan
 from tlsrpt_mailer.flows.judging import Standing
@@ -23,7 +24,7 @@ from tlsrpt_mailer.flows.replies import Answers
 from tlsrpt_mailer.flows.replies import Settings as AnswerSettings
 from tlsrpt_mailer.ports import FailureRecord
 from tlsrpt_mailer.report.dialects import KNOWN_REPORTERS
-from tlsrpt_mailer.wiring.kinds import takes
+from tlsrpt_mailer.wiring.kinds import addresses_of, takes
 
 LOG_RECIPIENT = "log"
 """Who is told where no address is configured: the log, and the terminal."""
@@ -155,6 +156,27 @@ def directory(config: Config) -> Directory:
             for block in config.mx
         ],
     )
+
+
+def ours(config: Config, found_out: Callable[[str], State | None]) -> Ours:
+    """Whose domains are, by ``[[domains]]``, ``[[mx]]`` and what was found out of the others."""
+    listed = [name for names in config.listed for name in names]
+    return Ours(
+        (*(name for block in config.domains for name in block.match), *listed),
+        (
+            *(host for block in config.domains for host in block.mx),
+            *(host for mx_block in config.mx for host in mx_block.match),
+        ),
+        found_out,
+    )
+
+
+def our_addresses(config: Config) -> tuple[str, ...]:
+    """Where reports come to: ``checks.rua``, and the addresses of the sources; each once."""
+    mailto = "mailto:"
+    named = [uri.removeprefix(mailto) for uri in config.checks.rua if uri.startswith(mailto)]
+    taken = [address for one in config.source for address in addresses_of(one)]
+    return tuple(dict.fromkeys([*named, *taken]))
 
 
 def default_owner(config: Config) -> Owner:

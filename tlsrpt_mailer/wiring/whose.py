@@ -1,0 +1,75 @@
+"""Whose domains are, for one configuration: what it names, and what is found out beside it."""
+
+from collections.abc import Callable
+
+from tlsrpt_mailer.config import Config
+from tlsrpt_mailer.domains.ours import Addresses
+from tlsrpt_mailer.flows.adopting import Findings, Lookup, Reclaimer, adopt
+from tlsrpt_mailer.ports import Deliver
+from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.store.sqlite import SqliteStore
+from tlsrpt_mailer.wiring.parts import our_addresses, ours
+
+ADDRESSES = "addresses"
+"""The fact that says which addresses of ours the records were last compared with."""
+
+
+class Whose:
+    """
+    A reload makes a new one.
+
+    Args:
+        config: What is in force.
+        store: Where what was found out is kept.
+        deliver: Takes held mails that are read again.
+        resolver: Who asks DNS; called only when there is something to ask.
+    """
+
+    def __init__(
+        self, config: Config, store: SqliteStore, deliver: Deliver, resolver: Callable[[], Lookup]
+    ) -> None:
+        self._store = store
+        self._resolver = resolver
+        self._addresses = our_addresses(config)
+        self._findings = Findings(store.adoptions)
+        self._version = -1
+        self._is_checked = config.trust.dkim != "off"
+        self.ours = ours(config, self._findings.of)
+        self._reclaimer = Reclaimer(store.adoptions, deliver, self.ours)
+
+    def find_out(self, now: Time) -> int:
+        """
+        Look up the records that are due, and read again what is ours by now.
+
+        Returns:
+            How many held mails were read again.
+
+        """
+        if not self._is_checked:
+            return 0
+        version = self._store.data_version()
+        if version != self._version:
+            # Another process has written: somebody may have said whose a domain is.
+            self._findings.forget()
+            self._version = version
+        adopted: list[str] = []
+        if not self.ours.is_configured and self._addresses:
+            self._look_again(now)
+            adopted = self._adopt(now)
+        return self._reclaimer.reclaim(adopted)
+
+    def _adopt(self, now: Time) -> list[str]:
+        adoptions = self._store.adoptions
+        if not adoptions.due(now, 1):
+            return []
+        found = adopt(adoptions, self._resolver(), Addresses(self._addresses), now)
+        if found:
+            self._findings.forget()
+        return found
+
+    def _look_again(self, now: Time) -> None:
+        """With new addresses of ours, no domain waits for its day."""
+        known = "\n".join(sorted(self._addresses))
+        if self._store.state.fact(ADDRESSES) != known:
+            self._store.adoptions.look_again(now)
+            self._store.state.save_fact(ADDRESSES, known)
