@@ -75,10 +75,10 @@ def test_errors_come_to_an_end(line):
 
 
 def test_unknown_commands_come_to_an_end():
-    """A web browser or a scanner is sent away after five lines."""
+    """A scanner is sent away after five lines."""
     with listening("smtp") as smtp:
         client = Client(smtp.port)
-        client.send(b"GET / HTTP/1.1\r\n" * 5)
+        client.send(b"SSH-2.0-x\r\n" * 5)
 
         assert [answer[:3] for answer in client.rest()] == ["220", *["500"] * 4, "502"]
 

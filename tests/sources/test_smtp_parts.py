@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tlsrpt_mailer.sources.addresses import parse_path
+from tlsrpt_mailer.sources.admission import is_loopback
 from tlsrpt_mailer.sources.data import Collector, TooBusy, TooMuch
-from tlsrpt_mailer.sources.reception import is_loopback
+from tlsrpt_mailer.sources.memory import Memory
 from tlsrpt_mailer.sources.recipients import Recipients
 
 LINES = st.lists(
@@ -19,7 +20,7 @@ LINES = st.lists(
 
 def collect(wire: bytes, cuts: list[int], limit: int = 10_000) -> tuple[bytes, bytes]:
     """Feed *wire* in pieces; what the mail was and what was left over."""
-    collector = Collector(limit, lambda _: True, lambda _: None)
+    collector = Collector(limit, Memory(10**9))
     bounds = sorted({0, len(wire), *(cut % (len(wire) + 1) for cut in cuts)})
     for start, end in itertools.pairwise(bounds):
         rest = collector.feed(wire[start:end])
@@ -43,30 +44,20 @@ def _stuff(raw: bytes) -> bytes:
 
 def test_memory_is_given_back_whatever_happens():
     """After any mail, taken, too large or turned away, nothing stays reserved."""
-    held = [0]
-
-    def reserve(size: int) -> bool:
-        held[0] += size
-        return held[0] < 500 or not _undo(held, size)
-
-    for wire in (b"x" * 100 + b"\r\n.\r\n", b"x" * 300 + b"\r\n.\r\n", b"x" * 480 + b"\r\n.\r\n"):
-        collector = Collector(200, reserve, lambda size: _undo(held, size) and None)
+    memory = Memory(500)
+    for wire in (b"x" * 100 + b"\r\n.\r\n", b"x" * 300 + b"\r\n.\r\n", b"x" * 900):
+        collector = Collector(200, memory)
         for at in range(0, len(wire), 50):
             collector.feed(wire[at : at + 50])
         collector.close()
 
-        assert held == [0]
-
-
-def _undo(held: list[int], size: int) -> bool:
-    held[0] -= size
-    return True
+        assert memory.free == 500
 
 
 def test_too_much_and_too_busy_are_told_apart():
     """A mail over the limit is refused for good, one without memory may come again."""
-    large = Collector(100, lambda _: True, lambda _: None)
-    busy = Collector(100, lambda _: False, lambda _: None)
+    large = Collector(100, Memory(10**9))
+    busy = Collector(100, Memory(0))
     assert large.feed(b"x" * 200 + b"\r\n.\r\n") == b""
     assert busy.feed(b"x\r\n.\r\n") == b""
 
@@ -74,6 +65,35 @@ def test_too_much_and_too_busy_are_told_apart():
         large.content()
     with pytest.raises(TooBusy):
         busy.content()
+
+
+def test_a_great_mail_that_does_not_end_makes_room_for_a_small_one():
+    """Memory that is short goes to the small mail; the great one may come again."""
+    memory = Memory(1000)
+    great, small = Collector(1000, memory), Collector(1000, memory)
+    great.feed(b"x" * 900)
+    small.feed(b"y" * 200 + b"\r\n.\r\n")
+    great.feed(b"\r\n.\r\n")
+
+    assert b"y" * 200 + b"\r\n" == small.content()
+    with pytest.raises(TooBusy):
+        great.content()
+    assert memory.free == 1000 - small.held
+
+
+def test_a_mail_that_is_complete_keeps_its_memory():
+    """What is being stored is not thrown away for a newcomer, nor is a smaller mail for a great."""
+    memory = Memory(1000)
+    complete, small, late = (Collector(1000, memory) for _ in range(3))
+    complete.feed(b"x" * 800 + b"\r\n.\r\n")
+    raw = complete.content()
+    small.feed(b"y" * 100)
+    late.feed(b"z" * 150)
+    small.feed(b"\r\n.\r\n")
+
+    assert b"x" * 800 + b"\r\n" == raw
+    assert b"y" * 100 + b"\r\n" == small.content()
+    assert late.held == 0
 
 
 @given(st.text(max_size=60))

@@ -66,6 +66,7 @@ class Certificate:
 
     def _read(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.options |= ssl.OP_NO_RENEGOTIATION
         context.load_cert_chain(*self._files, password=_no_passphrase)
         return context
 

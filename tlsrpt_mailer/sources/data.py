@@ -1,6 +1,6 @@
 """The data of one mail as it comes in over SMTP: end, dots, and how much of it there is."""
 
-from collections.abc import Callable
+from tlsrpt_mailer.sources.memory import Memory
 
 END = b"\r\n.\r\n"
 HOPELESS = 8
@@ -27,15 +27,12 @@ class Collector:
     the dot is content: taking it for the end is what SMTP smuggling lives on.
     """
 
-    def __init__(
-        self, limit: int, reserve: Callable[[int], bool], give_back: Callable[[int], None]
-    ) -> None:
+    def __init__(self, limit: int, memory: Memory) -> None:
         self._limit = limit
         # Stuffed dots count for nothing in the end, but they are held until then.
         self._hold = limit + limit // 3 + len(END)
-        self._reserve = reserve
-        self._give_back = give_back
-        self._reserved = 0
+        self._memory = memory
+        self.held = 0
         self._trouble: TooMuch | TooBusy | None = None
         # The line break before the first line: a lone dot may come there.
         self._data = bytearray(b"\r\n")
@@ -70,27 +67,34 @@ class Collector:
         """
         if self._trouble is not None:
             raise self._trouble
+        self._memory.finish(self)
         # RFC 5321, 4.5.2: a dot at the start of a line goes.
-        content = bytes(self._data.replace(b"\r\n.", b"\r\n")[2:])
-        self._data.clear()
+        unstuffed = self._data.replace(b"\r\n.", b"\r\n")
+        self._data = bytearray()
+        with memoryview(unstuffed) as view:
+            content = bytes(view[2:])
         if len(content) > self._limit:
             raise TooMuch(is_hopeless=False)
         return content
 
+    def shed(self) -> None:
+        """Let go of what has come; the rest is read and thrown away."""
+        self._trouble = TooBusy()
+        del self._data[: -len(END)]
+
     def close(self) -> None:
         """Give the memory back."""
-        self._data.clear()
-        self._give_back(self._reserved)
-        self._reserved = 0
+        self._data = bytearray()
+        self._memory.give_back(self)
 
     def _check(self, size: int) -> None:
         if self._trouble is None:
             if len(self._data) > self._hold:
                 self._trouble = TooMuch(is_hopeless=False)
-            elif self._reserve(size):
-                self._reserved += size
-            else:
+                self._memory.give_back(self)
+            elif not self._memory.reserve(self, size):
                 self._trouble = TooBusy()
+                self._memory.give_back(self)
         if self._trouble is not None:
             del self._data[: -len(END)]
             if self.received > HOPELESS * self._limit:

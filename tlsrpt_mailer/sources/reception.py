@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import socket
 import ssl
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -14,9 +12,10 @@ import structlog
 
 from tlsrpt_mailer.ports import Health, Receipt
 from tlsrpt_mailer.report.times import MINUTE, Span
+from tlsrpt_mailer.sources.admission import Admission, Door
 from tlsrpt_mailer.sources.certificate import Certificate
 from tlsrpt_mailer.sources.listen import BACKLOG
-from tlsrpt_mailer.sources.recipients import Recipients
+from tlsrpt_mailer.sources.memory import Memory
 from tlsrpt_mailer.sources.smtp_house import Rules
 from tlsrpt_mailer.sources.smtp_protocol import Connection, LmtpConnection
 
@@ -48,16 +47,6 @@ GOODBYE = 0.9
 """How long connections have to end after a stop, in seconds."""
 
 
-class Admission(msgspec.Struct, frozen=True):
-    """Whom a listener takes in, and what for."""
-
-    recipients: Recipients
-    takes_postmaster: bool
-    max_connections: int
-    max_per_peer: int
-    is_local: Callable[[str], bool]
-
-
 class Reception:
     """All connections of one listener. `serve`, then from any thread `finish` and `abort`."""
 
@@ -78,10 +67,8 @@ class Reception:
         self._health = health
         self._loop = asyncio.new_event_loop()
         self._leaving = asyncio.Event()
-        self._connections: dict[Connection, str] = {}
-        """With the peer that each counts for."""
-        self._peers: Counter[str] = Counter()
-        self._free = HELD_MAILS * rules.max_size
+        self._door: Door[Connection] = Door(admission, self._loop.time)
+        self.memory = Memory(HELD_MAILS * rules.max_size)
         self._heard = self._loop.time()
 
     # ------------------------------------------------------------ from any thread
@@ -113,12 +100,12 @@ class Reception:
     @property
     def connections(self) -> int:
         """How many there are."""
-        return len(self._connections)
+        return len(self._door.inside)
 
     @property
     def waiting(self) -> int:
         """How many mails wait for their receipt."""
-        return sum(connection.is_waiting for connection in list(self._connections))
+        return sum(connection.is_waiting for connection in list(self._door.inside))
 
     def _call(self, function: Callable[..., None], *args: object) -> None:
         # A loop that is closed has nothing left to do.
@@ -136,8 +123,8 @@ class Reception:
         for server in servers:
             server.close()
         until = self._loop.time() + GOODBYE
-        while self._connections and self._loop.time() < until:
-            for connection in list(self._connections):
+        while self._door.inside and self._loop.time() < until:
+            for connection in list(self._door.inside):
                 if not connection.is_waiting:
                     connection.dismiss("4.3.2 Shutting down, come again later")
             await asyncio.sleep(0.01)
@@ -157,38 +144,20 @@ class Reception:
 
     def _abort(self) -> None:
         self._leaving.set()
-        for connection in list(self._connections):
+        for connection in list(self._door.inside):
             connection.abort()
 
     # ---------------------------------------------------- asked by the connections
 
     def enter(self, connection: Connection) -> str | None:
         """Count a connection in; see `House.enter`."""
-        admission = self._admission
-        peer = self._connections[connection] = _peer(connection)
-        self._peers[peer] += 1
         if self._leaving.is_set():
             return "4.3.2 Shutting down, come again later"
-        if len(self._connections) > admission.max_connections:
-            log.warning("connection.refused", peer=peer, reason="max_connections")
-            return "4.7.0 Too many connections, come again later"
-        if self._peers[peer] > admission.max_per_peer and not self._is_local(connection):
-            log.warning("connection.refused", peer=peer, reason="max_connections_per_peer")
-            return "4.7.0 Too many connections from your address, come again later"
-        return None
+        return self._door.enter(connection, _address(connection))
 
     def leave(self, connection: Connection) -> None:
         """Count it out; see `House.leave`."""
-        peer = self._connections.pop(connection, None)
-        if peer is None:
-            return
-        self._peers[peer] -= 1
-        if not self._peers[peer]:
-            del self._peers[peer]
-
-    def _is_local(self, connection: Connection) -> bool:
-        address = _address(connection)
-        return address is None or self._admission.is_local(address)
+        self._door.leave(connection)
 
     def tls(self) -> ssl.SSLContext | None:
         """The context for the next connection."""
@@ -207,17 +176,6 @@ class Reception:
             return "550 5.1.1 No such address here"
         # A transport map that routes too much must delay mail, not bounce it.
         return "450 4.1.1 Not among the recipients of this listener"
-
-    def reserve(self, size: int) -> bool:
-        """See `House.reserve`."""
-        if size > self._free:
-            return False
-        self._free -= size
-        return True
-
-    def give_back(self, size: int) -> None:
-        """See `House.give_back`."""
-        self._free += size
 
     async def take(self, raw: bytes, sender: str | None, recipients: list[str]) -> Receipt:
         """Deliver, and wait for the receipt."""
@@ -251,35 +209,10 @@ ANSWERS = {
 }
 
 
-def is_loopback(address: str) -> bool:
-    """Whether *address* is of this machine alone (``127.0.0.0/8``, ``::1``)."""
-    parsed = _parsed(address)
-    return parsed is not None and parsed.is_loopback
-
-
-def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return None
-    return getattr(parsed, "ipv4_mapped", None) or parsed
-
-
 def _address(connection: Connection) -> str | None:
     """The peer's IP address; None on a unix socket."""
     peer = connection.session.peer if connection.session is not None else None
     return peer[0] if isinstance(peer, tuple) else None
-
-
-def _peer(connection: Connection) -> str:
-    """What counts as one peer: an IPv4 address, or the /64 of an IPv6 address."""
-    address = _address(connection)
-    if address is None:
-        return "unix"
-    parsed = _parsed(address)
-    if isinstance(parsed, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed or address)
 
 
 def _settle(future: "asyncio.Future[Receipt]", receipt: Receipt) -> None:

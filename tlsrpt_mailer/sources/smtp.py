@@ -16,16 +16,15 @@ import structlog
 
 from tlsrpt_mailer.ports import Deliver, Health, RawMail, Receipt
 from tlsrpt_mailer.report.times import MINUTE, Span, Time
+from tlsrpt_mailer.sources.admission import Admission, is_loopback
 from tlsrpt_mailer.sources.batching import Batcher, Waiting
 from tlsrpt_mailer.sources.certificate import Certificate
 from tlsrpt_mailer.sources.listen import Access, Bound, bind, parse_listen
 from tlsrpt_mailer.sources.reception import (
     GOODBYE,
-    Admission,
     Incoming,
     Kind,
     Reception,
-    is_loopback,
 )
 from tlsrpt_mailer.sources.recipients import Recipients
 from tlsrpt_mailer.sources.smtp_house import Rules

@@ -9,6 +9,7 @@ from aiosmtpd.smtp import Envelope, Session
 
 from tlsrpt_mailer.ports import Receipt
 from tlsrpt_mailer.report.times import Span
+from tlsrpt_mailer.sources.memory import Memory
 
 if TYPE_CHECKING:
     from tlsrpt_mailer.sources.smtp_protocol import Connection
@@ -53,6 +54,7 @@ class House(Protocol):
     """The listener, as its connections see it; all calls in the loop's thread."""
 
     rules: Rules
+    memory: Memory
 
     def enter(self, connection: "Connection") -> str | None:
         """A new connection; returns why it has to leave, as text after ``421``."""
@@ -65,12 +67,6 @@ class House(Protocol):
 
     def recipient(self, address: str) -> str | None:
         """The answer that refuses *address*, or None where its mail is taken."""
-
-    def reserve(self, size: int) -> bool:
-        """Whether there is memory for *size* more bytes of mail; to be given back."""
-
-    def give_back(self, size: int) -> None:
-        """These bytes are over."""
 
     async def take(self, raw: bytes, sender: str | None, recipients: list[str]) -> Receipt:
         """Deliver; returns after the commit."""

@@ -4,16 +4,17 @@ One SMTP or LMTP connection, on aiosmtpd.
 What differs from aiosmtpd 1.4.6, and why: LMTP answers once for each accepted
 recipient (RFC 2033, 4.2); data is read in chunks, with any length of line, and
 in bounded memory; only CR LF . CR LF ends it, so that nothing can be smuggled
-past a relay that thinks otherwise; commands, errors and time are counted; a
-peer that does not read its answers is cut off; AUTH is never offered; trouble
-of ours is 451, never 500, which would be a bounce.
+past a relay that thinks otherwise; commands, errors and time are counted, for
+one command and for all together; a peer that does not read its answers is cut
+off, and so is one that speaks HTTP; AUTH is never offered; trouble of ours is
+451, never 500, which would be a bounce.
 """
 
 import asyncio
 import collections
 import functools
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, AnyStr
 
 import structlog
@@ -39,6 +40,12 @@ HANDSHAKE: Span = 30
 TURN = 8
 """After how many commands it is the turn of another connection."""
 
+SESSION = 6
+"""How many times the time-out a connection may last without a mail being taken."""
+
+NOT_SMTP = ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
+"""First words of HTTP: a web page can make a browser send us its body as commands."""
+
 HOOKS = Hooks()
 
 
@@ -54,6 +61,8 @@ class Connection(SMTP):
         self.is_secured = False
         self.is_waiting = False
         """Between the end of a mail and its receipt."""
+        self.since = loop.time()
+        """When it came, or brought its last mail."""
         self._is_handshaking = False
         self._commands = 0
         self._errors = 0
@@ -75,7 +84,7 @@ class Connection(SMTP):
             name: self._counted(method)
             for name, method in self._smtp_methods.items()
             if name not in {"AUTH", "EXPN", "HELP"}
-        }
+        } | dict.fromkeys(NOT_SMTP, self._refuse_http)
 
     # ---------------------------------------------------------- beginning and end
 
@@ -132,6 +141,11 @@ class Connection(SMTP):
             if self._linger is None:
                 self._linger = self.loop.call_later(LINGER, self.transport.abort)
 
+    def _reset_timeout(self, duration: float | None = None) -> None:
+        timeout = self.house.rules.timeout
+        left = self.since + SESSION * timeout - self.loop.time()
+        super()._reset_timeout(max(min(duration or timeout, left), 0.01))
+
     def _timeout_cb(self) -> None:
         self.dismiss("4.4.2 Too slow, goodbye")
 
@@ -174,8 +188,16 @@ class Connection(SMTP):
 
     # ------------------------------------------------------------------ commands
 
+    async def _refuse_http(self, arg: str | None) -> None:
+        del arg
+        self._hang_up("4.7.0 This is no web server, goodbye")
+
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
         return parse_path(arg)
+
+    def _getparams(self, params: Sequence[str]) -> dict[str, str | bool] | None:
+        # "SIZE=\u00b2" passes isdigit(), and int() raises.
+        return super()._getparams(params) if all(map(str.isascii, params)) else None
 
     @syntax("STARTTLS", when="tls_context")
     async def smtp_STARTTLS(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
@@ -244,9 +266,10 @@ class Connection(SMTP):
         await self._say("354 End data with <CR><LF>.<CR><LF>")
         answer = await self._take_data(None if envelope is None else envelope.mail_from, recipients)
         self.envelope = self._create_envelope()
-        self._reset_timeout()
         if answer.startswith("2"):
             self._commands = self._errors = 0
+            self.since = self.loop.time()
+        self._reset_timeout()
         await self._answer_data(answer, recipients)
 
     async def _answer_data(self, answer: str, recipients: list[str]) -> None:
@@ -254,7 +277,7 @@ class Connection(SMTP):
         await self.push(answer)
 
     async def _take_data(self, sender: str | None, recipients: list[str]) -> str:
-        collector = Collector(self.house.rules.max_size, self.house.reserve, self.house.give_back)
+        collector = Collector(self.house.rules.max_size, self.house.memory)
         try:
             raw = await self._read_data(collector)
             # The wait for the commit is ours, not the peer's: it is limited by `take`.

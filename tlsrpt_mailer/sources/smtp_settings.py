@@ -43,7 +43,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """From one IPv4 address or IPv6 /64; not for loopback and unix sockets."""
     timeout: Annotated[Span, msgspec.Meta(ge=1)] = 5 * MINUTE
     """How long a peer may take for a command (RFC 5321, 4.5.3.2.7), and for a mail a second more
-    for each KiB."""
+    for each KiB; and, six times as long, without a mail being taken."""
     max_commands: Count = 100
     """How many commands may come without a mail being taken."""
     max_errors: Count = 20
