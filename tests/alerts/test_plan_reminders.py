@@ -117,10 +117,19 @@ def test_an_answer_holds_for_the_domains_that_join_later():
 
 def test_an_answer_for_one_domain_answers_for_no_other_of_its_time():
     """One tenant's ack keeps nobody else of the same cause from being reminded."""
-    ack = Answer(kind="ack", who="tenant@a.example", at=item().first_received + 1)
+    ack = Answer(kind="ack", who="tenant@a.example", at=TOLD + 1)
     items = [item(state="acknowledged", answer=ack), item(18, domain="b.example")]
 
     assert [18] == reminded(items, [told(**ROW), told(18, **ROW)])
+
+
+def test_what_is_told_after_the_answer_is_answered_for():
+    """Whoever has the cause is not asked again about each domain that a later mail names."""
+    ack = Answer(kind="ack", who="ana@a.example", at=TOLD + 1)
+    items = [item(state="acknowledged", answer=ack), item(18, domain="b.example")]
+    later = told(18, opened_at=TOLD + 2, first_at=TOLD + 2)
+
+    assert [] == reminded(items, [told(**ROW), later])
 
 
 def test_the_assignee_alone_is_reminded():

@@ -209,14 +209,12 @@ def test_what_somebody_has_is_not_escalated(more):
 
 def test_an_answer_for_one_domain_of_a_cause_keeps_the_others_from_escalation():
     """Somebody has the cause; a domain that joined it later is no reason to wake the head."""
-    ack = Answer(kind="ack", who=SHOP, at=item().first_received + 1)
-    had = item(state="acknowledged", answer=ack)
-    later = item(18, domain="a.shop.example", first_received=ack.at + 1)
-    alike = item(18, domain="a.shop.example")
-    rows = [(SHOP, told()), (SHOP, told(18))]
+    ack = Answer(kind="ack", who=SHOP, at=told().at + 1)
+    both = [item(state="acknowledged", answer=ack), item(18, domain="a.shop.example")]
+    later = told(18, at=ack.at + 1)
 
-    assert BOSS not in seats([had, later], directory(), rows)
-    assert BOSS in seats([had, alike], directory(), rows)
+    assert BOSS not in seats(both, directory(), [(SHOP, told()), (SHOP, later)])
+    assert BOSS in seats(both, directory(), [(SHOP, told()), (SHOP, told(18))])
 
 
 def test_what_was_not_told_is_not_escalated():

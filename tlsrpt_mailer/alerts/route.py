@@ -13,7 +13,12 @@ import msgspec
 
 from tlsrpt_mailer.alerts.directory import Directory, Owner, Tell
 from tlsrpt_mailer.alerts.model import SEVERITIES, Item, Role, Settings, Severity, Told
-from tlsrpt_mailer.alerts.unanswered import answered_causes, is_asking, unanswered_since
+from tlsrpt_mailer.alerts.unanswered import (
+    answered_causes,
+    first_told,
+    is_asking,
+    unanswered_since,
+)
 from tlsrpt_mailer.report.times import Time
 
 CHANNEL = "channel:"
@@ -169,7 +174,12 @@ class _Router:
             for owner, _ in self._charge(item).told:
                 if owner.escalate_to:
                     by_owner[owner.name].append(item)
-        self._answered = {name: answered_causes(mine) for name, mine in by_owner.items()}
+        told_at = {
+            failure: min(map(first_told, mine))
+            for failure, rows in self._rows.items()
+            if (mine := [row for row in rows.values() if row.is_open])
+        }
+        self._answered = {name: answered_causes(mine, told_at) for name, mine in by_owner.items()}
 
     def seats(self, item: Item) -> dict[str, _Seat]:
         """Recipient to why; the first reason found is the one that is said."""

@@ -40,12 +40,18 @@ def mails_at_once(item: Item, settings: Settings) -> bool:
     return SEVERITIES.index(item.severity) <= limit
 
 
-def answered_causes(items: Iterable[Item], recipient: str | None = None) -> set[int]:
+def answered_causes(
+    items: Iterable[Item], told_at: Mapping[int, Time], recipient: str | None = None
+) -> set[int]:
     """
     The causes among *items* that somebody (other than *recipient*) has, as a whole.
 
-    Who joins a cause after it was answered is answered for. An answer for some of what was
-    known by then, by the owner of one domain of several, answers for nothing else.
+    What was told only after a cause was answered is answered for. An answer for some of what
+    was told by then, by the owner of one domain of several, answers for nothing else.
+
+    Args:
+        told_at: By failure: when it was first told in its present incident.
+        recipient: What is assigned to this one is not answered.
     """
     answered: dict[int, Time] = {}
     asking: dict[int, Time] = {}
@@ -53,10 +59,8 @@ def answered_causes(items: Iterable[Item], recipient: str | None = None) -> set[
         at = _answered_at(item, recipient) if item.is_open else None
         if at is not None:
             answered[item.cause] = max(at, answered.get(item.cause, at))
-        elif item.state in ASKING:
-            asking[item.cause] = min(
-                item.first_received, asking.get(item.cause, item.first_received)
-            )
+        elif item.state in ASKING and (since := told_at.get(item.failure)) is not None:
+            asking[item.cause] = min(since, asking.get(item.cause, since))
     return {cause for cause, at in answered.items() if cause not in asking or asking[cause] > at}
 
 
@@ -78,7 +82,7 @@ def unanswered_since(item: Item, rows: Iterable[Told], now: Time) -> Time | None
     mail that said so. None where nobody was told, or no such mail has gone out yet.
     """
     told = [row for row in rows if row.is_open]
-    first = min((_first(row) for row in told), default=None)
+    first = min((first_told(row) for row in told), default=None)
     answer = item.answer
     if first is None or answer is None or not is_asking(item, now):
         return first
@@ -116,7 +120,8 @@ def to_remind(
     """
     if settings.slot is None or not _may_remind(settings, past):
         return []
-    answered = answered_causes(items, recipient)
+    told_at = {row.failure: first_told(row) for row in known.values() if row.is_open}
+    answered = answered_causes(items, told_at, recipient)
     asking = [
         item
         for item in items
@@ -156,7 +161,8 @@ def _rungs(severity: Severity, passed: Span) -> int:
     return sum(1 for day in days if passed >= day * DAY) + more
 
 
-def _first(row: Told) -> Time:
+def first_told(row: Told) -> Time:
+    """When the recipient was first told of the present incident."""
     if row.first_at is not None:
         return row.first_at
     return row.at if row.opened_at is None else row.opened_at
