@@ -21,6 +21,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "import": "importing:import_",
         "show": "show:show",
         "reports": "reports:reports",
+        "domains": "domains:domains",
+        "reporters": "reporters:reporters",
         "failures": "failures:failures",
         "causes": "causes:causes",
         "maintenance": "maintenance:maintenance",

@@ -21,7 +21,8 @@ State: TypeAlias = Literal["adopted", "proposed", "foreign"]
 """What was found out of a domain that the configuration does not name."""
 
 
-def _unknown(_domain: str) -> State | None:
+def nothing_found(_domain: str) -> State | None:
+    """Nothing is known but what the configuration says."""
     return None
 
 
@@ -41,7 +42,7 @@ class Ours:
         self,
         domains: Iterable[str] = (),
         mx: Iterable[str] = (),
-        found_out: Callable[[str], State | None] = _unknown,
+        found_out: Callable[[str], State | None] = nothing_found,
     ) -> None:
         names = tuple(domains)
         self._domains = Names([names])

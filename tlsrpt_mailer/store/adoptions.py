@@ -113,6 +113,16 @@ class SqliteAdoptions:
             ).fetchone()
         return max(0, self._most_adopted - int(count))
 
+    def say(self, domains: Collection[str], state: State, now: Time, said: str) -> None:
+        """Somebody knows whose these are, whatever their records say."""
+        with self._writer.transaction() as conn:
+            conn.executemany(
+                "INSERT INTO adoptions (domain, state, first_at, last_at, changed_at, said)"
+                " VALUES (?1, ?2, ?3, ?3, ?3, ?4) ON CONFLICT (domain) DO UPDATE SET"
+                " state = ?2, changed_at = ?3, next_try = NULL, said = ?4",
+                [(text(domain), state, now, text(said)) for domain in domains],
+            )
+
     def look_again(self, now: Time) -> None:
         """See `ports.Adoptions.look_again`."""
         with self._writer.transaction() as conn:

@@ -42,6 +42,7 @@ from tlsrpt_mailer.store.rows import (
     SourceRow,
     Totals,
 )
+from tlsrpt_mailer.store.whose import DomainRow, domain_rows
 
 
 class Reader(PutAsideReads):
@@ -250,6 +251,11 @@ class Reader(PutAsideReads):
         """Every domain that a window speaks of, or only those in which something ever failed."""
         with self._snapshot() as conn:
             return figures.domains(conn, "sightings" if with_failures else "windows")
+
+    def whose(self) -> list[DomainRow]:
+        """Domains of which it is not plain whose they are, by name."""
+        with self._snapshot() as conn:
+            return domain_rows(conn)
 
     def established(self, reporters: frozenset[str]) -> frozenset[str]:
         """See `ports.Txn.established`."""

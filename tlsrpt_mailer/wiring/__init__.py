@@ -18,6 +18,8 @@ from tlsrpt_mailer.wiring.parts import (
     directory,
     mail_channel,
     organisational,
+    our_addresses,
+    ours,
     standing,
     zone,
 )
@@ -40,6 +42,8 @@ __all__ = [
     "notifier",
     "open_app",
     "organisational",
+    "our_addresses",
+    "ours",
     "source",
     "source_name",
     "sources",

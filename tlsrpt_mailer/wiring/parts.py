@@ -16,7 +16,7 @@ from tlsrpt_mailer.channels.email import EmailChannel
 from tlsrpt_mailer.channels.email import Settings as MailSettings
 from tlsrpt_mailer.config import Config, host_name, secret
 from tlsrpt_mailer.config.meaning import DEFAULT_OWNER
-from tlsrpt_mailer.domains.ours import Ours, State
+from tlsrpt_mailer.domains.ours import Ours, State, nothing_found
 from tlsrpt_mailer.flows.compose import Audience
 from tlsrpt_mailer.flows.digest import Plan as DigestPlan
 from tlsrpt_mailer.flows.judging import Standing
@@ -158,7 +158,7 @@ def directory(config: Config) -> Directory:
     )
 
 
-def ours(config: Config, found_out: Callable[[str], State | None]) -> Ours:
+def ours(config: Config, found_out: Callable[[str], State | None] = nothing_found) -> Ours:
     """Whose domains are, by ``[[domains]]``, ``[[mx]]`` and what was found out of the others."""
     listed = [name for names in config.listed for name in names]
     return Ours(
