@@ -20,6 +20,7 @@ from tlsrpt_mailer.errors import (
     BadReport,
     CannotWrite,
     ConfigError,
+    Corrupt,
     NoSuch,
     Refused,
     Temporary,
@@ -46,6 +47,7 @@ NOBODY_READS = 141  # what a shell shows for a process that SIGPIPE ended
 CODES: tuple[tuple[type[TlsrptError], int], ...] = (
     (ConfigError, CONFIG),
     (BadReport, NOT_A_REPORT),
+    (Corrupt, NO),
     (Temporary, LATER),
     (Unreachable, UNREACHABLE),
     (Refused, UNREACHABLE),

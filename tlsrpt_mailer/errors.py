@@ -41,6 +41,14 @@ class Rejected(Temporary):
     """The database refuses what it is given, not the disk: one of a batch is to blame."""
 
 
+class Corrupt(Temporary):
+    """
+    The database is damaged, which showed while it was used. Exit code 1.
+
+    A kind of Temporary, since no mail is to blame: sources offer theirs again.
+    """
+
+
 class ConfigError(TlsrptError):
     """The configuration cannot be used. Exit code 78."""
 

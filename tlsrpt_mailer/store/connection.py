@@ -21,8 +21,10 @@ from tlsrpt_mailer.store.trouble import (
     NoDatabase,
     NotAllowed,
     OtherVersion,
+    damaged_text,
     denied,
     opening,
+    replaced_text,
     translated,
 )
 from tlsrpt_mailer.store.versions import NAMES
@@ -43,6 +45,7 @@ class Writer:
     def __init__(self, conn: sqlite3.Connection, path: Path) -> None:
         self.path = path
         self._conn = conn
+        self._files = _identities(path)
         self._guard = threading.RLock()
         self._busy = False
 
@@ -56,12 +59,15 @@ class Writer:
                 need not wait; the next durable commit brings it to the disk as well.
 
         Raises:
-            Temporary: The database is locked, the disk is full, or SQLite refuses to go on.
+            Temporary: The database is locked, the disk is full, SQLite refuses to go on, or
+                another file lies where the one that was opened lay.
 
         """
         with self._guard:
             if self._busy:
                 raise RuntimeError("a transaction within a transaction of the same thread")
+            if _identities(self.path) != self._files:
+                raise Temporary(replaced_text(self.path))
             self._busy = True
             try:
                 with translated(self.path):
@@ -141,7 +147,7 @@ def open_reader(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Co
     _must_be_readable(path, write=False)
     with opening(path), contextlib.ExitStack() as undo:
         conn = sqlite3.connect(
-            f"file:{quote(str(path.absolute()))}?mode=ro",
+            f"file:{quote(str(path.absolute()))}?mode=ro{_immutable(path)}",
             uri=True,
             timeout=busy_seconds,
             isolation_level=None,
@@ -153,6 +159,24 @@ def open_reader(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Co
         _must_fit(conn, path, fresh_allowed=False)
         undo.pop_all()
     return conn
+
+
+def _identities(path: Path) -> list[tuple[int, int] | None]:
+    """
+    Which files lie at *path* and beside it, as `-wal`: numbers that the kernel knows them by.
+
+    SQLite goes on with the files it has opened when somebody moves them away or puts
+    others in their place, and what it then commits is gone with them.
+    """
+    found: list[tuple[int, int] | None] = []
+    for name in (f"{path}", f"{path}-wal"):
+        try:
+            status = os.stat(name)  # noqa: PTH116  at every commit, and twice as fast
+        except OSError:
+            found.append(None)
+        else:
+            found.append((status.st_dev, status.st_ino))
+    return found
 
 
 def _make_file(path: Path) -> None:
@@ -184,8 +208,29 @@ def _must_be_readable(path: Path, *, write: bool) -> None:
     raise NotAllowed(path)
 
 
+def _immutable(path: Path) -> str:
+    """
+    Let SQLite do without its -shm where none can be made: on a disk that is read-only.
+
+    Only where no -wal holds anything: then nobody has it open, and the file is all there is.
+    """
+    is_read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    return "&immutable=1" if is_read_only and not _size(f"{path}-wal") else ""
+
+
+def _size(name: str) -> int:
+    """How many bytes a file has, 0 where there is none."""
+    try:
+        return os.stat(name).st_size  # noqa: PTH116  the name is no Path
+    except OSError:
+        return 0
+
+
 def _prepare(conn: sqlite3.Connection, path: Path, *, create: bool) -> None:
     # Ask first, change later: a file that is not ours keeps every byte.
+    if not _size(str(path)) and _size(f"{path}-wal"):
+        # SQLite would delete the -wal, in which everything may be.
+        raise Damaged(f"{damaged_text(path)} It is empty, but its -wal is not.")
     _must_fit(conn, path, fresh_allowed=create)
     conn.execute("PRAGMA journal_mode = WAL")
     conn.execute("PRAGMA synchronous = FULL")

@@ -6,13 +6,24 @@ no mail is ever blamed for it. While opening, a file that is no database, or a
 damaged one, is said plainly and left as it is.
 """
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tlsrpt_mailer.errors import CannotWrite, NoSuch, Rejected, Temporary, TlsrptError
+from tlsrpt_mailer.errors import (
+    CannotWrite,
+    Corrupt,
+    NoSuch,
+    Rejected,
+    Temporary,
+    TlsrptError,
+)
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 class NoDatabase(NoSuch):
@@ -46,7 +57,14 @@ def denied(path: Path, error: OSError) -> TlsrptError:
     may_look = os.access(path.parent, os.X_OK, effective_ids=True)
     if isinstance(error, PermissionError) and (os.path.lexists(path) or not may_look):
         return NotAllowed(path)
+    if error.errno in FULL:
+        return Temporary(f"cannot make {path}: {_room(path)}")
     return CannotWrite(f"cannot make {path}: {error.strerror}")
+
+
+def _room(path: Path) -> str:
+    """A disk may be full of files that are small."""
+    return f"no space left; free some on the disk of {path.parent} (df {path.parent}; df -i)"
 
 
 def _texts(path: Path) -> dict[int, str]:
@@ -60,20 +78,39 @@ def _texts(path: Path) -> dict[int, str]:
         f" (df {path.parent}; dmesg)",
         sqlite3.SQLITE_NOMEM: f"not enough memory to use {path}",
         sqlite3.SQLITE_CANTOPEN: f"{path} cannot be opened: look at the owner and mode of it and"
-        f" of {path.parent}, and at the limit of open files",
+        f" of {path.parent}, at the limit of open files, and for room (df {path.parent}; df -i)",
         sqlite3.SQLITE_READONLY: f"{path} may not be written: look at the owner and mode of it"
         f" and of {path.parent}, and whether the disk is mounted read-only",
-        sqlite3.SQLITE_CORRUPT: damaged_text(path),
-        sqlite3.SQLITE_NOTADB: damaged_text(path),
+        sqlite3.SQLITE_CORRUPT: corrupt_text(path),
+        sqlite3.SQLITE_NOTADB: corrupt_text(path),
     }
+
+
+RESTORE = (
+    "Stop the daemon, move the file away with its -wal and -shm, and restore a backup"
+    " (docs/how-to/backup-and-upgrade.md)."
+)
+
+
+def corrupt_text(path: Path) -> str:
+    """What to do about a database that turns out to be damaged while it is used."""
+    return f"{path} is damaged (corrupt): mails wait where they are.\n{RESTORE}"
 
 
 def damaged_text(path: Path) -> str:
     """What to do about a file that SQLite cannot make sense of."""
     return (
-        f"{path} is no SQLite database, or it is damaged. Nothing was changed in it.\n"
-        "Move it away with its -wal and -shm, and restore a backup"
-        " (docs/how-to/backup-and-upgrade.md)."
+        f"{path} is no SQLite database, or it is damaged (corrupt). Nothing was changed in it.\n"
+        f"{RESTORE}"
+    )
+
+
+def replaced_text(path: Path) -> str:
+    """What to do when the database was taken away from under a program that runs."""
+    return (
+        f"{path} or its -wal was moved, deleted or replaced while this program had it open;"
+        " mails wait where they are.\n"
+        "Put the right file in its place, then: systemctl restart tlsrpt-mailer"
     )
 
 
@@ -102,7 +139,8 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        kind = Temporary if code_of(error) in _texts(path) else Rejected
+        code = code_of(error)
+        kind = Corrupt if code in _CORRUPT else Temporary if code in _texts(path) else Rejected
         raise kind(in_words(error, path)) from error
 
 
@@ -112,7 +150,7 @@ def opening(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        code = code_of(error)
-        if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-            raise Damaged(in_words(error, path)) from error
+        if code_of(error) in _CORRUPT:
+            name = getattr(error, "sqlite_errorname", "")
+            raise Damaged(f"{damaged_text(path)} [{name or error}]") from error
         raise Temporary(in_words(error, path)) from error
