@@ -184,6 +184,11 @@ class NewReport(msgspec.Struct, frozen=True):
     """Of a held one: why."""
     foreign: frozenset[int] = frozenset()
     """Positions of the policies that are not ours: stored, never counted."""
+    proposed: frozenset[str] = frozenset()
+    """Domains in it of which nobody knows yet whether they are ours."""
+    replaces: tuple[int, ...] = ()
+    """Numbers of reports with the same JSON that are believed less: held, or counted without
+    proof of who wrote them."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -213,6 +218,14 @@ class StoredRevision(msgspec.Struct, frozen=True):
     date: Time
     sessions: int
     digest: bytes
+    trust: Trusted = "unchecked"
+
+
+class HeldCopy(msgspec.Struct, frozen=True):
+    """A report that is held."""
+
+    report: int
+    held_for: HeldFor
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -224,6 +237,10 @@ class Known(msgspec.Struct, frozen=True):
     """Canonical JSON among counted (or superseded) reports."""
     revisions: dict[bytes, StoredRevision]
     """By revision key."""
+    unproven: dict[bytes, tuple[int, ...]] = {}
+    """The same for those under a marked name (`report.marks`), with the numbers that count."""
+    held: dict[bytes, tuple[HeldCopy, ...]] = {}
+    """The same for those that are held."""
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -402,6 +419,10 @@ class Txn(Protocol):
     ) -> Known:
         """What is already there, of these hashes, digests and revision keys."""
 
+    def reopen(self, mails: Collection[bytes]) -> frozenset[bytes]:
+        """Those of these mails of which reports are held: these reports go, for the mail is put
+        in anew in this transaction. They keep their numbers where they are held again."""
+
     def ignored_bytes(self) -> int:
         """How much raw mail that is no report is kept."""
 
@@ -488,6 +509,29 @@ class Adoptions(Protocol):
 
     def mails(self, numbers: Collection[int]) -> list[RawMail]:
         """These held mails, to be read again; those whose bytes are gone are missing."""
+
+
+class PendingMail(msgspec.Struct, frozen=True):
+    """A mail that waits for the key that its signature names."""
+
+    number: int
+    tries: int
+    """How often it was verified again."""
+    mail: RawMail
+    """To be read again (`RawMail.again`)."""
+
+
+class PendingMails(Protocol):
+    """The mails that wait for DNS; each call is its own transaction."""
+
+    def due(self, now: Time, limit: int) -> list[int]:
+        """Those to be verified again, those that were tried least first."""
+
+    def mail(self, number: int) -> PendingMail | None:
+        """One of them; None once it waits no more."""
+
+    def postpone(self, number: int, next_try: Time) -> None:
+        """Verify it again then, if it waits still."""
 
 
 class Faults(Protocol):

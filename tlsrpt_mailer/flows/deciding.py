@@ -2,23 +2,46 @@
 What becomes of each mail of a batch: pure, and the same in any order.
 
 A report whose canonical JSON is stored already is a duplicate. One with the
-reporter, report-id, range and domains of another is a revision of it: the later
-Date header wins, else more sessions, else the greater hash, and only the winner
-counts. Everything else is new; a report-id alone identifies nothing.
+reporter, report-id, range and domains of another is a revision of it: the one
+that is believed more wins, else the later Date header, else more sessions, else
+the greater hash, and only the winner counts. Everything else is new; a
+report-id alone identifies nothing.
+
+A held report makes no other one a duplicate. A report whose author is verified
+takes the place of copies that are held, or that count without proof.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
+from tlsrpt_mailer.flows.trusting import why_held
 from tlsrpt_mailer.intake.model import MailContent, MailFacts
 from tlsrpt_mailer.intake.reply import Reply
-from tlsrpt_mailer.ports import Entry, Known, NewReport, Outcome, RawMail, Receipt, StoredRevision
-from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.ports import (
+    Entry,
+    HeldFor,
+    Known,
+    NewReport,
+    Outcome,
+    RawMail,
+    Receipt,
+    StoredRevision,
+    Trusted,
+)
+from tlsrpt_mailer.report.marks import is_marked
+from tlsrpt_mailer.report.times import MINUTE, Span, Time
 
 Decision = tuple[Entry | None, Receipt]
 
-_RANK: dict[Outcome, int] = {"stored": 0, "superseded": 1, "duplicate": 2}
+RETRY: Span = MINUTE
+"""When a mail that waits for DNS is verified for the second time."""
+
+_RANK: dict[Outcome, int] = {"stored": 0, "superseded": 1, "held": 2, "duplicate": 3}
+_BELIEVED: dict[Trusted, int] = {"pass": 3, "operator": 2, "unchecked": 1}
+"""Between revisions under one name; all others have names of their own."""
+_PROVEN = 2
+_UNPROVEN = 1
 
 
 class ReadMail(msgspec.Struct, frozen=True):
@@ -39,8 +62,72 @@ class ReadMail(msgspec.Struct, frozen=True):
         return self.mail.taken_at if date is None else date
 
 
+class _Copies:
+    """What there is of each JSON: in the store, and taken from this batch so far."""
+
+    def __init__(self, read: Sequence[ReadMail], known: Known) -> None:
+        self._proven = set(known.digests)
+        self._unproven = dict(known.unproven)
+        self._stored = known.held
+        self._held: dict[bytes, set[HeldFor]] = {
+            digest: {one.held_for for one in copies} for digest, copies in known.held.items()
+        }
+        self._best: dict[bytes, int] = {}
+        for one in read:
+            for new in one.reports:
+                digest = new.found.digest
+                self._best[digest] = max(self._best.get(digest, 0), _proof(new))
+
+    def take(self, new: NewReport) -> NewReport | None:
+        """*new* with what it takes the place of; None where it is a duplicate."""
+        return self._hold(new) if new.status == "held" else self._count(new)
+
+    def _count(self, new: NewReport) -> NewReport | None:
+        digest = new.found.digest
+        if digest in self._proven:
+            return None
+        held = self._stored.get(digest, ())
+        if _proof(new) == _PROVEN:
+            self._proven.add(digest)
+            numbers = [*self._unproven.pop(digest, ()), *(one.report for one in held)]
+        elif self._best[digest] == _PROVEN or digest in self._unproven:
+            return None
+        else:
+            self._unproven[digest] = ()
+            numbers = [one.report for one in held if one.held_for == "signature"]
+        return msgspec.structs.replace(new, replaces=tuple(numbers))
+
+    def _hold(self, new: NewReport) -> NewReport | None:
+        digest, why = new.found.digest, new.held_for
+        best = self._best[digest]
+        if digest in self._proven or best == _PROVEN:
+            return None
+        kinds = self._held.setdefault(digest, set())
+        if why == "signature":
+            counts = digest in self._unproven or best == _UNPROVEN
+            has_better = counts or bool(kinds - {"pending"})
+        else:
+            has_better = why != "pending" and bool(kinds - {"pending", "signature"})
+        if has_better:
+            return None
+        kinds.add(why or "signature")
+        return new
+
+
+def _proof(new: NewReport) -> int:
+    if new.status == "held":
+        return 0
+    return _UNPROVEN if is_marked(new.reporter) else _PROVEN
+
+
 def decide(
-    read: Sequence[ReadMail], known: Known, ignored: Callable[[], int], limit: int
+    read: Sequence[ReadMail],
+    known: Known,
+    ignored: Callable[[], int],
+    limit: int,
+    *,
+    reopened: Collection[bytes] = (),
+    now: Time = 0,
 ) -> list[Decision]:
     """
     What to write for each mail, and the receipt that goes back; no entry where there is no room.
@@ -48,15 +135,18 @@ def decide(
     Args:
         ignored: Says how many bytes of ignored mail are kept; asked only when one is to be kept.
         limit: How many may be.
+        reopened: Mails that are put in anew (`ports.Txn.reopen`).
+        now: The time.
     """
-    newest = _newest(read, known)
-    seen_mails = dict(known.mails)
-    seen_digests = set(known.digests)
+    anew = {one.sha256 for one in read if _is_retried(one, known.mails, reopened)}
+    seen_mails = {sha: one for sha, one in known.mails.items() if sha not in anew}
+    fresh = [one for one in read if one.sha256 not in seen_mails]
+    newest, copies = _newest(fresh, known), _Copies(fresh, known)
     room: int | None = None
     decided: list[Decision] = []
     for one in read:
-        if one.sha256 in seen_mails and not _is_retried(one, seen_mails):
-            receipt = seen_mails[one.sha256]
+        if one.sha256 in seen_mails:
+            receipt = _repeat(seen_mails[one.sha256])
             decided.append((_entry(one, receipt.outcome, receipt.reason), receipt))
             continue
         if _is_kept_letter(one):
@@ -64,8 +154,8 @@ def decide(
             if room < 0:
                 decided.append((None, Receipt("failed", "no room for more mail that is no report")))
                 continue
-        decision = _decide_one(one, newest, known.revisions, seen_digests)
-        seen_mails[one.sha256] = _repeat(decision[1])
+        decision = _decide_one(one, newest, known.revisions, copies, now)
+        seen_mails[one.sha256] = decision[1]
         decided.append(decision)
     return decided
 
@@ -74,39 +164,52 @@ def _decide_one(
     one: ReadMail,
     newest: Mapping[bytes, bytes],
     revisions: Mapping[bytes, StoredRevision],
-    seen_digests: set[bytes],
+    copies: _Copies,
+    now: Time,
 ) -> tuple[Entry, Receipt]:
     if one.content is None or one.content.kind == "bad-report":
         return _quarantine(one)
     if one.content.kind == "not-a-report":
         return _ignore(one, one.content)
-    return _store(one, newest, revisions, seen_digests)
+    return _store(one, newest, revisions, copies, now)
 
 
 def _newest(read: Sequence[ReadMail], known: Known) -> dict[bytes, bytes]:
-    """For each revision key: the digest of the newest revision, stored or in this batch."""
-    best = {key: (old.date, old.sessions, old.digest) for key, old in known.revisions.items()}
+    """For each revision key: the digest of the revision that counts, stored or in this batch."""
+    best = {
+        key: (_BELIEVED.get(old.trust, 0), old.date, old.sessions, old.digest)
+        for key, old in known.revisions.items()
+    }
     for one in read:
         for new in one.reports:
-            rank = (one.date, new.sessions, new.found.digest)
-            best[new.revision_key] = max(best.get(new.revision_key, rank), rank)
-    return {key: rank[2] for key, rank in best.items()}
+            if new.status != "held":
+                rank = (
+                    _BELIEVED.get(new.trust, 0),
+                    one.date,
+                    new.sessions,
+                    new.found.digest,
+                )
+                best[new.revision_key] = max(best.get(new.revision_key, rank), rank)
+    return {key: rank[-1] for key, rank in best.items()}
 
 
 def _store(
     one: ReadMail,
     newest: Mapping[bytes, bytes],
     revisions: Mapping[bytes, StoredRevision],
-    seen_digests: set[bytes],
+    copies: _Copies,
+    now: Time,
 ) -> tuple[Entry, Receipt]:
     kept: list[NewReport] = []
     outcomes: list[Outcome] = []
-    for new in one.reports:
-        if new.found.digest in seen_digests:
+    for found in one.reports:
+        new = copies.take(found)
+        if new is None:
             outcomes.append("duplicate")
-            continue
-        seen_digests.add(new.found.digest)
-        if newest[new.revision_key] == new.found.digest:
+        elif new.status == "held":
+            kept.append(new)
+            outcomes.append("held")
+        elif newest[new.revision_key] == new.found.digest:
             old = revisions.get(new.revision_key)
             kept.append(msgspec.structs.replace(new, supersedes=old and old.report))
             outcomes.append("stored")
@@ -114,11 +217,13 @@ def _store(
             kept.append(msgspec.structs.replace(new, status="superseded", windows=()))
             outcomes.append("superseded")
     outcome = min(outcomes, key=_RANK.__getitem__)
-    entry = _entry(one, outcome, None)
-    return (
-        msgspec.structs.replace(entry, reports=tuple(kept)),
-        Receipt(outcome, None, tuple(outcomes)),
-    )
+    held = [new for new in kept if new.status == "held"]
+    reason = why_held(held[0]) if outcome == "held" else None
+    entry = msgspec.structs.replace(_entry(one, outcome, reason), reports=tuple(kept))
+    if held:
+        waits = any(new.held_for == "pending" for new in held)
+        entry = msgspec.structs.replace(entry, keep="held", next_try=now + RETRY if waits else None)
+    return entry, Receipt(outcome, reason, tuple(outcomes))
 
 
 def _entry(one: ReadMail, outcome: Outcome, reason: str | None) -> Entry:
@@ -160,9 +265,11 @@ def _is_kept_letter(one: ReadMail) -> bool:
     )
 
 
-def _is_retried(one: ReadMail, seen: Mapping[bytes, Receipt]) -> bool:
-    """Whether an operator wants it read anew: only what nobody could read is worth that."""
-    return one.mail.again and seen[one.sha256].outcome == "quarantined"
+def _is_retried(one: ReadMail, seen: Mapping[bytes, Receipt], reopened: Collection[bytes]) -> bool:
+    """Whether it is read anew: only what nobody could read, or what is held, is worth that."""
+    if not one.mail.again or one.sha256 not in seen:
+        return False
+    return one.sha256 in reopened or seen[one.sha256].outcome == "quarantined"
 
 
 def _repeat(receipt: Receipt) -> Receipt:

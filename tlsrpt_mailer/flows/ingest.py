@@ -19,9 +19,18 @@ from tlsrpt_mailer.failures.windows import windows_of
 from tlsrpt_mailer.flows.deciding import Decision, ReadMail, decide
 from tlsrpt_mailer.flows.judging import Standing, judge_domains
 from tlsrpt_mailer.flows.replies import Answers
+from tlsrpt_mailer.flows.trusting import (
+    Opinion,
+    Patience,
+    Trust,
+    opinions,
+    reporter,
+    standing_of,
+    why_held,
+)
 from tlsrpt_mailer.intake.model import FoundReport, MailContent
 from tlsrpt_mailer.intake.reply import read_reply
-from tlsrpt_mailer.ports import Entry, NewReport, RawMail, Receipt, Store, Txn
+from tlsrpt_mailer.ports import Entry, HeldFor, NewReport, RawMail, Receipt, Store, Txn
 from tlsrpt_mailer.report.dialects import REGENERATES, reason_class
 from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.trust.reporter import reporter_of, revision_key
@@ -48,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True):
     ignored_bytes: int = IGNORED_BYTES
     answers: Answers | None = None
     """Who takes answers to alerts; None: nobody."""
+    trust: Trust = Trust()
 
 
 class Ingest:
@@ -89,10 +99,11 @@ class Ingest:
     ) -> list[Receipt]:
         self._store.faults.begin(hashes, self._clock())
         try:
+            patience = Patience(self._settings.trust.timer)
             read = [
                 ReadMail(mail, sha, None, reason=f"reading it ended the program {TRIES} times")
                 if unread
-                else self._read(mail, sha)
+                else self._read(mail, sha, patience)
                 for mail, sha in zip(mails, hashes, strict=True)
             ]
             receipts = self._commit([one for one in read if one is not None])
@@ -136,12 +147,16 @@ class Ingest:
         reason = f"an internal error, {TRIES} times: {type(error).__name__}"
         return ReadMail(mail, sha, None, reason=reason)
 
-    def _read(self, mail: RawMail, sha: bytes) -> ReadMail | None:
+    def _read(self, mail: RawMail, sha: bytes, patience: Patience) -> ReadMail | None:
         """Everything that needs no database; None where the core raised for the first times."""
         try:
             content = self._settings.read(mail.raw, mail.file_name)
-            reports = tuple(self._prepare(found, content, mail) for found in content.reports)
-        except (OSError, MemoryError):
+            believed = opinions(mail, content, self._settings.trust, patience)
+            reports = tuple(
+                self._prepare(found, content, mail, opinion)
+                for found, opinion in zip(content.reports, believed, strict=True)
+            )
+        except (Temporary, OSError, MemoryError):
             raise
         except Exception as error:  # noqa: BLE001 - the edge, as in _take
             return self._count(mail, sha, error)
@@ -150,31 +165,36 @@ class Ingest:
             reply = read_reply(mail.raw, sender=mail.sender, recipients=mail.recipients)
         return ReadMail(mail, sha, content, reports, reply=reply)
 
-    def _prepare(self, found: FoundReport, content: MailContent, mail: RawMail) -> NewReport:
+    def _prepare(
+        self, found: FoundReport, content: MailContent, mail: RawMail, opinion: Opinion
+    ) -> NewReport:
         """Everything about one report that can be said without looking at the others."""
         report = found.report
-        reporter = reporter_of(
-            content.facts.submitter,
-            found.file_name,
-            report.contact_info,
-            report.organization_name,
-            self._settings.organisational,
+        standing = standing_of(opinion, report.policies, self._settings.trust)
+        name = self._reporter(found, content, opinion, standing.held_for)
+        ours = tuple(
+            policy for at, policy in enumerate(report.policies) if at not in standing.foreign
+        )
+        windows = windows_of(
+            msgspec.structs.replace(report, policies=ours) if standing.foreign else report,
+            reporter=name,
+            received=mail.taken_at,
+            date=mail.taken_at if content.facts.date is None else content.facts.date,
+            digest=found.digest,
         )
         return NewReport(
             found=found,
-            reporter=reporter,
-            revision_key=revision_key(reporter, report, reporter in REGENERATES),
-            status="counted",
+            reporter=name,
+            revision_key=revision_key(name, report, name in REGENERATES),
+            status="counted" if standing.held_for is None else "held",
             supersedes=None,
-            windows=tuple(
-                windows_of(
-                    report,
-                    reporter=reporter,
-                    received=mail.taken_at,
-                    date=mail.taken_at if content.facts.date is None else content.facts.date,
-                    digest=found.digest,
-                )
-            ),
+            windows=tuple(windows) if standing.held_for is None else (),
+            trust=opinion.trust,
+            trust_reason=opinion.reason,
+            signed_by=opinion.domain,
+            held_for=standing.held_for,
+            foreign=standing.foreign,
+            proposed=standing.proposed,
             sessions=sum(p.successful_sessions + p.failed_sessions for p in report.policies),
             reason_classes=tuple(
                 tuple(reason_class(row.failure_reason_code) for row in policy.failure_details)
@@ -182,12 +202,33 @@ class Ingest:
             ),
         )
 
+    def _reporter(
+        self,
+        found: FoundReport,
+        content: MailContent,
+        opinion: Opinion,
+        held_for: HeldFor | None,
+    ) -> str:
+        report, organisational = found.report, self._settings.organisational
+        claimed = reporter_of(
+            content.facts.submitter,
+            found.file_name,
+            report.contact_info,
+            report.organization_name,
+            organisational,
+        )
+        counts = held_for not in ("signature", "pending")
+        return reporter(opinion, claimed, counts=counts, organisational=organisational)
+
     def _commit(self, read: list[ReadMail]) -> list[Receipt]:
         """One transaction: what is known, what is new, what follows from it for the failures."""
         if not read:
             return []
         now = self._clock()
         with self._store.write() as txn:
+            reopened = txn.reopen(
+                [one.sha256 for one in read if one.mail.again and one.content is not None]
+            )
             known = txn.known(
                 [one.sha256 for one in read],
                 [new.found.digest for one in read for new in one.reports],
@@ -197,12 +238,23 @@ class Ingest:
                 self._settle(txn, one, decision, now)
                 for one, decision in zip(
                     read,
-                    decide(read, known, txn.ignored_bytes, self._settings.ignored_bytes),
+                    decide(
+                        read,
+                        known,
+                        txn.ignored_bytes,
+                        self._settings.ignored_bytes,
+                        reopened=reopened,
+                        now=now,
+                    ),
                     strict=True,
                 )
             ]
             entries = [entry for entry, _ in decided if entry is not None]
             txn.put(entries)
+            if proposed := {
+                name for one in entries for new in one.reports for name in new.proposed
+            }:
+                txn.propose(proposed, now)
             self._judge(txn, entries, now)
         receipts = [receipt for _, receipt in decided]
         for one, receipt in zip(read, receipts, strict=True):
@@ -240,7 +292,7 @@ class Ingest:
             policy.policy_domain
             for entry in entries
             for new in entry.reports
-            if new.supersedes is not None
+            if new.supersedes is not None or new.replaces
             for policy in new.found.report.policies
         }
         judge_domains(txn, txn.domains_to_judge(touched), self._settings.standing, now)
@@ -260,6 +312,22 @@ class Ingest:
 
 def _log_mail(one: ReadMail, receipt: Receipt) -> None:
     first = one.reports[0] if one.reports else None
+    if "held" in receipt.reports and first is not None and not one.mail.again:
+        held = next((new for new in one.reports if new.held_for is not None), first)
+        log.info(
+            "report.held",
+            why=held.held_for,
+            reason=why_held(held),
+            reporter=held.reporter,
+            source=one.mail.source,
+        )
+    elif one.mail.again and {"stored", "superseded"} & set(receipt.reports) and first is not None:
+        log.info(
+            "report.believed",
+            reporter=first.reporter,
+            trust=first.trust,
+            source=one.mail.source,
+        )
     log.info(
         "mail.taken",
         outcome=receipt.outcome,

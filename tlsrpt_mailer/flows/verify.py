@@ -47,7 +47,13 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 def verify(
-    raw: bytes, taken_at: Time, now: Time, settings: Settings, *, forwarded: bool = False
+    raw: bytes,
+    taken_at: Time,
+    now: Time,
+    settings: Settings,
+    *,
+    forwarded: bool = False,
+    within: float = SECONDS,
 ) -> Verdict:
     """
     Whether the reporting domain signed this mail.
@@ -58,12 +64,13 @@ def verify(
         now: For the keys that are kept.
         settings: Whom to ask.
         forwarded: It lay within another: what it says of other MTAs' findings is not believed.
+        within: The most seconds to wait for DNS.
 
     """
     if settings.authserv_ids and not forwarded and (found := _vouched(raw, settings)):
         return found
     signed = read_signatures(raw, taken_at, settings.organisational)
-    until = settings.clock() + settings.seconds
+    until = settings.clock() + min(within, settings.seconds)
     keys = {name: _key(name, until, now, settings) for name in signed.wanted}
     return verdict(signed, keys, now)
 

@@ -24,6 +24,30 @@ KNOWN_REPORTERS: dict[str, str] = {
 }
 """Organisational domains of senders of TLS reports that everybody knows, and their names."""
 
+MAILBOX_PROVIDERS = frozenset({"comcast.net", "mail.ru", "yahoo.com"})
+"""
+Those of them that sign for anybody who has a mailbox with them.
+
+So their signature alone does not make a mail their report: `MACHINES` and names below theirs do.
+Mail.ru was seen to report as corp.mail.ru, which signs for its own people.
+"""
+
+MACHINES = frozenset(
+    {
+        "mailer-daemon",
+        "no-reply",
+        "no_reply",
+        "noreply",
+        "noreply-smtp-tls-reporting",
+        "postmaster",
+        "smtp-tls-reporting",
+        "tls-reports",
+        "tlsrpt",
+        "tlsrpt-noreply",
+    }
+)
+"""Local parts that no provider gives away as a mailbox. Whole names: others begin as one likes."""
+
 REGENERATES = frozenset({"microsoft.com"})
 """
 Reporters that give a report made anew another report-id.

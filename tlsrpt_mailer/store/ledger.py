@@ -6,7 +6,7 @@ Everything here works inside a write transaction that the caller began.
 
 import itertools
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from typing import Any, cast
 
 from tlsrpt_mailer.ports import (
@@ -20,6 +20,7 @@ from tlsrpt_mailer.ports import (
 from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.store import bind
 from tlsrpt_mailer.store.bind import next_id, select_in, text, text_or_none
+from tlsrpt_mailer.store.holding import known_copies, let_go
 from tlsrpt_mailer.store.outbox import add_letters
 from tlsrpt_mailer.store.reports import put_reports
 
@@ -38,10 +39,13 @@ def known(
     keys: Collection[bytes],
 ) -> Known:
     """See `ports.Txn.known`."""
+    copies = known_copies(conn, digests)
     return Known(
         mails=_known_mails(conn, mails),
-        digests=_known_digests(conn, digests),
+        digests=_with_forgotten(conn, digests, copies.proven),
         revisions=_known_revisions(conn, keys),
+        unproven={digest: tuple(numbers) for digest, numbers in copies.unproven.items()},
+        held={digest: tuple(found) for digest, found in copies.held.items()},
     )
 
 
@@ -63,16 +67,9 @@ def _repeat(outcome: str, reason: str | None, reports: int) -> Receipt:
     return Receipt(again, None if again == "duplicate" else reason, (again,) * reports)
 
 
-def _known_digests(conn: sqlite3.Connection, digests: Collection[bytes]) -> frozenset[bytes]:
-    found = {
-        digest
-        for (digest,) in select_in(
-            conn,
-            "SELECT digest FROM reports"
-            " WHERE status IN ('counted', 'superseded') AND digest IN ({keys})",
-            digests,
-        )
-    }
+def _with_forgotten(
+    conn: sqlite3.Connection, digests: Collection[bytes], found: set[bytes]
+) -> frozenset[bytes]:
     # A report that was rolled up and pruned must not be counted once more when
     # its mail turns up again, as it does after a mailbox was restored.
     stems = {digest[:FORGOTTEN_BYTES]: digest for digest in digests if digest not in found}
@@ -85,14 +82,11 @@ def _known_revisions(
 ) -> dict[bytes, StoredRevision]:
     rows = select_in(
         conn,
-        "SELECT revision_key, id, date, successful_sessions, failed_sessions, digest FROM reports"
-        " WHERE status = 'counted' AND revision_key IN ({keys}) ORDER BY id",
+        "SELECT revision_key, id, date, successful_sessions + failed_sessions, digest, trust"
+        " FROM reports WHERE status = 'counted' AND revision_key IN ({keys}) ORDER BY id",
         keys,
     )
-    return {
-        key: StoredRevision(report=report, date=date, sessions=successful + failed, digest=digest)
-        for key, report, date, successful, failed, digest in rows
-    }
+    return {key: StoredRevision(*row) for key, *row in rows}
 
 
 def ignored_bytes(conn: sqlite3.Connection) -> int:
@@ -103,13 +97,20 @@ def ignored_bytes(conn: sqlite3.Connection) -> int:
     return int(total)
 
 
-def put(conn: sqlite3.Connection, entries: Sequence[Entry], now: Time) -> None:
-    """See `ports.Txn.put`."""
+def put(
+    conn: sqlite3.Connection,
+    entries: Sequence[Entry],
+    now: Time,
+    reopened: Mapping[bytes, Mapping[bytes, int]] | None = None,
+) -> None:
+    """See `ports.Txn.put`; *reopened* is what `holding.reopen` took out."""
     if not entries:
         return
-    mails = _put_mails(conn, entries, now)
-    put_reports(conn, entries, mails)
-    _keep_raw(conn, entries, mails, now)
+    again = reopened or {}
+    mails = _put_mails(conn, entries, now, again)
+    put_reports(conn, entries, mails, again)
+    _keep_raw(conn, entries, mails, now, again)
+    let_go(conn, [number for entry in entries for new in entry.reports for number in new.replaces])
     add_letters(
         conn, [_forward(entry, entry.forward_to) for entry in entries if entry.forward_to], now
     )
@@ -136,7 +137,9 @@ def _delete_notes(conn: sqlite3.Connection, hashes: Sequence[bytes]) -> None:
     conn.executemany("DELETE FROM faults WHERE sha256 = ?", keys)
 
 
-def _put_mails(conn: sqlite3.Connection, entries: Sequence[Entry], now: Time) -> list[int]:
+def _put_mails(
+    conn: sqlite3.Connection, entries: Sequence[Entry], now: Time, again: Container[bytes]
+) -> list[int]:
     """Write the mails themselves; returns their numbers, in order."""
     there = {
         sha: (mail, outcome)
@@ -159,7 +162,7 @@ def _put_mails(conn: sqlite3.Connection, entries: Sequence[Entry], now: Time) ->
             there[entry.sha256] = (mail, entry.outcome)
         else:
             seen.append((mail,))
-            if _replaces(outcome, entry):
+            if _replaces(outcome, entry, is_reopened=entry.sha256 in again):
                 changed.append((entry.outcome, text_or_none(entry.reason), entry.found, mail))
                 there[entry.sha256] = (mail, entry.outcome)
         numbers.append(mail)
@@ -177,13 +180,15 @@ def _put_mails(conn: sqlite3.Connection, entries: Sequence[Entry], now: Time) ->
     return numbers
 
 
-def _replaces(old: str, entry: Entry) -> bool:
+def _replaces(old: str, entry: Entry, *, is_reopened: bool) -> bool:
     """
     Whether a mail that was seen before is now understood in another way.
 
-    Only what was not read may become something else; a repeat of a quarantined
-    mail, of which nothing was found, leaves it as it is.
+    Only what was not read may become something else, and what was held, when it is judged
+    anew; a repeat of a quarantined mail, of which nothing was found, leaves it as it is.
     """
+    if old == "held":
+        return is_reopened
     return (
         old not in _READ
         and old != entry.outcome
@@ -211,19 +216,33 @@ def _mail_row(id: int, entry: Entry, now: Time) -> Row:
 
 
 def _keep_raw(
-    conn: sqlite3.Connection, entries: Sequence[Entry], mails: Sequence[int], now: Time
+    conn: sqlite3.Connection,
+    entries: Sequence[Entry],
+    mails: Sequence[int],
+    now: Time,
+    again: Container[bytes],
 ) -> None:
     rows: list[Row] = []
+    waiting: list[Row] = []
+    over: list[Row] = []
     for entry, mail in zip(entries, mails, strict=True):
-        if entry.keep != "no":
+        is_reopened = entry.mail.again and entry.sha256 in again
+        if is_reopened and entry.keep == "held":
+            waiting.append((entry.next_try, mail))
+        elif entry.keep != "no":
             packed = bind.pack(entry.mail.raw)
             name = text_or_none(entry.mail.file_name)
-            rows.append((mail, entry.keep, now, len(packed), name, packed))
+            rows.append((mail, entry.keep, now, len(packed), name, packed, entry.next_try))
+        elif is_reopened:
+            over.append((mail,))
     conn.executemany(
-        "INSERT OR REPLACE INTO kept (mail_id, kind, kept_at, size, file_name, raw)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO kept (mail_id, kind, kept_at, size, file_name, raw, next_try)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
         rows,
     )
+    # It was kept when it came, and its time goes on.
+    conn.executemany("UPDATE kept SET next_try = ?, tries = tries + 1 WHERE mail_id = ?", waiting)
+    conn.executemany("DELETE FROM kept WHERE mail_id = ? AND kind = 'held'", over)
 
 
 def _forward(entry: Entry, recipient: str) -> Letter:

@@ -7,7 +7,7 @@ statement a table, inside the write transaction that the caller began.
 
 import itertools
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -47,18 +47,30 @@ class _Ids(msgspec.Struct, frozen=True):
     window: Iterator[int]
 
 
-def put_reports(conn: sqlite3.Connection, entries: Sequence[Entry], mails: Sequence[int]) -> None:
-    """Write the reports of these mails, whose numbers are *mails*, and mark what they supersede."""
+def put_reports(
+    conn: sqlite3.Connection,
+    entries: Sequence[Entry],
+    mails: Sequence[int],
+    again: Mapping[bytes, Mapping[bytes, int]],
+) -> None:
+    """
+    Write the reports of these mails, whose numbers are *mails*, and mark what they supersede.
+
+    *again*: by mail and digest, the numbers of reports that are put in anew.
+    """
+    taken = max((number for old in again.values() for number in old.values()), default=0)
     ids = _Ids(
         # Windows outlive their reports, so a number of theirs is taken as well.
-        report=itertools.count(_next_report(conn)),
+        report=itertools.count(max(_next_report(conn), taken + 1)),
         policy=itertools.count(next_id(conn, "policies")),
         window=itertools.count(next_id(conn, "windows")),
     )
     rows = _Rows()
     for entry, mail in zip(entries, mails, strict=True):
+        old = dict(again.get(entry.sha256, {}))
         for new in entry.reports:
-            _add_report(rows, ids, entry, mail, new)
+            number = old.pop(new.found.digest, 0) or next(ids.report)
+            _add_report(rows, ids, number, entry, mail, new)
     if rows.reports:
         _write(conn, rows)
 
@@ -68,16 +80,18 @@ def _next_report(conn: sqlite3.Connection) -> int:
     return max(next_id(conn, "reports"), (last or 0) + 1)
 
 
-def _add_report(rows: _Rows, ids: _Ids, entry: Entry, mail: int, new: NewReport) -> None:
-    report = next(ids.report)
+def _add_report(
+    rows: _Rows, ids: _Ids, report: int, entry: Entry, mail: int, new: NewReport
+) -> None:
     rows.reports.append(_report_row(report, mail, entry, new))
     for position, policy in enumerate(new.found.report.policies):
         policy_id = next(ids.policy)
-        rows.policies.append(_policy_row(policy_id, report, position, policy))
+        is_foreign = position in new.foreign
+        rows.policies.append((*_policy_row(policy_id, report, position, policy), is_foreign))
         if policy.failure_details:
             _add_details(rows, policy_id, new, position)
-    if new.supersedes is not None:
-        rows.superseded.append((report, new.supersedes))
+    older = new.replaces if new.supersedes is None else (new.supersedes, *new.replaces)
+    rows.superseded += [(report, number) for number in older]
     if new.status == "superseded":
         rows.late.append((new.revision_key, report))
         return
@@ -122,6 +136,10 @@ def _report_row(id: int, mail: int, entry: Entry, new: NewReport) -> Row:
         number(sum(policy.failed_sessions for policy in report.policies)),
         bind.json_texts(report.deviations),
         bind.pack(new.found.json),
+        new.trust,
+        text_or_none(new.trust_reason),
+        text_or_none(new.signed_by),
+        new.held_for,
     )
 
 
@@ -184,14 +202,15 @@ def _write(conn: sqlite3.Connection, rows: _Rows) -> None:
     conn.executemany(
         "INSERT INTO reports (id, mail_id, status, digest, revision_key, reporter,"
         " organization_name, submitter, report_id, contact_info, file_name, start_at, end_at,"
-        " taken_at, date, successful_sessions, failed_sessions, deviations, json)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " taken_at, date, successful_sessions, failed_sessions, deviations, json, trust,"
+        " trust_reason, signed_by, held_for)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         rows.reports,
     )
     conn.executemany(
         "INSERT INTO policies (id, report_id, position, policy_type, policy_domain, mode,"
-        " policy_string, mx_host, successful_sessions, failed_sessions)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " policy_string, mx_host, successful_sessions, failed_sessions, is_foreign)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         rows.policies,
     )
     conn.executemany(
@@ -213,7 +232,8 @@ def _write(conn: sqlite3.Connection, rows: _Rows) -> None:
         rows.sightings,
     )
     conn.executemany(
-        "UPDATE reports SET status = 'superseded', superseded_by = ? WHERE id = ?", rows.superseded
+        "UPDATE reports SET status = 'superseded', superseded_by = ?, held_for = NULL WHERE id = ?",
+        rows.superseded,
     )
     conn.executemany(
         "DELETE FROM windows WHERE report_id = ?", [(old,) for _, old in rows.superseded]

@@ -16,6 +16,7 @@ import msgspec
 from tlsrpt_mailer.errors import CannotWrite
 from tlsrpt_mailer.report.times import DAY, Span, Time
 from tlsrpt_mailer.store.connection import Writer, open_reader
+from tlsrpt_mailer.store.keys import prune_keys
 from tlsrpt_mailer.store.ledger import FORGOTTEN_BYTES
 from tlsrpt_mailer.store.lock import as_root
 from tlsrpt_mailer.store.trouble import translated
@@ -231,6 +232,7 @@ def _prune_rest(conn: sqlite3.Connection, now: Time) -> int:
     conn.execute("DELETE FROM taking WHERE begun_at < ?", (now - NOTE_KEEP,))
     conn.execute("DELETE FROM forgotten WHERE at < ?", (now - ROLLUP_KEEP,))
     conn.execute("DELETE FROM remote_refs WHERE at < ?", (now - INCIDENT_KEEP,))
+    prune_keys(conn, now, CHUNK)
     # The key begins with the day.
     oldest = conn.execute("SELECT min(day) FROM rollups").fetchone()[0]
     if oldest is None or oldest >= now - ROLLUP_KEEP:

@@ -14,11 +14,13 @@ from pathlib import Path
 from tlsrpt_mailer.failures.model import Verdict
 from tlsrpt_mailer.ports import Entry, History, Known, Maintenance
 from tlsrpt_mailer.report.times import Time
-from tlsrpt_mailer.store import adoptions, judging, ledger
+from tlsrpt_mailer.store import adoptions, holding, judging, ledger
 from tlsrpt_mailer.store.acts import SqlitePeople
 from tlsrpt_mailer.store.compose import SqliteComposeTxn
 from tlsrpt_mailer.store.connection import BUSY_SECONDS, Writer, open_writer
 from tlsrpt_mailer.store.faults import SqliteFaults
+from tlsrpt_mailer.store.holding import SqlitePending
+from tlsrpt_mailer.store.keys import SqliteKeys
 from tlsrpt_mailer.store.notices import SqliteWatching
 from tlsrpt_mailer.store.outbox import SqliteOutbox
 from tlsrpt_mailer.store.positions import SqlitePositions
@@ -38,6 +40,7 @@ class SqliteTxn:
         self._conn = conn
         self._clock = clock
         self._judged: set[str] = set()
+        self._reopened: dict[bytes, dict[bytes, int]] = {}
         self._people = SqlitePeople(conn)
 
     @property
@@ -51,13 +54,19 @@ class SqliteTxn:
         """See `ports.Txn.known`."""
         return ledger.known(self._conn, mails, digests, keys)
 
+    def reopen(self, mails: Collection[bytes]) -> frozenset[bytes]:
+        """See `ports.Txn.reopen`."""
+        found = holding.reopen(self._conn, mails)
+        self._reopened.update(found)
+        return frozenset(found)
+
     def ignored_bytes(self) -> int:
         """See `ports.Txn.ignored_bytes`."""
         return ledger.ignored_bytes(self._conn)
 
     def put(self, entries: Sequence[Entry]) -> None:
         """See `ports.Txn.put`."""
-        ledger.put(self._conn, entries, self._clock())
+        ledger.put(self._conn, entries, self._clock(), self._reopened)
 
     def propose(self, domains: Collection[str], now: Time) -> None:
         """See `ports.Txn.propose`."""
@@ -109,6 +118,8 @@ class SqliteStore:
         self.watching = SqliteWatching(writer)
         self.adoptions = adoptions.SqliteAdoptions(writer)
         self._faults = SqliteFaults(writer)
+        self.keys = SqliteKeys(writer)
+        self.pending = SqlitePending(writer)
 
     @property
     def writer(self) -> Writer:

@@ -79,6 +79,12 @@ def _add(fields: list[list[bytes]], line: bytes) -> None:
 
 def author_domain(mail: Message) -> str | None:
     """The domain in From, in lower case; None where there is not exactly one address."""
+    found = author(mail)
+    return None if found is None else found[1]
+
+
+def author(mail: Message) -> tuple[str, str] | None:
+    """The local part, in lower case, and the domain of the address in From, if it is just one."""
     values = mail.values(b"from")
     if len(values) != 1 or len(values[0]) > 2_000:
         return None
@@ -92,7 +98,9 @@ def author_domain(mail: Message) -> str | None:
             return None
     if text.count("@") != 1 or set(text.strip()) & set(",:;<>() \t\r\n"):
         return None
-    return normalise_host(text.rpartition("@")[2])
+    local, _, name = text.strip().rpartition("@")
+    domain = normalise_host(name)
+    return None if domain is None else (local.lower(), domain)
 
 
 def body_hash(mail: Message, *, relaxed: bool) -> bytes:

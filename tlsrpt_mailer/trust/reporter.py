@@ -1,7 +1,7 @@
 """
 Who wrote a report, and which reports are revisions of one another.
 
-Until signatures are verified, the reporter is who the mail says it is
+The reporter is who signed the mail; where nobody has looked, who it says it is
 (docs/explanation/what-counts-as-new.md).
 """
 
@@ -10,8 +10,10 @@ from collections.abc import Callable
 
 import msgspec
 
+from tlsrpt_mailer.report.dialects import MACHINES, MAILBOX_PROVIDERS
 from tlsrpt_mailer.report.hints import contact_domain, file_fields
 from tlsrpt_mailer.report.hosts import normalise_host
+from tlsrpt_mailer.report.marks import unverified
 from tlsrpt_mailer.report.model import Report
 
 NOBODY = "unknown"
@@ -43,6 +45,25 @@ def reporter_of(
         if text and (host := normalise_host(text)) and (domain := organisational(host)):
             return domain
     return organization_name or NOBODY
+
+
+def signing_reporter(
+    domain: str, author: str | None, organisational: Callable[[str], str | None]
+) -> str:
+    """
+    Who wrote a report that *domain* signed: its organisational domain.
+
+    A mailbox provider signs what its customers write as well: what may be theirs is marked.
+
+    Args:
+        domain: d= of a signature that is valid.
+        author: The local part in From, in lower case.
+        organisational: A host name to its organisational domain, None where there is none.
+
+    """
+    name = organisational(domain) or domain
+    is_own = name not in MAILBOX_PROVIDERS or domain != name or author in MACHINES
+    return name if is_own else unverified(name)
 
 
 def revision_key(reporter: str, report: Report, regenerates: bool) -> bytes:

@@ -1,0 +1,121 @@
+"""
+Reports that are held, and mails that wait for a key.
+
+All but `SqlitePending` works inside a write transaction that the caller began.
+"""
+
+import sqlite3
+from collections.abc import Collection, Sequence
+
+import msgspec
+
+from tlsrpt_mailer.ports import HeldCopy, PendingMail, RawMail
+from tlsrpt_mailer.report.marks import is_marked
+from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.store import bind
+from tlsrpt_mailer.store.bind import select_in
+from tlsrpt_mailer.store.connection import Writer
+
+
+class Copies(msgspec.Struct):
+    """What is stored of some JSON, by digest; see `ports.Known`."""
+
+    proven: set[bytes] = set()
+    unproven: dict[bytes, list[int]] = {}
+    held: dict[bytes, list[HeldCopy]] = {}
+
+
+def known_copies(conn: sqlite3.Connection, digests: Collection[bytes]) -> Copies:
+    """What is stored of these."""
+    found = Copies()
+    rows = select_in(
+        conn,
+        "SELECT digest, id, status, held_for, reporter, trust FROM reports"
+        " WHERE digest IN ({keys}) ORDER BY id",
+        digests,
+    )
+    for digest, number, status, held_for, reporter, trust in rows:
+        if status == "held":
+            copy = HeldCopy(number, held_for or "signature")
+            found.held.setdefault(digest, []).append(copy)
+        elif is_marked(reporter):
+            counted = found.unproven.setdefault(digest, [])
+            counted += [number] if status == "counted" else []
+        elif trust in _BELIEVED:
+            found.proven.add(digest)
+    return found
+
+
+_BELIEVED = frozenset({"unchecked", "operator", "pass"})
+"""The trust of what counts under the name of its reporter. Others, without a mark, were held."""
+
+
+def reopen(conn: sqlite3.Connection, mails: Collection[bytes]) -> dict[bytes, dict[bytes, int]]:
+    """Take out the held reports of these mails; their numbers, by mail and by digest."""
+    found: dict[bytes, dict[bytes, int]] = {}
+    rows = select_in(
+        conn,
+        "SELECT mails.sha256, reports.digest, reports.id FROM mails"
+        " JOIN reports ON reports.mail_id = mails.id"
+        " WHERE reports.status = 'held' AND mails.sha256 IN ({keys})",
+        mails,
+    )
+    for mail, digest, number in rows:
+        found.setdefault(mail, {})[digest] = number
+    going = [(number,) for old in found.values() for number in old.values()]
+    conn.executemany("DELETE FROM reports WHERE id = ?", going)
+    return found
+
+
+def let_go(conn: sqlite3.Connection, replaced: Sequence[int]) -> None:
+    """Forget the raw bytes of mails of which nothing is held now that these are replaced."""
+    for number in replaced:
+        mail = (
+            "(SELECT mail_id FROM reports WHERE id = ?1) AND NOT EXISTS (SELECT 1 FROM reports"
+            " WHERE status = 'held' AND mail_id = (SELECT mail_id FROM reports WHERE id = ?1))"
+        )
+        conn.execute(f"DELETE FROM kept WHERE kind = 'held' AND mail_id = {mail}", (number,))
+        conn.execute(
+            "UPDATE mails SET outcome = 'duplicate', reason = NULL"
+            f" WHERE outcome = 'held' AND id = {mail}",
+            (number,),
+        )
+
+
+class SqlitePending:
+    """`ports.PendingMails`."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def due(self, now: Time, limit: int) -> list[int]:
+        """See `ports.PendingMails.due`."""
+        with self._writer.reading() as conn:
+            rows = conn.execute(
+                "SELECT mail_id FROM kept WHERE next_try <= ? ORDER BY tries, next_try LIMIT ?",
+                (now, limit),
+            ).fetchall()
+        return [number for (number,) in rows]
+
+    def mail(self, number: int) -> PendingMail | None:
+        """See `ports.PendingMails.mail`."""
+        with self._writer.reading() as conn:
+            row = conn.execute(
+                "SELECT kept.tries, kept.raw, kept.file_name, mails.source, mails.taken_at"
+                " FROM kept JOIN mails ON mails.id = kept.mail_id"
+                " WHERE kept.mail_id = ? AND kept.next_try IS NOT NULL",
+                (number,),
+            ).fetchone()
+        if row is None:
+            return None
+        tries, packed, file_name, source, taken_at = row
+        raw = RawMail(bind.unpack(packed), source, taken_at, file_name, again=True)
+        return PendingMail(number, tries, raw)
+
+    def postpone(self, number: int, next_try: Time) -> None:
+        """See `ports.PendingMails.postpone`."""
+        with self._writer.transaction() as conn:
+            conn.execute(
+                "UPDATE kept SET next_try = ? WHERE mail_id = ? AND next_try IS NOT NULL",
+                (next_try, number),
+            )
