@@ -6,8 +6,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import dns.exception
+import dns.flags
+import dns.message
 import dns.name
 import dns.nameserver
+import dns.rdatatype
 import dns.resolver
 
 from tlsrpt_mailer.trust.model import KeyAnswer
@@ -19,6 +22,8 @@ SHORTEST = 60.0
 TROUBLE = 30.0
 """Seconds for which a name without an answer is not asked for again."""
 PORT = 53
+ONE_SERVER = 1.0
+"""Seconds after which the next server is asked, or the same one again."""
 
 
 class Resolver:
@@ -43,6 +48,8 @@ class Resolver:
             self._resolver.nameservers = [
                 dns.nameserver.Do53Nameserver(*address_of(text)) for text in nameservers
             ]
+        several = max(2, len(self._resolver.nameservers))
+        self._resolver.timeout = min(timeout, 2 * ONE_SERVER / several)
         self._timeout = timeout
         self._clock = clock
         self._known: OrderedDict[str, tuple[float, KeyAnswer]] = OrderedDict()
@@ -71,15 +78,43 @@ class Resolver:
             found = self._resolver.resolve(
                 dns.name.from_text(name), "TXT", lifetime=limit, search=False
             )
-        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        except dns.resolver.NXDOMAIN:
+            return KeyAnswer("absent"), SHORTEST
+        except dns.resolver.NoAnswer as answer:
+            if _is_lame(answer.response()):  # type: ignore[no-untyped-call]  # dnspython's
+                return KeyAnswer("trouble", error="the name server does not answer for it"), TROUBLE
             return KeyAnswer("absent"), SHORTEST
         except (dns.name.LabelTooLong, dns.name.NameTooLong, dns.name.EmptyLabel):
             return KeyAnswer("absent"), SHORTEST
         except (dns.exception.DNSException, OSError) as error:
             return KeyAnswer("trouble", error=str(error) or type(error).__name__), TROUBLE
+        self._prefer(found)
         texts = tuple(b"".join(record.strings) for record in found.rrset or ())
         seconds = found.rrset.ttl if found.rrset is not None else 0
         return KeyAnswer("found", texts), min(max(float(seconds), SHORTEST), LONGEST)
+
+    def _prefer(self, found: dns.resolver.Answer) -> None:
+        """Ask the server that answered first from now on: the one before it may be dead."""
+        servers = self._resolver.nameservers
+        for index, server in enumerate(servers):
+            address = (
+                (server.address, server.port)
+                if isinstance(server, dns.nameserver.Do53Nameserver)
+                else (server, self._resolver.port)
+            )
+            if index and address == (found.nameserver, found.port):
+                self._resolver.nameservers = [
+                    server,
+                    *(one for one in servers if one is not server),
+                ]
+                return
+
+
+def _is_lame(response: dns.message.Message) -> bool:
+    """Whether it only names other servers: it says nothing of the name (RFC 2308, 2.2)."""
+    kinds = {found.rdtype for found in response.authority}
+    refers = dns.rdatatype.NS in kinds and dns.rdatatype.SOA not in kinds
+    return refers and not response.flags & dns.flags.AA
 
 
 def address_of(text: str) -> tuple[str, int]:
