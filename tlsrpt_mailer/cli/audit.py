@@ -58,11 +58,13 @@ def audit(who: str | None, limit: int | None, all_: bool, json_: bool) -> None:
 
 
 def what(row: AuditEntry) -> str:
-    """``ack 17, 21``, ``maintenance-add mx mx1.example.com``."""
+    """``ack 17, 21``, ``maintenance-add mx mx1.example.com``, ``release 3 and 4``."""
     target = row.target
-    numbers = target.get("failures")
+    numbers = target.get("failures") or target.get("reports")
     if isinstance(numbers, list | tuple):
         about = words.listed((str(one) for one in numbers), _NUMBERS)
+    elif "reporters" in target:
+        about = log.safe(str(target["reporters"]), 80)
     else:
         about = _planned(target)
     to = f" to {log.safe(str(target['assignee']), 60)}" if target.get("assignee") else ""
