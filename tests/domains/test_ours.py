@@ -27,9 +27,8 @@ FOUND: dict[str, State] = {
         ("adopted.example", "ours", "ours"),
         ("waiting.example", "foreign", "proposed"),
         ("other.example", "foreign", "foreign"),
-        ("", "foreign", "foreign"),
-        ("no name", "foreign", "foreign"),
-        ("192.0.2.1", "foreign", "foreign"),
+        ("", "foreign", "proposed"),
+        ("no name", "foreign", "proposed"),
     ],
 )
 def test_ours_is_what_the_configuration_names_and_what_was_adopted(

@@ -208,13 +208,13 @@ def _found(config: Config, reader: Reader) -> list[Found]:
 def _one(row: DomainRow, ours: Ours, *, has_addresses: bool) -> Found:
     if ours.names(row.domain):
         return Found(row, "ours", "a [[domains]] names it")
-    if row.state == "adopted":
-        return Found(row, "adopted", row.said or "")
-    if row.state == "foreign":
-        return Found(row, "foreign", row.said or "")
+    if row.state is not None and row.state != "proposed":
+        return Found(row, row.state, row.said or "")
     if not row.held and not row.left_out and row.state is None:
         return Found(row, "unchecked", "its reports counted before anybody asked whose it is")
-    if ours.is_configured or not is_strict_host(row.domain):
+    if not is_strict_host(row.domain):
+        return Found(row, "foreign", "it is no domain name")
+    if ours.is_configured:
         return Found(row, "foreign", "no [[domains]] names it")
     return Found(row, "proposed", (row.said or _SOON) if has_addresses else _UNKNOWN)
 

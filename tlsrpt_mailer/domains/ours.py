@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Literal, TypeAlias
 
 from tlsrpt_mailer.domains.record import Record
-from tlsrpt_mailer.report.hosts import is_strict_host, normalise_host
+from tlsrpt_mailer.report.hosts import normalise_host
 from tlsrpt_mailer.report.model import Policy
 from tlsrpt_mailer.report.patterns import Names
 
@@ -56,8 +56,7 @@ class Ours:
         domain = policy.policy_domain
         if self._domains.find(domain) is not None or self._is_our_mx(policy):
             return "ours"
-        # What is no name has no record that could say more.
-        state = self._found_out(domain) if is_strict_host(domain) else "foreign"
+        state = self._found_out(domain)
         if state == "adopted":
             return "ours"
         return "foreign" if self.is_configured or state == "foreign" else "proposed"

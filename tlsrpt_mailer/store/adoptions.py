@@ -10,6 +10,7 @@ import msgspec
 
 from tlsrpt_mailer.domains.ours import State
 from tlsrpt_mailer.ports import Adoption, HeldReport, RawMail
+from tlsrpt_mailer.report.hosts import is_strict_host
 from tlsrpt_mailer.report.model import Policy
 from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.store.bind import select_in, text, text_or_none, unpack
@@ -45,13 +46,15 @@ def propose(
     conn: sqlite3.Connection, domains: Collection[str], now: Time, most: int = MOST_PROPOSED
 ) -> None:
     """See `ports.Txn.propose`; past *most* of them, those of which no report came longest leave."""
-    if not domains:
+    names = [name for name in dict.fromkeys(domains) if is_strict_host(name)]
+    if not names:
+        # What is no name has no record that could say more.
         return
     conn.executemany(
         "INSERT INTO adoptions (domain, state, first_at, last_at, changed_at, next_try)"
         " VALUES (?1, 'proposed', ?2, ?2, ?2, ?2)"
         " ON CONFLICT (domain) DO UPDATE SET last_at = max(last_at, excluded.last_at)",
-        [(text(domain), now) for domain in dict.fromkeys(domains)],
+        [(name, now) for name in names],
     )
     (count,) = conn.execute("SELECT count(*) FROM adoptions WHERE state = 'proposed'").fetchone()
     if count > most:

@@ -1,0 +1,195 @@
+"""Domains that wait for their record, and what is held for them."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests import mails
+from tlsrpt_mailer.flows.ingest import Ingest, Settings
+from tlsrpt_mailer.flows.judging import Standing
+from tlsrpt_mailer.flows.trusting import Trust
+from tlsrpt_mailer.intake.read import read
+from tlsrpt_mailer.ports import Adoption, RawMail
+from tlsrpt_mailer.report.model import Policy
+from tlsrpt_mailer.report.times import DAY, Time
+from tlsrpt_mailer.store.adoptions import SqliteAdoptions, propose
+from tlsrpt_mailer.store.connection import open_reader
+from tlsrpt_mailer.store.sqlite import SqliteStore
+from tlsrpt_mailer.store.whose import domain_rows
+from tlsrpt_mailer.trust.model import Verdict
+
+NOW: Time = 1_791_979_200
+
+
+def proposed(store: SqliteStore, *domains: str, now: Time = NOW, most: int = 100) -> None:
+    with store.writer.transaction() as conn:
+        propose(conn, domains, now, most)
+
+
+def test_a_domain_is_proposed_once_and_remembers_its_reports(store: SqliteStore):
+    """The first and the last report about it are known; a repeat does not look it up anew."""
+    proposed(store, "a.example", "b.example")
+    (first, _) = store.adoptions.due(NOW, 10)
+    store.adoptions.save([msgspec.structs.replace(first, next_try=NOW + DAY, said="why")])
+    proposed(store, "a.example", now=NOW + 60)
+
+    assert ["b.example"] == [one.domain for one in store.adoptions.due(NOW + 60, 10)]
+    (later, again) = store.adoptions.due(NOW + DAY, 10)
+    assert "b.example" == later.domain
+    assert (
+        Adoption(
+            domain="a.example",
+            state="proposed",
+            first_at=NOW,
+            last_at=NOW + 60,
+            changed_at=NOW,
+            next_try=NOW + DAY,
+            said="why",
+        )
+        == again
+    )
+
+
+def test_what_is_no_name_is_not_looked_up(store: SqliteStore):
+    """DNS is asked for names alone."""
+    proposed(store, "", "no name", "192.0.2.1", "x\ud800.example")
+
+    assert [] == store.adoptions.due(NOW, 10)
+
+
+def test_strangers_fill_no_disk(store: SqliteStore):
+    """Past the most of them, the proposed ones of which no report came longest leave."""
+    proposed(store, "old.example", "kept.example", now=NOW - 10)
+    proposed(store, "kept.example", now=NOW - 5)
+    store.adoptions.say(["adopted.example"], "adopted", NOW - 20, "it names us")
+    proposed(store, *(f"d{n}.example" for n in range(9)), most=10)
+
+    names = [one.domain for one in store.adoptions.due(NOW, 100)]
+    assert 10 == len(names)
+    assert "kept.example" in names
+    assert "old.example" not in names
+    assert {"adopted.example": "adopted"} == store.adoptions.found_out()
+
+
+def test_what_is_found_out_ends_the_look_ups(store: SqliteStore):
+    """An adopted or rejected domain is asked for no more, and a report about it changes nothing."""
+    proposed(store, "a.example", "b.example")
+    (one, other) = store.adoptions.due(NOW, 10)
+    store.adoptions.save([msgspec.structs.replace(one, state="adopted", next_try=None)])
+    store.adoptions.say([other.domain, "new.example"], "foreign", NOW, "ana said so")
+    proposed(store, "a.example", "b.example")
+    store.adoptions.look_again(NOW)
+
+    assert [] == store.adoptions.due(NOW + 400 * DAY, 10)
+    assert {
+        "a.example": "adopted",
+        "b.example": "foreign",
+        "new.example": "foreign",
+    } == store.adoptions.found_out()
+
+
+def test_a_row_that_left_stays_away(store: SqliteStore):
+    """What was pushed out while its record was looked up does not come back by the answer."""
+    proposed(store, "a.example")
+    (one,) = store.adoptions.due(NOW, 10)
+    proposed(store, "b.example", now=NOW + 1, most=1)
+    store.adoptions.save([msgspec.structs.replace(one, state="adopted")])
+
+    assert {} == store.adoptions.found_out()
+
+
+def test_all_are_looked_up_again_when_we_have_new_addresses(store: SqliteStore):
+    """A domain that waits for its week is asked for at once."""
+    proposed(store, "a.example")
+    (one,) = store.adoptions.due(NOW, 10)
+    store.adoptions.save([msgspec.structs.replace(one, next_try=NOW + 7 * DAY)])
+    store.adoptions.look_again(NOW)
+
+    assert ["a.example"] == [one.domain for one in store.adoptions.due(NOW, 10)]
+
+
+def test_there_is_room_for_so_many(store: SqliteStore):
+    """A stranger with a wildcard record adopts no endless number of names for us."""
+    adoptions = SqliteAdoptions(store.writer, most_adopted=2)
+    store.adoptions.say(["a.example"], "adopted", NOW, "")
+
+    assert 1 == adoptions.room()
+    store.adoptions.say(["b.example", "c.example"], "adopted", NOW, "")
+    assert 0 == adoptions.room()
+
+
+# ------------------------------------------------------------------ held reports
+
+
+@pytest.fixture
+def ingest(store: SqliteStore) -> Ingest:
+    """Believes every mail; ours is what begins with "our"."""
+
+    def whose(policy: Policy) -> str:
+        return "ours" if policy.policy_domain.startswith("our") else "proposed"
+
+    trust = Trust(
+        dkim="require",
+        verify=lambda *_: Verdict("pass", "", "google.com"),
+        is_ours=whose,  # type: ignore[arg-type]
+    )
+    settings = Settings(
+        read=lambda raw, name: read(raw, file_name=name),
+        organisational=lambda name: name,
+        standing=Standing(frozenset({"google.com"})),
+        trust=trust,
+    )
+    return Ingest(store, settings, lambda: NOW)
+
+
+def take(ingest: Ingest, *reports: dict[str, object]) -> None:
+    for report in reports:
+        ingest.deliver([RawMail(mails.mail(report), "test:box", NOW - 60)])
+
+
+def test_held_reports_are_found_by_number_and_by_domain(store: SqliteStore, ingest: Ingest):
+    """Portions of them from the oldest on, each with what its policies are about."""
+    take(ingest, *(mails.report(f"{name}.example") for name in ("a", "our", "b", "c")))
+
+    first = store.adoptions.held(0, 2)
+    rest = store.adoptions.held(first[-1].id, 10)
+    assert [["a.example"], ["b.example"], ["c.example"]] == [
+        [policy.policy_domain for policy in one.policies] for one in [*first, *rest]
+    ]
+    assert [first[1]] == store.adoptions.held_about("b.example", 0, 10)
+    assert [] == store.adoptions.held_about("b.example", first[1].id, 10)
+    assert [] == store.adoptions.held_about("our.example", 0, 10)
+
+
+def test_held_mails_come_back_as_they_came(store: SqliteStore, ingest: Ingest):
+    """Bytes, source and time of arrival: the judgement is that of the day it was taken."""
+    take(ingest, mails.report("a.example"))
+    (held,) = store.adoptions.held(0, 10)
+
+    (mail,) = store.adoptions.mails([held.mail, 4711])
+
+    assert mails.mail(mails.report("a.example")) == mail.raw
+    assert ("test:box", NOW - 60, True) == (mail.source, mail.taken_at, mail.again)
+
+
+def test_the_listing_knows_what_waits_and_what_was_left_out(
+    store: SqliteStore, ingest: Ingest, tmp_path: Path
+):
+    """Held reports, and policies that were not counted beside ours, are counted by domain."""
+    two = mails.report("our.example")
+    two["policies"] += mails.report("beside.example")["policies"]
+    take(ingest, mails.report("a.example"), mails.report("a.example", "2026-10-12"), two)
+
+    conn = open_reader(store.path)
+    rows = {row.domain: row for row in domain_rows(conn)}
+    conn.close()
+
+    assert ["a.example", "beside.example"] == list(rows)
+    assert ("proposed", 2, 0, NOW) == (
+        rows["a.example"].state,
+        rows["a.example"].held,
+        rows["a.example"].left_out,
+        rows["a.example"].last_at,
+    )
+    assert (0, 1) == (rows["beside.example"].held, rows["beside.example"].left_out)
