@@ -21,6 +21,7 @@ REVIEW: Span = 5 * MINUTE
 PRUNE: Span = DAY
 SOURCES: Span = 5 * MINUTE
 FIRST: Span = 15 * MINUTE
+HELD: Span = 15 * MINUTE
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -54,11 +55,14 @@ def table(app: App) -> list[Job]:
     """Every job of the program."""
     return [
         Job("review", REVIEW, app.review),
+        Job("pending", MINUTE, app.verify_pending, within=5 * MINUTE),
         Job("adopt", MINUTE, app.find_out_whose, within=5 * MINUTE),
         Job("relay", MINUTE, app.watch_relay),
         Job("prune", PRUNE, app.prune, within=HOUR),
+        Job("integrity", DAY, app.look_for_damage, within=HOUR, idle=True),
         Job("sources", SOURCES, app.watch_sources),
         Job("first", FIRST, app.watch_beginnings, idle=True),
+        Job("held", HELD, app.watch_held, idle=True),
         Job("watch", HOUR, app.watch, within=HOUR, idle=True),
         Job("digest", MINUTE, app.digest, within=10 * MINUTE, idle=True),
     ]

@@ -4,9 +4,13 @@ import socket
 import time
 from pathlib import Path
 
+import dns.message
+import dns.name
+import dns.rrset
 import pytest
 
 from tests.servers.nsd import nsd
+from tests.trouble.dns import server as answering
 from tests.trust.signing import judge, mail, rsa_key, sign
 from tlsrpt_mailer.net.resolver import Resolver, address_of
 
@@ -69,6 +73,7 @@ def test_a_server_that_says_nothing_is_waited_for_no_longer_than_allowed():
 
     assert "trouble" == answer.kind == again.kind
     assert time.monotonic() - began < 1.5
+    resolver.forget_trouble()
     assert "no time" in resolver.txt("other.example", within=0).error
 
 
@@ -85,3 +90,57 @@ def test_a_server_that_says_nothing_is_waited_for_no_longer_than_allowed():
 def test_addresses_of_name_servers(text: str, address: tuple[str, int]):
     """Both families, with a port or without."""
     assert address == address_of(text)
+
+
+def _mute(sock: socket.socket) -> str:
+    sock.bind(("127.0.0.1", 0))
+    return f"127.0.0.1:{sock.getsockname()[1]}"
+
+
+def test_a_dead_resolver_is_waited_for_once():
+    """
+    While no name server answers, two hundred mails of as many senders do not wait one after
+    the other; when the rest is over, or a person wants it now, it is asked again.
+    """
+    now = 0.0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        resolver = Resolver([_mute(mute)], clock=lambda: now)
+        resolver.txt(NAME, within=0.4)
+        began = time.monotonic()
+        answers = {resolver.txt(f"sel.{at}.other", within=0.4).kind for at in range(200)}
+        took = time.monotonic() - began
+        resolver.forget_trouble()
+        began = time.monotonic()
+        resolver.txt(NAME, within=0.4)
+        asked = time.monotonic() - began
+
+    assert {"trouble"} == answers
+    assert took < 0.3 < asked + 0.05
+
+
+def test_a_sender_whose_name_servers_are_mute_delays_nobody_else():
+    """
+    Names that are never answered for are a trick: their owner's other names wait for
+    nothing, and everybody else is asked for as before.
+    """
+
+    def answer(question: dns.message.Message, _way: str) -> dns.message.Message | None:
+        name = question.question[0].name
+        if str(name).endswith("evil.example."):
+            return None
+        reply = dns.message.make_response(question)
+        if name != dns.name.root:
+            reply.answer.append(dns.rrset.from_text(name, 300, "IN", "TXT", '"v=DKIM1; p=AA"'))
+        return reply
+
+    with answering(answer) as one:
+        resolver = Resolver([one.address], zone_of=lambda name: ".".join(name.split(".")[-2:]))
+        first = resolver.txt("a.evil.example", within=0.6)
+        began = time.monotonic()
+        second = resolver.txt("b.evil.example", within=0.6)
+        took = time.monotonic() - began
+        other = resolver.txt(NAME, within=0.6)
+
+    assert ("trouble", "trouble", "found") == (first.kind, second.kind, other.kind)
+    assert "evil.example do not answer" in second.error
+    assert took < 0.3

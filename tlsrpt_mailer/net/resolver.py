@@ -1,9 +1,11 @@
 """TXT records from DNS, with time-outs, and remembered for a while."""
 
+import math
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import dns.exception
 import dns.flags
@@ -20,8 +22,22 @@ MOST = 1_000
 LONGEST = 3_600.0
 SHORTEST = 60.0
 TROUBLE = 30.0
-"""Seconds for which a name without an answer is not asked for again."""
+"""Seconds for which a name without an answer is not asked for again; after a time-out, neither
+are its neighbours: whoever signs with names that nobody answers for cannot make mails wait."""
+SILENT = 15.0
+"""Seconds for which nobody is asked, once no name server answers anything."""
+PROBE = 0.5
+"""Seconds in which a name server that is there says something about the root."""
 PORT = 53
+
+_ABSENT = (
+    dns.resolver.NXDOMAIN,
+    dns.name.LabelTooLong,
+    dns.name.NameTooLong,
+    dns.name.EmptyLabel,
+)
+
+T = TypeVar("T")
 ONE_SERVER = 1.0
 """Seconds after which the next server is asked, or the same one again."""
 
@@ -34,6 +50,7 @@ class Resolver:
         nameservers: Addresses, or ``address:port`` (``[v6]:port``); none: the system's.
         timeout: The most seconds that one question may take.
         clock: Seconds that never go back.
+        zone_of: A name to the domain whose owner runs its name servers, as near as can be told.
 
     """
 
@@ -42,6 +59,7 @@ class Resolver:
         nameservers: Sequence[str] = (),
         timeout: float = 3.0,
         clock: Callable[[], float] = time.monotonic,
+        zone_of: Callable[[str], str | None] = lambda name: name,
     ) -> None:
         self._resolver = dns.resolver.Resolver(configure=not nameservers)
         if nameservers:
@@ -52,7 +70,11 @@ class Resolver:
         self._resolver.timeout = min(timeout, 2 * ONE_SERVER / several)
         self._timeout = timeout
         self._clock = clock
+        self._zone_of = zone_of
         self._known: OrderedDict[str, tuple[float, KeyAnswer]] = OrderedDict()
+        self._slow: OrderedDict[str, float] = OrderedDict()
+        """Until when the names in a zone are not asked for."""
+        self._silent_until = -math.inf
         self._lock = threading.Lock()
 
     def txt(self, name: str, within: float | None = None) -> KeyAnswer:
@@ -60,38 +82,71 @@ class Resolver:
         now = self._clock()
         with self._lock:
             until, answer = self._known.get(name, (0.0, None))
+            is_slow = now < self._slow.get(self._zone(name), now)
+            is_silent = now < self._silent_until
         if answer is not None and now < until:
             return answer
+        if is_slow or is_silent:
+            whose = f"of {self._zone(name)} " if is_slow else ""
+            return KeyAnswer("trouble", error=f"the name servers {whose}do not answer")
         limit = self._timeout if within is None else min(within, self._timeout)
         if limit <= 0:
             return KeyAnswer("trouble", error="no time was left to ask")
         answer, seconds = self._ask(name, limit)
         with self._lock:
             self._known[name] = (self._clock() + seconds, answer)
-            self._known.move_to_end(name)
-            while len(self._known) > MOST:
-                self._known.popitem(last=False)
+            _shorten(self._known, name)
         return answer
 
+    def forget_trouble(self) -> None:
+        """Ask anew for what had no answer."""
+        with self._lock:
+            self._silent_until = -math.inf
+            self._slow.clear()
+            for name in [name for name, (_, old) in self._known.items() if old.kind == "trouble"]:
+                del self._known[name]
+
+    def _zone(self, name: str) -> str:
+        return self._zone_of(name) or name
+
     def _ask(self, name: str, limit: float) -> tuple[KeyAnswer, float]:
+        # dnspython rests between its questions, also past the end of its lifetime.
+        asking, probe = 0.7 * limit, min(PROBE, 0.15 * limit)
         try:
             found = self._resolver.resolve(
-                dns.name.from_text(name), "TXT", lifetime=limit, search=False
+                dns.name.from_text(name), "TXT", lifetime=asking, search=False
             )
-        except dns.resolver.NXDOMAIN:
-            return KeyAnswer("absent"), SHORTEST
         except dns.resolver.NoAnswer as answer:
             if _is_lame(answer.response()):  # type: ignore[no-untyped-call]  # dnspython's
                 return KeyAnswer("trouble", error="the name server does not answer for it"), TROUBLE
             return KeyAnswer("absent"), SHORTEST
-        except (dns.name.LabelTooLong, dns.name.NameTooLong, dns.name.EmptyLabel):
+        except _ABSENT:
             return KeyAnswer("absent"), SHORTEST
+        except dns.exception.Timeout as error:
+            self._note_silence(name, probe)
+            return KeyAnswer("trouble", error=str(error)), TROUBLE
         except (dns.exception.DNSException, OSError) as error:
             return KeyAnswer("trouble", error=str(error) or type(error).__name__), TROUBLE
         self._prefer(found)
         texts = tuple(b"".join(record.strings) for record in found.rrset or ())
         seconds = found.rrset.ttl if found.rrset is not None else 0
         return KeyAnswer("found", texts), min(max(float(seconds), SHORTEST), LONGEST)
+
+    def _note_silence(self, name: str, seconds: float) -> None:
+        """Find out who does not answer: those of *name*, or all."""
+        is_there = True
+        try:
+            self._resolver.resolve(dns.name.root, "NS", lifetime=seconds, search=False)
+        except dns.exception.Timeout:
+            is_there = False
+        except (dns.exception.DNSException, OSError):
+            pass  # Any answer will do, a refusal as well.
+        with self._lock:
+            if is_there:
+                self._slow[self._zone(name)] = self._clock() + TROUBLE
+                _shorten(self._slow, self._zone(name))
+            else:
+                self._silent_until = self._clock() + SILENT
 
     def _prefer(self, found: dns.resolver.Answer) -> None:
         """Ask the server that answered first from now on: the one before it may be dead."""
@@ -115,6 +170,12 @@ def _is_lame(response: dns.message.Message) -> bool:
     kinds = {found.rdtype for found in response.authority}
     refers = dns.rdatatype.NS in kinds and dns.rdatatype.SOA not in kinds
     return refers and not response.flags & dns.flags.AA
+
+
+def _shorten(known: OrderedDict[str, T], newest: str) -> None:
+    known.move_to_end(newest)
+    while len(known) > MOST:
+        known.popitem(last=False)
 
 
 def address_of(text: str) -> tuple[str, int]:

@@ -18,6 +18,7 @@ import structlog
 from tlsrpt_mailer.config import Config, database, host_name
 from tlsrpt_mailer.domains.ours import Ours
 from tlsrpt_mailer.errors import ConfigError, Temporary
+from tlsrpt_mailer.flows import integrity
 from tlsrpt_mailer.flows.beginnings import watch_beginnings
 from tlsrpt_mailer.flows.clock import Timekeeper, Uptime
 from tlsrpt_mailer.flows.compose import compose
@@ -26,10 +27,12 @@ from tlsrpt_mailer.flows.digest import send_digests
 from tlsrpt_mailer.flows.health import HOLD_BACK, SourceState
 from tlsrpt_mailer.flows.ingest import Ingest
 from tlsrpt_mailer.flows.ingest import Settings as IngestSettings
+from tlsrpt_mailer.flows.pending import verify_pending
 from tlsrpt_mailer.flows.ping import unwell
 from tlsrpt_mailer.flows.relay import RelaySettings, watch_relay
 from tlsrpt_mailer.flows.review import review
 from tlsrpt_mailer.flows.watch import watch
+from tlsrpt_mailer.flows.watch_held import watch_held
 from tlsrpt_mailer.flows.watch_sources import watch_sources
 from tlsrpt_mailer.intake.model import MailContent
 from tlsrpt_mailer.intake.read import read
@@ -44,9 +47,11 @@ from tlsrpt_mailer.wiring.parts import (
     answers,
     audience,
     digest_plan,
+    held_settings,
     organisational,
     standing,
 )
+from tlsrpt_mailer.wiring.trusting import trust
 from tlsrpt_mailer.wiring.ways import Ways, pinger, relay_name
 from tlsrpt_mailer.wiring.whose import Whose
 
@@ -88,6 +93,11 @@ class App:
         self._lock = lock
         self._host = host_name()
         self._rests_until: Time = 0
+        self._integrity = integrity.Integrity(
+            partial(retention.check, store.path),
+            partial(store.state.save_fact, integrity.FACT),
+            time.monotonic,
+        )
         self.apply(config)
 
     def apply(self, config: Config) -> None:
@@ -101,6 +111,9 @@ class App:
             organisational=organisational,
             standing=self._standing,
             answers=answers(config, self._host),
+            trust=trust(
+                config, self.store.keys, lambda: self.resolver, self.ours.ownership, self.clock
+            ),
         )
         self._ingest = Ingest(self.store, settings, self.clock)
         self._audience = audience(config, self._host)
@@ -123,7 +136,8 @@ class App:
         if self._resolver is None:
             from tlsrpt_mailer.net.resolver import Resolver  # noqa: PLC0415 - heavy
 
-            self._resolver = Resolver(self.config.dns.nameservers, self.config.dns.timeout)
+            dns = self.config.dns
+            self._resolver = Resolver(dns.nameservers, dns.timeout, zone_of=organisational)
         return self._resolver
 
     @property
@@ -134,6 +148,13 @@ class App:
     def find_out_whose(self, now: Time) -> int:
         """Adopt domains whose records send reports here, and read again what is ours by now."""
         return self._whose.find_out(now)
+
+    def verify_pending(self, now: Time) -> int:
+        """Verify again the mails whose key could not be asked for; returns how many that was."""
+        if not self.store.pending.due(now, 1):
+            return 0
+        self.resolver.forget_trouble()
+        return verify_pending(self.store.pending, self.deliver, now)
 
     def review(self, now: Time) -> int:
         """Judge what is open again; returns the number of domains."""
@@ -168,6 +189,11 @@ class App:
     def watch_sources(self, now: Time) -> list[Letter]:
         """Freeze the mails about sources that do not work, or work again."""
         return watch_sources(self.store.watching, self._audience, now)
+
+    def watch_held(self, now: Time) -> list[Letter]:
+        """Freeze the mails about reports that are held."""
+        settings = held_settings(self._standing)
+        return watch_held(self.store.aside, self.store.watching, self._audience, settings, now)
 
     def watch_beginnings(self, now: Time) -> list[Letter]:
         """Freeze the mails that say that reports have begun to come in."""
@@ -261,6 +287,10 @@ class App:
                 "store.evicted", mails=pruned.evicted, max_untrusted_mb=storage.max_untrusted_mb
             )
         return pruned
+
+    def look_for_damage(self, now: Time) -> None:
+        """Read the whole database for damage, and keep what was found; raises if there is any."""
+        self._integrity.look(now)
 
     def job_runs(self) -> Mapping[str, Time]:
         """When each job ran last."""
