@@ -1,6 +1,6 @@
 """Domains that nobody named are adopted by their records, and what was held counts then."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -302,6 +302,23 @@ def test_many_held_mails_of_an_adopted_domain_are_read_in_portions(
 
     assert 12 == sum(turns)
     assert turns[0] < 12
+
+
+def test_large_mails_are_not_held_in_memory_together(house: House, monkeypatch: pytest.MonkeyPatch):
+    """A portion ends with the mail that passes eight MiB, whatever its number."""
+    for day in range(1, 6):
+        house.take("mine.example", f"2026-09-{day:02}")
+    adopted = house.adopt(Dns({}, NAMES_US))
+    monkeypatch.setattr(adopting, "BATCH_BYTES", 1)
+    sizes: list[int] = []
+
+    def deliver(mails: Sequence[RawMail]) -> list[Receipt]:
+        sizes.append(len(mails))
+        return house.ingest.deliver(mails)
+
+    Reclaimer(house.store.adoptions, deliver, house.ours).reclaim(adopted)
+
+    assert [1] * 5 == sizes
 
 
 def test_what_cannot_be_stored_now_is_read_later(house: House):

@@ -20,6 +20,8 @@ from tlsrpt_mailer.config.parse import refusal
 from tlsrpt_mailer.config.render import render
 from tlsrpt_mailer.errors import ConfigError, TlsrptError
 
+NOBODYS = "trust: no domain can be known as ours; say checks.rua or [[domains]]"
+
 
 @click.group()
 def config() -> None:
@@ -35,7 +37,7 @@ def check(json_: bool) -> None:
     server. Prints one line a part, whose each domain is (or, where there are
     many, how many each owner has), and notes: folders that are not there,
     patterns that fit no domain that reports speak of, domains that two blocks
-    match, domains that are nobody's.
+    match, domains that are nobody's, domains whose reports are held.
 
     Exit codes: 0 right, 1 it may not be read, 78 wrong.
 
@@ -58,12 +60,15 @@ def check(json_: bool) -> None:
     warnings = _warnings(found)
     whose = owning.owning(found, _stored(found))
     notes = [*owning.notes(whose)]
+    strangers = _strangers(found)
     if json_:
         out.as_json(
             {
                 "file": str(found.file) if found.file else None,
                 "database": str(configuration.database(found)),
                 "answers_to": wiring.answer_address(found),
+                "our_addresses": list(wiring.our_addresses(found)),
+                "strangers": strangers,
                 "warnings": [line.split(maxsplit=1)[1] for line in warnings],
                 "idle_patterns": [pattern for _, pattern in whose.idle],
                 "domains": owning.form(whose),
@@ -73,7 +78,8 @@ def check(json_: bool) -> None:
     click.echo(f"{found.file}: right" if found.file else f"{NONE_FOUND}; the defaults hold")
     for line in [*_parts(found), *(f"  {line}" for line in warnings)]:
         click.echo(line)
-    for line in [*owning.mx_lines(whose.directory), *owning.lines(whose), *notes]:
+    ours = owning.whose_lines(found, strangers)
+    for line in [*ours, *owning.mx_lines(whose.directory), *owning.lines(whose), *notes]:
         click.echo(line)
 
 
@@ -81,6 +87,16 @@ def _stored(found: Config) -> list[str]:
     """The domains that reports speak of; none where the database is not there, or shut."""
     with suppress(TlsrptError), opening.reading(found) as reader:
         return reader.domains()
+    return []
+
+
+def _strangers(found: Config) -> list[str]:
+    """Stored domains that are not ours, as far as is known."""
+    ours = wiring.ours(found)
+    with suppress(TlsrptError), opening.reading(found) as reader:
+        adopted = {row.domain for row in reader.whose() if row.state == "adopted"}
+        stored = {*reader.domains(), *(row.domain for row in reader.whose())}
+        return sorted(name for name in stored - adopted if not ours.names(name))
     return []
 
 
@@ -194,6 +210,10 @@ def _warnings(found: Config) -> list[str]:
         if one.kind == "maildir" and not Path(folder := getattr(one.settings, "path", "/")).is_dir()
     ]
     folder = configuration.database(found).parent
+    if found.trust.dkim != "off" and not (wiring.our_addresses(found) or found.domains):
+        lines.append(
+            "warning   trust: no domain can be known as ours; say checks.rua or [[domains]]"
+        )
     there = next(place for place in (folder, *folder.parents) if place.exists())
     if not there.is_dir():
         which = "it" if there == folder else there

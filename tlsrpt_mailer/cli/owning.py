@@ -76,6 +76,30 @@ def form(found: Owning) -> list[Form]:
     ]
 
 
+def whose_lines(config: Config, strangers: Sequence[str]) -> Iterator[str]:
+    """
+    Which domains count.
+
+    Args:
+        config: What is checked.
+        strangers: Those of the database that no ``[[domains]]`` names and that are not adopted.
+    """
+    if config.trust.dkim == "off":
+        return
+    if not wiring.ours(config).is_configured:
+        named = words.listed(wiring.our_addresses(config), _NAMED)
+        if named:
+            yield from _entry("ours", f"domains whose TLSRPT record sends reports to {named}")
+    elif strangers:
+        named = words.listed([words.name(one) for one in strangers], _NAMED)
+        count = words.plural(len(strangers), "domain")
+        yield from _entry(
+            "note",
+            f"in no [[domains]]: {count}, so new reports on them are held: {named}."
+            " What to add: tlsrpt-mailer domains adopt",
+        )
+
+
 def lines(found: Owning) -> Iterator[str]:
     """Who is told, a line a domain or, where there are many, a line an owner."""
     directory = found.directory

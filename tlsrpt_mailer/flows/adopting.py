@@ -7,7 +7,7 @@ again then, and counts.
 """
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -15,7 +15,7 @@ import structlog
 
 from tlsrpt_mailer.domains.ours import Addresses, Ours, State, judge_record
 from tlsrpt_mailer.domains.record import PLACE, parse_record
-from tlsrpt_mailer.ports import Adoption, Adoptions, Deliver, HeldReport
+from tlsrpt_mailer.ports import Adoption, Adoptions, Deliver, HeldReport, RawMail
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
 from tlsrpt_mailer.trust.model import KeyAnswer
 
@@ -38,6 +38,7 @@ SCANNED = 2_000
 MAILS = 200
 """Held mails that are read again in one run, more or less."""
 BATCH = 20
+BATCH_BYTES = 8 * 1024 * 1024
 
 
 class Lookup(Protocol):
@@ -180,15 +181,24 @@ class Reclaimer:
 
     def _read_again(self, reports: Sequence[HeldReport], turn: "_Turn") -> bool:
         """Deliver their mails; False where none of a batch could be stored now."""
-        numbers = list(dict.fromkeys(one.mail for one in reports))
-        for at in range(0, len(numbers), BATCH):
-            mails = self._adoptions.mails(numbers[at : at + BATCH])
-            outcomes = [receipt.outcome for receipt in self._deliver(mails)] if mails else []
+        for batch in self._batches(dict.fromkeys(one.mail for one in reports)):
+            outcomes = [receipt.outcome for receipt in self._deliver(batch)]
             turn.mails += sum(outcome != "failed" for outcome in outcomes)
-            if outcomes and set(outcomes) == {"failed"}:
+            if set(outcomes) == {"failed"}:
                 turn.is_stuck = True
                 return False
         return True
+
+    def _batches(self, numbers: Iterable[int]) -> Iterator[list[RawMail]]:
+        """The mails in portions of `BATCH` mails and `BATCH_BYTES`, and of one at least."""
+        batch: list[RawMail] = []
+        for number in numbers:
+            batch += self._adoptions.mails([number])
+            if len(batch) >= BATCH or sum(len(mail.raw) for mail in batch) >= BATCH_BYTES:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
 
 
 class _Turn(msgspec.Struct):
