@@ -31,7 +31,7 @@ from tlsrpt_mailer.config.model import Config, SourceConfig
 from tlsrpt_mailer.errors import Temporary, TlsrptError
 from tlsrpt_mailer.flows.deliver import SendResult
 from tlsrpt_mailer.flows.health import Beats, SourceHealth, SourceState, holds_back
-from tlsrpt_mailer.jobs import run_due, table
+from tlsrpt_mailer.jobs import long_table, run_due, table
 from tlsrpt_mailer.ports import Letter, Source
 from tlsrpt_mailer.report.times import MINUTE, Span, Time
 
@@ -40,6 +40,8 @@ log = structlog.get_logger()
 TICK_SECONDS = 2
 PING_SECONDS = 10
 """How often it is looked whether `[health] ping_url` is due."""
+LONG_SECONDS = 60
+"""How often it is looked whether a job that takes long is due."""
 STOP_SECONDS = 1.2
 CRASH_WAIT_SECONDS = 10
 POST_WITHIN: Span = 12 * MINUTE
@@ -104,7 +106,7 @@ def once(config: Config, now: Time | None = None, *, force: bool = False) -> Onc
         app.review(app.clock())
         letters = app.compose(app.clock(), close_groups=True)
         sent = app.send_due(app.clock())
-        run_due(table(app), app)
+        run_due([*table(app), *long_table(app)], app)
         # What the jobs wrote: trouble of the relay goes out by other ways.
         sent += app.send_due(app.clock())
         app.ping(states)
@@ -181,6 +183,7 @@ class _Daemon:
             runner.start()
         self._add_job("tick", self._tick, TICK_SECONDS)
         self._add_job("ping", self._ping, PING_SECONDS)
+        self._add_job("long", self._long, LONG_SECONDS)
         self._match_lanes()
         self._scheduler.start()
         log.info("daemon.started", sources=[runner.source.name for runner in self._runners])
@@ -324,6 +327,11 @@ class _Daemon:
             beat = partial(self._beats.beat, name, POST_WITHIN)
             self._app.send_due(self._app.clock(), self._stop, beat, lane=lane)
         self._beats.forget(name)
+
+    def _long(self) -> None:
+        """Jobs that would keep the tick, and with it the watchdog, waiting for minutes."""
+        with self._store_permitting("long"):
+            run_due(long_table(self._app), self._app, self._beats)
 
     def _ping(self) -> None:
         """Say elsewhere that all is well, if it is."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 import structlog
 
-from tlsrpt_mailer.errors import Temporary
+from tlsrpt_mailer.errors import Temporary, TlsrptError
 from tlsrpt_mailer.flows.health import Beats
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
 from tlsrpt_mailer.wiring import App
@@ -59,13 +59,17 @@ def table(app: App) -> list[Job]:
         Job("adopt", MINUTE, app.find_out_whose, within=5 * MINUTE),
         Job("relay", MINUTE, app.watch_relay),
         Job("prune", PRUNE, app.prune, within=HOUR),
-        Job("integrity", DAY, app.look_for_damage, within=HOUR, idle=True),
         Job("sources", SOURCES, app.watch_sources),
         Job("first", FIRST, app.watch_beginnings, idle=True),
         Job("held", HELD, app.watch_held, idle=True),
         Job("watch", HOUR, app.watch, within=HOUR, idle=True),
         Job("digest", MINUTE, app.digest, within=10 * MINUTE, idle=True),
     ]
+
+
+def long_table(app: App) -> list[Job]:
+    """Jobs that may take minutes in a large database: the daemon gives them a thread."""
+    return [Job("integrity", DAY, app.look_for_damage, within=3 * HOUR)]
 
 
 def run_due(
@@ -90,6 +94,9 @@ def run_due(
         except Temporary:
             # The store's trouble: the caller says so once, and the job stays due.
             raise
+        except TlsrptError as trouble:
+            error = str(trouble)
+            log.error("job.failed", job=job.name, error=error)
         except Exception as trouble:
             # The edge: one job's error stops no other job.
             error = f"{type(trouble).__name__}: {trouble}"

@@ -6,24 +6,34 @@ from tlsrpt_mailer import __version__, wiring
 from tlsrpt_mailer import config as configuration
 from tlsrpt_mailer.alerts import words
 from tlsrpt_mailer.cli import opening, options, out, parts
+from tlsrpt_mailer.cli.integrity import NOTHING, judged, unreadable
 from tlsrpt_mailer.cli.parts import Part
-from tlsrpt_mailer.errors import TlsrptError
+from tlsrpt_mailer.config import Config
+from tlsrpt_mailer.errors import Corrupt, TlsrptError
 from tlsrpt_mailer.failures.model import SEVERITIES
+from tlsrpt_mailer.flows.integrity import FACT, Looked
+from tlsrpt_mailer.flows.integrity import looked as read_fact
 from tlsrpt_mailer.report.times import Time, iso, iso_or_none
+from tlsrpt_mailer.store import retention
 from tlsrpt_mailer.store.lock import holder
+from tlsrpt_mailer.store.queries import Reader
 from tlsrpt_mailer.store.rows import Totals
+from tlsrpt_mailer.store.trouble import Damaged
 
 NAGIOS_UNKNOWN = 3
 
 
 @click.command()
 @click.option("--check", is_flag=True, help="One line and an exit code, as Nagios wants them.")
+@click.option("--integrity", is_flag=True, help="Read the whole database file for damage first.")
 @click.option("--json", "json_", is_flag=True, help="Print one JSON object.")
-def status(check: bool, json_: bool) -> None:
+def status(check: bool, integrity: bool, json_: bool) -> None:
     """Say how the program is doing, one line a part.
 
     What does not work comes first, marked FAIL, with what to do. It speaks of
-    the program; of the domains speaks `failures`.
+    the program; of the domains speaks `failures`. Once a day the daemon looks
+    whether the database file is damaged; --integrity looks now, and more
+    closely, which takes some ten seconds for each GiB.
 
     Exit codes: 0 all works, 1 a line says FAIL, or there is no database. With
     --check: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
@@ -32,10 +42,11 @@ def status(check: bool, json_: bool) -> None:
     Examples:
       tlsrpt-mailer status
       tlsrpt-mailer status --check
+      tlsrpt-mailer status --integrity
     """
     now = options.now()
     try:
-        found, totals = _look(now)
+        found, totals = _look(now, integrity=integrity)
     except TlsrptError as error:
         if not check:
             raise
@@ -53,21 +64,35 @@ def status(check: bool, json_: bool) -> None:
     click.get_current_context().exit(int(failed))
 
 
-def _look(now: Time) -> tuple[list[Part], Totals]:
+def _look(now: Time, *, integrity: bool) -> tuple[list[Part], Totals]:
     config = opening.load()
     path = configuration.database(config)
-    with opening.reading(config) as reader:
-        totals = reader.totals(now)
-        found = [
-            parts.daemon(holder(path), reader.jobs(), config, now, reader.fact(wiring.WORKER)),
-            *parts.sources(reader.sources(now), config, now),
-            parts.trust(totals),
-            parts.alerts(reader, totals, config, now),
-            *parts.channels(reader.lanes(now), config, now),
-            parts.store(path),
-            parts.jobs(reader.jobs(), now),
-        ]
+    try:
+        with opening.reading(config) as reader:
+            found, totals = _parts(reader, config, now)
+            looked = (
+                Looked(now, tuple(retention.check(path, thorough=True)))
+                if integrity
+                else read_fact(reader.fact(FACT))
+            )
+    except (Damaged, Corrupt) as error:
+        return [unreadable(error)], NOTHING
+    found = [judged(part, looked, now) if part.name == "store" else part for part in found]
     return sorted(found, key=lambda part: part.level != "FAIL"), totals
+
+
+def _parts(reader: Reader, config: Config, now: Time) -> tuple[list[Part], Totals]:
+    totals = reader.totals(now)
+    found = [
+        parts.daemon(holder(reader.path), reader.jobs(), config, now, reader.fact(wiring.WORKER)),
+        *parts.sources(reader.sources(now), config, now),
+        parts.trust(totals),
+        parts.alerts(reader, totals, config, now),
+        *parts.channels(reader.lanes(now), config, now),
+        parts.store(reader.path),
+        parts.jobs(reader.jobs(), now),
+    ]
+    return found, totals
 
 
 def _lines(found: list[Part], totals: Totals, now: Time) -> list[str]:
