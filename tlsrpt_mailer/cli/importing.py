@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
 import click
+import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -38,16 +39,24 @@ _WORDS = {
 
 @click.command("import")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Hold what is not signed by its reporter, as for mail that comes in.",
+)
 @click.option("--json", "json_", is_flag=True, help="Print one JSON object, last.")
-def import_(paths: tuple[str, ...], json_: bool) -> None:
+def import_(paths: tuple[str, ...], verify: bool, json_: bool) -> None:
     """Store the reports in files, folders or standard input.
 
     PATH is a mail (.eml), an mbox, a Maildir, a bare report (.json, .json.gz),
     a .zip, or a folder of all these; what a file is, its content says. Nothing
     is moved or changed. - is one mail on standard input, as Postfix's pipe, a
     Sieve filter or procmail hand it over. What is stored already is counted as
-    duplicate. Prints one line, on a terminal a progress bar before it. Alerts
-    are mailed by the daemon or by `once`, not by this command.
+    duplicate. Files stand on your word: signed or not, they count. With --verify
+    their signatures are checked by [trust], as if they came in now, and what is
+    not believed is held (tlsrpt-mailer reports --held); what comes by - always
+    is. Prints one line, on a terminal a progress bar before it. Alerts are
+    mailed by the daemon or by `once`, not by this command.
 
     Exit codes: 0 all that could be read is stored, 1 a file could not be read,
     75 something is not stored, so try again. For - only 0 and 75, whatever
@@ -67,7 +76,7 @@ def import_(paths: tuple[str, ...], json_: bool) -> None:
         _told(app, paths) as deliver,
     ):
         items = read_paths(paths, now=options.now(), limits=Limits(), stdin=sys.stdin.buffer)
-        for item in _taken(items, deliver, counts):
+        for item in _taken(_vouched(items, verify=verify), deliver, counts):
             advance(item.done)
             if item.problem is not None:
                 problems += 1
@@ -139,6 +148,17 @@ def _taken(items: Iterator[Item], deliver: Deliver, counts: Counter[str]) -> Ite
             batch, size = [], 0
         yield item
     _deliver(batch, deliver, counts)
+
+
+def _vouched(items: Iterator[Item], *, verify: bool) -> Iterator[Item]:
+    """Mails of files on the operator's word; on standard input it is a stranger who writes."""
+    for item in items:
+        if verify or item.mail is None or item.path == STDIN:
+            yield item
+        else:
+            yield msgspec.structs.replace(
+                item, mail=msgspec.structs.replace(item.mail, trusted=True)
+            )
 
 
 def _as_root(items: Iterator[Item]) -> Iterator[Item]:

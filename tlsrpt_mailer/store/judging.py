@@ -162,23 +162,48 @@ def established(conn: sqlite3.Connection, reporters: Collection[str]) -> frozens
     )
 
 
+class Edge(msgspec.Struct, frozen=True):
+    """A reporter's first or last window with successes."""
+
+    start: Time
+    end: Time
+    received: Time
+    trust: str | None
+    """Of its report; None where that is pruned."""
+
+
+def spans_enough(first: Edge, last: Edge) -> bool:
+    """
+    Whether a reporter was there for long enough.
+
+    What is signed says when it was by its writer's word alone: whoever makes up a week has to
+    be here for one as well. A day less, since a day's report comes when the day is over.
+    """
+    if last.end - first.start < ESTABLISHED_SPAN:
+        return False
+    is_signed = first.trust == last.trust == "pass"
+    return not is_signed or last.received - first.received >= ESTABLISHED_SPAN - DAY
+
+
 def _is_established(conn: sqlite3.Connection, reporter: str) -> bool:
     ends = [
         conn.execute(
-            "SELECT start_at, end_at FROM windows WHERE reporter = ? AND successful > 0"
-            f" ORDER BY start_at {order} LIMIT 1",
+            "SELECT start_at, end_at, received_at,"
+            " (SELECT trust FROM reports WHERE reports.id = windows.report_id)"
+            " FROM windows WHERE reporter = ? AND successful > 0"
+            f" ORDER BY start_at {order}, id {order} LIMIT 1",
             (reporter,),
         ).fetchone()
         for order in ("ASC", "DESC")
     ]
     if None in ends:
         return False
-    (first, _), (last, end) = ends
-    if end - first < ESTABLISHED_SPAN:
+    first, last = (Edge(*row) for row in ends)
+    if not spans_enough(first, last):
         return False
     between = conn.execute(
         "SELECT 1 FROM windows WHERE reporter = ? AND successful > 0"
         " AND start_at > ? AND start_at < ? LIMIT 1",
-        (reporter, first, last),
+        (reporter, first.start, last.start),
     ).fetchone()
     return between is not None

@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.store.bind import text
-from tlsrpt_mailer.store.judging import ESTABLISHED_SPAN
+from tlsrpt_mailer.store.judging import Edge, spans_enough
 from tlsrpt_mailer.store.words import said
 
 
@@ -25,19 +25,21 @@ def established_at(conn: sqlite3.Connection, reporters: Collection[str]) -> dict
 
 
 def _established_at(conn: sqlite3.Connection, reporter: str) -> Time | None:
-    first: Time | None = None
-    last: tuple[Time, Time] = (0, 0)
+    first: Edge | None = None
+    last: Edge | None = None
     starts: set[Time] = set()
     rows = conn.execute(
-        "SELECT received_at, start_at, end_at FROM windows WHERE reporter = ? AND successful > 0"
-        " ORDER BY received_at",
+        "SELECT start_at, end_at, received_at,"
+        " (SELECT trust FROM reports WHERE reports.id = windows.report_id)"
+        " FROM windows WHERE reporter = ? AND successful > 0 ORDER BY received_at, id",
         (reporter,),
     )
-    for received, start, end in rows:
-        first = start if first is None else min(first, start)
-        last = max(last, (start, end))
+    for row in rows:
+        edge = Edge(*row)
+        first = edge if first is None or edge.start < first.start else first
+        last = edge if last is None or edge.start > last.start else last
         if len(starts) < 3:
-            starts.add(start)
-        if len(starts) >= 3 and last[1] - first >= ESTABLISHED_SPAN:
-            return int(received)
+            starts.add(edge.start)
+        if len(starts) >= 3 and spans_enough(first, last):
+            return edge.received
     return None
