@@ -442,11 +442,11 @@ def test_surplus_policies_are_dropped():
     """A report with very many policies ends at the limit."""
     found = read(
         report(policies=report(details=())["policies"] * 5),
-        limits=DocumentLimits(failure_details=2),
+        limits=DocumentLimits(policies=2),
     )
 
     assert len(found.policies) == 2
-    assert ("policies: only the first 2 are kept",) == found.deviations
+    assert ("policies: only the first 2 of 5 are kept",) == found.deviations
 
 
 def test_surplus_lines_are_dropped():

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 
 from tlsrpt_mailer.failures.model import Sessions, Sighting, Window
-from tlsrpt_mailer.report.dialects import reason_class
+from tlsrpt_mailer.report.dialects import ReasonClasses
 from tlsrpt_mailer.report.hosts import normalise_host
 from tlsrpt_mailer.report.model import FailureDetail, Policy, Report
 from tlsrpt_mailer.report.result_types import POLICY_TYPES, RESULT_TYPES
@@ -70,6 +70,7 @@ def windows_of(
         if policy.policy_domain:
             by_domain.setdefault(policy.policy_domain, []).append(policy)
     windows = []
+    classes = ReasonClasses()
     for domain, policies in by_domain.items():
         groups = _by_type(policies)
         windows.append(
@@ -83,7 +84,7 @@ def windows_of(
                 date=date,
                 digest=digest,
                 sessions=tuple(_sessions(name, group) for name, group in groups.items()),
-                sightings=_sightings(groups),
+                sightings=_sightings(groups, classes),
             )
         )
     return windows
@@ -192,7 +193,7 @@ class _Sum:
         self.reasons: set[str] = set()
 
 
-def _sightings(groups: dict[str, list[Policy]]) -> tuple[Sighting, ...]:
+def _sightings(groups: dict[str, list[Policy]], classes: ReasonClasses) -> tuple[Sighting, ...]:
     rows: dict[tuple[str, str, str | None], _Sum] = {}
     for name, policies in groups.items():
         named = any(_names_mx(policy, row) for policy in policies for row in policy.failure_details)
@@ -201,7 +202,10 @@ def _sightings(groups: dict[str, list[Policy]]) -> tuple[Sighting, ...]:
             for detail in policy.failure_details:
                 if detail.failed_sessions:
                     counted = True
-                    _add(rows, name, policy, detail, named)
+                    row = _row(rows, name, policy, detail, named)
+                    row.sessions += detail.failed_sessions
+                    if (reason := classes.of(detail.failure_reason_code)) is not None:
+                        row.reasons.add(reason)
         failed = sum(policy.failed_sessions for policy in policies)
         if failed and not counted:
             rows.setdefault((name, UNSPECIFIED, None), _Sum()).sessions += failed
@@ -222,23 +226,20 @@ def _type(detail: FailureDetail) -> str:
     return detail.result_type.strip().lower() or UNSPECIFIED
 
 
-def _add(
+def _row(
     rows: dict[tuple[str, str, str | None], _Sum],
     name: str,
     policy: Policy,
     detail: FailureDetail,
     named: bool,
-) -> None:
+) -> _Sum:
+    """The sum that the row of details belongs to."""
     result_type = _type(detail)
     # A generic row without a host stays without one beside a row that says more: it joins that
     # one (identity.rows_of), also where the policy has a single MX.
     joins = named and result_type in GENERIC and not detail.receiving_mx_hostname
     mx = None if joins else _mx(result_type, policy, detail)
-    row = rows.setdefault((name, result_type, mx), _Sum())
-    row.sessions += detail.failed_sessions
-    reason = reason_class(detail.failure_reason_code)
-    if reason is not None:
-        row.reasons.add(reason)
+    return rows.setdefault((name, result_type, mx), _Sum())
 
 
 def _mx(result_type: str, policy: Policy, detail: FailureDetail) -> str | None:

@@ -31,7 +31,7 @@ from tlsrpt_mailer.flows.trusting import (
 from tlsrpt_mailer.intake.model import FoundReport, MailContent
 from tlsrpt_mailer.intake.reply import read_reply
 from tlsrpt_mailer.ports import Entry, HeldFor, NewReport, RawMail, Receipt, Store, Txn
-from tlsrpt_mailer.report.dialects import REGENERATES, reason_class
+from tlsrpt_mailer.report.dialects import REGENERATES, ReasonClasses
 from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.trust.reporter import reporter_of, revision_key
 
@@ -175,6 +175,7 @@ class Ingest:
         ours = tuple(
             policy for at, policy in enumerate(report.policies) if at not in standing.foreign
         )
+        classes = ReasonClasses()
         windows = windows_of(
             msgspec.structs.replace(report, policies=ours) if standing.foreign else report,
             reporter=name,
@@ -197,7 +198,7 @@ class Ingest:
             proposed=standing.proposed,
             sessions=sum(p.successful_sessions + p.failed_sessions for p in report.policies),
             reason_classes=tuple(
-                tuple(reason_class(row.failure_reason_code) for row in policy.failure_details)
+                tuple(classes.of(row.failure_reason_code) for row in policy.failure_details)
                 for policy in report.policies
             ),
         )

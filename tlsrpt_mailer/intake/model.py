@@ -21,11 +21,14 @@ class Limits(msgspec.Struct, frozen=True):
     """All mails within one mail, at whatever depth, together."""
     json_bytes: int = 16 * 1024 * 1024
     structural_bytes: int = 400_000
-    """How many of ``{}[]:,`` one report may hold, counted before it is decoded."""
+    """How many of ``{}[]:,`` the reports of one mail may hold, counted before they are decoded."""
     compression_levels: int = 2
     parts: int = 50
     depth: int = 20
-    failure_details: int = 20_000
+    policies: int = 1_000
+    """Of all reports in one mail. By RFC 8460, 3 a report has those of one domain: a few."""
+    failure_details: int = 10_000
+    """Of all reports in one mail."""
     string_chars: int = 4096
 
 

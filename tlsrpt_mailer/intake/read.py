@@ -17,8 +17,9 @@ from tlsrpt_mailer.intake.inflate import gunzip, unzip
 from tlsrpt_mailer.intake.mime import MESSAGE_TYPES, Headers, Part
 from tlsrpt_mailer.intake.model import Flavour, FoundReport, Limits, MailContent, MailFacts
 from tlsrpt_mailer.intake.salvage import uncovered
-from tlsrpt_mailer.report.decode import DocumentLimits, decode, digest_of
+from tlsrpt_mailer.report.decode import DocumentLimits, decode, digest_of, structural
 from tlsrpt_mailer.report.hints import Hints, file_fields
+from tlsrpt_mailer.report.model import Report
 from tlsrpt_mailer.report.parse import build
 
 _DEFAULT = Limits()
@@ -76,6 +77,7 @@ class _Reading:
         self._unpackable = limits.unpacked_bytes
         self._parts_left = limits.parts
         self._nestable = limits.nested_bytes
+        self._structural_left = limits.structural_bytes
         self._found: list[FoundReport] = []
         self._problems: list[str] = []
         self._has_dmarc = False
@@ -93,9 +95,10 @@ class _Reading:
         if sort == "other" and (not is_named or classify.is_mail(raw)):
             if is_large:
                 return self._too_large(raw)
-            mail, types = self._mail(_in_lines(raw), 0)
+            lines = _in_lines(raw)
+            mail, types = self._mail(lines, 0)
             if not self._found and self._is_promising(mail, types):
-                self._again(raw)
+                self._again(lines)
             return self._content(mail.headers, types)
         self._is_claimed = is_named or sort in {"json", "gzip"}
         if is_large:
@@ -125,8 +128,9 @@ class _Reading:
         self._problems = []
         self._parts_left = self._limits.parts
         self._nestable = self._limits.nested_bytes
+        self._structural_left = self._limits.structural_bytes
         self._is_second = True
-        self._mail(_in_lines(raw), 0)
+        self._mail(raw, 0)
         if self._found:
             self._problems.insert(0, _WRONG_MIME)
         else:
@@ -261,13 +265,16 @@ class _Reading:
         notes = context.notes
         if context.content_type is not None:
             notes = departures(context.headers, context.content_type, context.level) + notes
+        self._count(data)
         work = 0
         for _ in range(self._limits.parts):
             work += len(data)
             if work > 2 * self._limits.json_bytes:
                 raise TooLarge("what stands behind the report", self._limits.json_bytes)
-            decoded = decode(data, self._document_limits)
-            report = build(decoded, self._document_limits, hints)
+            limits = self._document_limits
+            decoded = decode(data, limits)
+            report = build(decoded, limits, hints)
+            self._document_limits = _left(limits, report)
             if around := notes + other_domain(domain, report):
                 report = msgspec.structs.replace(report, deviations=around + report.deviations)
             self._found.append(
@@ -279,6 +286,15 @@ class _Reading:
             data = decoded.rest.lstrip(b", \t\r\n")
             if classify.sort_of(data) != "json":
                 return
+
+    def _count(self, data: bytes) -> None:
+        """Take *data* off what all reports of the mail may hold, whatever becomes of it."""
+        most = self._limits.structural_bytes
+        before = self._structural_left
+        self._structural_left -= structural(data, most)
+        # The first one alone is refused by the decoder.
+        if before < most and self._structural_left < 0:
+            raise BadReport(f"the mail's reports have more than {most} structural characters")
 
     def _content(self, headers: Headers, types: frozenset[str]) -> MailContent:
         facts = facts_of(headers) if headers else MailFacts()
@@ -318,5 +334,21 @@ def _in_lines(raw: bytes) -> bytes:
 
 def _document_limits(limits: Limits) -> DocumentLimits:
     return DocumentLimits(
-        limits.json_bytes, limits.structural_bytes, limits.failure_details, limits.string_chars
+        limits.json_bytes,
+        limits.structural_bytes,
+        limits.policies,
+        limits.failure_details,
+        limits.string_chars,
+    )
+
+
+def _left(limits: DocumentLimits, report: Report) -> DocumentLimits:
+    """What the next report of the same mail may have."""
+    rows = sum(len(policy.failure_details) for policy in report.policies)
+    return DocumentLimits(
+        limits.json_bytes,
+        limits.structural_bytes,
+        limits.policies - len(report.policies),
+        limits.failure_details - rows,
+        limits.string_chars,
     )

@@ -10,12 +10,16 @@ import binascii
 import re
 from contextlib import suppress
 
+from tlsrpt_mailer.errors import TooLarge
 from tlsrpt_mailer.intake.inflate import GZIP, ZIP
 from tlsrpt_mailer.intake.mime import unbase64
 
 BASE64 = "the report is in base64, and no header says so"
 UUENCODED = "the report is uuencoded"
 BEFORE = "something stands before the report"
+
+HIDDEN_BYTES = 4 * 1024 * 1024
+"""How much is decoded on a guess. Packed reports are a hundredth of it."""
 
 _NEAR = 4_096
 """How far behind the beginning of a part packed data is looked for."""
@@ -31,13 +35,21 @@ _GZIP_DEFLATE = GZIP + b"\x08"
 
 
 def uncovered(data: bytes) -> tuple[bytes, str | None]:
-    """What *data* holds behind what hides it, and what that was; *data* itself where nothing is."""
+    """
+    What *data* holds behind what hides it, and what that was; *data* itself where nothing is.
+
+    Raises:
+        TooLarge: More is hidden than is decoded on a guess.
+
+    """
     if found := _UU.search(data):
         return _uudecoded(data, found.end()), UUENCODED
     if found := _BASE64.search(data):
         lines = _BASE64_LINES.match(data, found.start())
         # Words behind the first line leave only what was found for certain.
         end = lines.end() if lines else found.end()
+        if end - found.start() > HIDDEN_BYTES:
+            raise TooLarge("base64 that no header names", HIDDEN_BYTES)
         return unbase64(memoryview(data)[found.start() : end]), BASE64
     for magic in (_GZIP_DEFLATE, ZIP):
         if (at := data.find(magic, 0, _NEAR)) > 0:
@@ -54,4 +66,6 @@ def _uudecoded(data: bytes, at: int) -> bytes:
         while line := _UU_LINE.match(data, at):
             decoded += binascii.a2b_uu(line[1])
             at = line.end()
+            if len(decoded) > HIDDEN_BYTES:
+                raise TooLarge("what is uuencoded", HIDDEN_BYTES)
     return bytes(decoded)

@@ -23,7 +23,8 @@ class DocumentLimits(msgspec.Struct, frozen=True):
     json_bytes: int = 16 * 1024 * 1024
     structural_bytes: int = 400_000
     """How many of ``{}[]:,`` it may hold."""
-    failure_details: int = 20_000
+    policies: int = 1_000
+    failure_details: int = 10_000
     string_chars: int = 4096
 
 
@@ -43,6 +44,10 @@ class Decoded(msgspec.Struct, frozen=True):
 STRUCTURAL = b"{}[]:,"
 LARGE = 1024 * 1024
 """Up to here memory and time are no matter, whatever the bytes."""
+
+_WHOLE = 4 * 1024 * 1024
+"""Up to here the canonical JSON is made in one piece, as that is the quicker way."""
+_STRING_STEP = 64 * 1024
 
 _BOM = b"\xef\xbb\xbf"
 _PADDING = b" \t\r\n\0"
@@ -110,7 +115,7 @@ def digest_of(decoded: Decoded) -> bytes:
 
     """
     try:
-        if len(decoded.json) <= LARGE:
+        if len(decoded.json) <= _WHOLE:
             return hashlib.sha256(msgspec.json.encode(decoded.value, order="sorted")).digest()
         canonical = hashlib.sha256()
         _feed(canonical.update, decoded.value)
@@ -174,7 +179,7 @@ def _mend(text: bytes) -> bytes:
 
 def _check_size(document: bytes, most: int) -> None:
     """Refuse what would take too much memory or time to decode."""
-    if len(document) > most and _structural(document, most) > most:
+    if len(document) > most and structural(document, most) > most:
         raise BadReport(
             f"the JSON has more than {most} structural characters ({STRUCTURAL.decode()})"
         )
@@ -185,7 +190,8 @@ def _check_size(document: bytes, most: int) -> None:
         )
 
 
-def _structural(document: bytes, most: int) -> int:
+def structural(document: bytes, most: int) -> int:
+    """How many structural characters *document* has; where that passes *most*, some greater one."""
     found = 0
     for at in range(0, len(document), LARGE):
         piece = document[at : at + LARGE]
@@ -218,7 +224,12 @@ def _is_narrow(document: bytes, strings: int) -> bool:
 
 def _feed(update: Callable[[bytes], object], value: Any) -> None:
     """Hand on the canonical JSON of *value* piece by piece, so that it is never all in memory."""
-    if not isinstance(value, dict | list) or _is_flat(value):
+    if isinstance(value, str) and len(value) > _STRING_STEP:
+        update(b'"')
+        for at in range(0, len(value), _STRING_STEP):
+            update(msgspec.json.encode(value[at : at + _STRING_STEP])[1:-1])
+        update(b'"')
+    elif not isinstance(value, dict | list) or _is_flat(value):
         update(msgspec.json.encode(value, order="sorted"))
     elif isinstance(value, dict):
         for number, key in enumerate(sorted(value)):
@@ -233,8 +244,11 @@ def _feed(update: Callable[[bytes], object], value: Any) -> None:
 
 
 def _is_flat(value: dict[str, Any] | list[Any]) -> bool:
-    """Whether *value* has few members, and none of them has members: such as a row of a report."""
+    """Whether *value* has few short members, and none has members: such as a row of a report."""
     if len(value) > _FLAT_MOST:
         return False
     members = value.values() if isinstance(value, dict) else value
-    return not any(isinstance(member, dict | list) for member in members)
+    return not any(
+        isinstance(member, dict | list) or (isinstance(member, str) and len(member) > _STRING_STEP)
+        for member in members
+    )

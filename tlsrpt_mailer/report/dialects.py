@@ -354,6 +354,10 @@ _REMOTE_BY_WORD = _index(_REMOTE_PHRASES)
 _LONGEST = 512
 """A reason stands at the beginning; what a stack trace says behind it is not read."""
 
+_WORDS = 64
+MOST_REASONS = 200
+"""How many different texts of one report are put into classes; the others are `UNCLASSIFIED`."""
+
 _EDGES = "\"'()[]<>{},;:.!?"
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _PUNCTUATION = re.compile(r"[^a-z0-9]+")
@@ -369,6 +373,21 @@ def reason_class(text: str | None) -> str | None:
     taken for a reason. What fits nothing is `UNCLASSIFIED`.
     """
     return None if text is None or not text.strip() else _class_of(text[:_LONGEST])
+
+
+class ReasonClasses:
+    """The classes of one report's reasons: a report may hold thousands, each of them another."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def of(self, text: str | None) -> str | None:
+        """As `reason_class`, for the first `MOST_REASONS` different texts."""
+        if text is not None and text not in self._seen:
+            if len(self._seen) >= MOST_REASONS:
+                return UNCLASSIFIED
+            self._seen.add(text)
+        return reason_class(text)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -394,7 +413,7 @@ def _first(rows: tuple[tuple[str, tuple[str, ...]], ...], index: _Index, words: 
 
 def _words(text: str) -> str:
     """*text* in lower case, a blank before, between and behind all words, and no names in it."""
-    kept = " ".join(token for token in text.split() if not _is_name(token))
+    kept = " ".join(token for token in text.split(None, _WORDS)[:_WORDS] if not _is_name(token))
     return f" {_PUNCTUATION.sub(' ', _HUMP.sub(' ', kept).lower()).strip()} "
 
 

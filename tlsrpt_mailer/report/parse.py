@@ -76,7 +76,7 @@ def build(decoded: Decoded, limits: DocumentLimits, hints: Hints) -> Report:
     start, end = _range(reader, value)
     contact = reader.text(value, "contact-info", ())
     report_id = reader.text(value, "report-id", ())
-    policies = _Policies(reader, limits.failure_details).read(value)
+    policies = _Policies(reader, limits).read(value)
     if any(not policy.policy_domain for policy in policies):
         policies = _with_domains(policies, hints.domain_of(report_id))
     return Report(
@@ -123,18 +123,20 @@ def _with_domains(policies: tuple[Policy, ...], hint: str | None) -> tuple[Polic
 class _Policies:
     """Reads the policies of one report, which share one limit of failure details."""
 
-    def __init__(self, reader: Reader, most: int) -> None:
+    def __init__(self, reader: Reader, limits: DocumentLimits) -> None:
         self._reader = reader
-        self._most = most
-        self._room = most
+        self._policies_most = limits.policies
+        self._most = limits.failure_details
+        self._room = limits.failure_details
 
     def read(self, value: Object) -> tuple[Policy, ...]:
         reader = self._reader
         elements = reader.elements(value, "policies", ())
-        if len(elements) > self._most:
-            reader.note((), "policies", f"only the first {self._most} are kept")
+        most = self._policies_most
+        if len(elements) > most:
+            reader.note((), "policies", f"only the first {most} of {len(elements)} are kept")
         policies: list[Policy] = []
-        for number, element in enumerate(elements[: self._most]):
+        for number, element in enumerate(elements[:most]):
             if isinstance(element, dict):
                 policies.append(self._policy(element, ("policies", number)))
             else:
