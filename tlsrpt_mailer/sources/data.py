@@ -46,7 +46,6 @@ class Collector:
             What came after the end; None before it.
         """
         start = max(len(self._data) - len(END) + 1, 0)
-        self.received += len(chunk)
         self._data += chunk
         at = self._data.find(END, start)
         if at >= 0:
@@ -88,14 +87,16 @@ class Collector:
         self._memory.give_back(self)
 
     def _check(self, size: int) -> None:
-        if self._trouble is None:
-            if len(self._data) > self._hold:
-                self._trouble = TooMuch(is_hopeless=False)
-                self._memory.give_back(self)
-            elif not self._memory.reserve(self, size):
-                self._trouble = TooBusy()
-                self._memory.give_back(self)
+        self.received += size
+        if self.received > self._hold:
+            self._give_up(TooMuch(is_hopeless=False))
+        elif self._trouble is None and not self._memory.reserve(self, size):
+            self._give_up(TooBusy())
         if self._trouble is not None:
             del self._data[: -len(END)]
-            if self.received > HOPELESS * self._limit:
-                raise TooMuch(is_hopeless=True)
+        if self.received > HOPELESS * self._limit:
+            raise TooMuch(is_hopeless=True)
+
+    def _give_up(self, trouble: TooMuch | TooBusy) -> None:
+        self._trouble = trouble
+        self._memory.give_back(self)
