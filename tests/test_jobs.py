@@ -59,7 +59,7 @@ def test_what_needs_all_reports_waits_for_them(tmp_path: Path) -> None:
     ready = SourceState("imap:box", state="ok")
     starting = SourceState("imap:box")
     busy = SourceState("imap:box", state="ok", backlog=9, backlog_since=NOW)
-    waiting = {"watch", "first", "digest"}
+    waiting = {"watch", "first", "held", "digest"}
 
     with app_in(tmp_path, now=NOW) as app:
         tick(app, [starting])

@@ -56,10 +56,11 @@ def table(app: App) -> list[Job]:
     return [
         Job("review", REVIEW, app.review),
         Job("pending", MINUTE, app.verify_pending, within=5 * MINUTE),
-        Job("adopt", MINUTE, app.find_out_whose, within=5 * MINUTE),
+        Job("adopt", app.find_out_every, app.find_out_whose, within=5 * MINUTE),
         Job("relay", MINUTE, app.watch_relay),
         Job("prune", PRUNE, app.prune, within=HOUR),
         Job("sources", SOURCES, app.watch_sources),
+        Job("program", SOURCES, app.watch_program),
         Job("first", FIRST, app.watch_beginnings, idle=True),
         Job("held", HELD, app.watch_held, idle=True),
         Job("watch", HOUR, app.watch, within=HOUR, idle=True),

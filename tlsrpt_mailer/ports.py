@@ -828,7 +828,7 @@ class Announced(msgspec.Struct, frozen=True, kw_only=True):
     """Something other than a failure that one recipient is told of, or finds in the digest."""
 
     kind: str
-    """silent-reporter, silent-domain, intake, source or first."""
+    """silent-reporter, silent-domain, intake, source, first, held or waiting."""
     key: str
     """What it is about: a reporter, a domain, a source; "" for the intake and for first."""
     recipient: str
@@ -839,6 +839,8 @@ class Announced(msgspec.Struct, frozen=True, kw_only=True):
     end_told_at: Time | None = None
     pairs: tuple[SilentPair, ...] = ()
     """Of silence: who stopped about what."""
+    domains: tuple[str, ...] = ()
+    """Of ``waiting``: those that were named."""
 
 
 class Watching(Protocol):
@@ -873,6 +875,47 @@ class Watching(Protocol):
 
     def announce(self, rows: Sequence[Announced], letters: Sequence[Letter], now: Time) -> None:
         """Write these rows, and freeze the mails that say so."""
+
+
+class Unbelieved(msgspec.Struct, frozen=True):
+    """A report that is held for want of a valid signature; all of it a stranger may have made."""
+
+    mail: int
+    reporter: str
+    """Who it says it is by."""
+    trust: Trusted
+    reason: str | None
+    signed_by: str | None
+    taken_at: Time
+    stored_at: Time
+
+
+class WaitingPair(msgspec.Struct, frozen=True):
+    """Reports that wait until somebody says whose domain it is."""
+
+    domain: str
+    reporter: str
+    reports: int
+
+
+class PutAside(Protocol):
+    """What watching held reports reads."""
+
+    def unbelieved(self, since: Time) -> list[Unbelieved]:
+        """Reports held for their signature, or since DNS did not answer, in mails that were
+        stored after *since*; the newest first, a few thousand at most."""
+
+    def believed(self, since: Time) -> dict[str, int]:
+        """Reporter to how many of its reports verified, in mails stored after *since*."""
+
+    def raw(self, mail: int) -> bytes | None:
+        """The bytes of a mail; None where they are not kept."""
+
+    def established(self, reporters: Collection[str]) -> frozenset[str]:
+        """See `Txn.established`."""
+
+    def waiting(self) -> list[WaitingPair]:
+        """Domains whose record was looked up and does not say that they are ours."""
 
 
 class NoticeFailure(msgspec.Struct, frozen=True, kw_only=True):

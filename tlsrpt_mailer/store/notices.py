@@ -14,8 +14,9 @@ from tlsrpt_mailer.store.connection import Writer
 from tlsrpt_mailer.store.outbox import add_letters
 
 
-class _Detail(msgspec.Struct):
+class _Detail(msgspec.Struct, omit_defaults=True):
     pairs: tuple[SilentPair, ...] = ()
+    domains: tuple[str, ...] = ()
 
 
 _decode = msgspec.json.Decoder(_Detail).decode
@@ -97,7 +98,7 @@ class SqliteWatching:
                         one.told_at,
                         one.ended_at,
                         one.end_told_at,
-                        bind.json({"pairs": one.pairs}) if one.pairs else "{}",
+                        bind.json(_Detail(one.pairs, tuple(map(text, one.domains)))),
                     )
                     for one in rows
                 ],
@@ -107,19 +108,23 @@ class SqliteWatching:
 def announced(conn: sqlite3.Connection, kinds: Collection[str]) -> list[Announced]:
     """See `ports.Watching.announced`; by kind, key and recipient."""
     rows = select_in(conn, f"SELECT {_COLUMNS} FROM notices WHERE kind IN ({{keys}})", kinds)
-    return [
-        Announced(
-            kind=kind,
-            key=key,
-            recipient=recipient,
-            since=since,
-            told_at=told_at,
-            ended_at=ended_at,
-            end_told_at=end_told_at,
-            pairs=_decode(detail.encode()).pairs,
+    found = []
+    for kind, key, recipient, since, told_at, ended_at, end_told_at, text_of_detail in sorted(rows):
+        detail = _decode(text_of_detail.encode())
+        found.append(
+            Announced(
+                kind=kind,
+                key=key,
+                recipient=recipient,
+                since=since,
+                told_at=told_at,
+                ended_at=ended_at,
+                end_told_at=end_told_at,
+                pairs=detail.pairs,
+                domains=detail.domains,
+            )
         )
-        for kind, key, recipient, since, told_at, ended_at, end_told_at, detail in sorted(rows)
-    ]
+    return found
 
 
 def silent_pairs(conn: sqlite3.Connection, since: Time) -> list[SilentPair]:

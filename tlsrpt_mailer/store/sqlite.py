@@ -16,6 +16,7 @@ from tlsrpt_mailer.ports import Entry, History, Known, Maintenance
 from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.store import adoptions, holding, judging, ledger
 from tlsrpt_mailer.store.acts import SqlitePeople
+from tlsrpt_mailer.store.aside import SqlitePutAside
 from tlsrpt_mailer.store.compose import SqliteComposeTxn
 from tlsrpt_mailer.store.connection import BUSY_SECONDS, Writer, open_writer
 from tlsrpt_mailer.store.faults import SqliteFaults
@@ -23,6 +24,7 @@ from tlsrpt_mailer.store.holding import SqlitePending
 from tlsrpt_mailer.store.keys import SqliteKeys
 from tlsrpt_mailer.store.notices import SqliteWatching
 from tlsrpt_mailer.store.outbox import SqliteOutbox
+from tlsrpt_mailer.store.parts import SqliteParts
 from tlsrpt_mailer.store.positions import SqlitePositions
 from tlsrpt_mailer.store.relaying import SqliteRelayNotes
 from tlsrpt_mailer.store.state import SqliteState
@@ -113,9 +115,11 @@ class SqliteStore:
         self.path = writer.path
         self.positions = SqlitePositions(writer)
         self.outbox = SqliteOutbox(writer)
+        self.parts = SqliteParts(writer)
         self.relay_notes = SqliteRelayNotes(writer)
         self.state = SqliteState(writer)
         self.watching = SqliteWatching(writer)
+        self.aside = SqlitePutAside(writer)
         self.adoptions = adoptions.SqliteAdoptions(writer)
         self._faults = SqliteFaults(writer)
         self.keys = SqliteKeys(writer)

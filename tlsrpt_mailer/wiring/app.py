@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from tlsrpt_mailer.config import Config, database, host_name
-from tlsrpt_mailer.domains.ours import Ours
 from tlsrpt_mailer.errors import ConfigError, Temporary
 from tlsrpt_mailer.flows import integrity
 from tlsrpt_mailer.flows.beginnings import watch_beginnings
@@ -33,6 +32,7 @@ from tlsrpt_mailer.flows.relay import RelaySettings, watch_relay
 from tlsrpt_mailer.flows.review import review
 from tlsrpt_mailer.flows.watch import watch
 from tlsrpt_mailer.flows.watch_held import watch_held
+from tlsrpt_mailer.flows.watch_program import watch_program
 from tlsrpt_mailer.flows.watch_sources import watch_sources
 from tlsrpt_mailer.intake.model import MailContent
 from tlsrpt_mailer.intake.read import read
@@ -112,7 +112,7 @@ class App:
             standing=self._standing,
             answers=answers(config, self._host),
             trust=trust(
-                config, self.store.keys, lambda: self.resolver, self.ours.ownership, self.clock
+                config, self.store.keys, lambda: self.resolver, self._whose.ownership, self.clock
             ),
         )
         self._ingest = Ingest(self.store, settings, self.clock)
@@ -141,9 +141,9 @@ class App:
         return self._resolver
 
     @property
-    def ours(self) -> Ours:
-        """Whose domains are."""
-        return self._whose.ours
+    def find_out_every(self) -> Span:
+        """How long until the next `find_out_whose`."""
+        return self._whose.every
 
     def find_out_whose(self, now: Time) -> int:
         """Adopt domains whose records send reports here, and read again what is ours by now."""
@@ -194,6 +194,18 @@ class App:
         """Freeze the mails about reports that are held."""
         settings = held_settings(self._standing)
         return watch_held(self.store.aside, self.store.watching, self._audience, settings, now)
+
+    def watch_program(self, now: Time) -> list[Letter]:
+        """Freeze the mails about parts of the program that are in trouble, or work again."""
+        store, fallback = self.store, self.config.alerts.fallback
+        return watch_program(
+            store.parts,
+            store.watching,
+            self._audience,
+            now,
+            clock_doubt=self.clock_doubt,
+            fallback=fallback,
+        )
 
     def watch_beginnings(self, now: Time) -> list[Letter]:
         """Freeze the mails that say that reports have begun to come in."""

@@ -17,13 +17,17 @@ from tlsrpt_mailer.channels.email import Settings as MailSettings
 from tlsrpt_mailer.config import Config, host_name, secret
 from tlsrpt_mailer.config.meaning import DEFAULT_OWNER
 from tlsrpt_mailer.domains.ours import Ours, State, nothing_found
+from tlsrpt_mailer.errors import BadReport
 from tlsrpt_mailer.flows.compose import Audience
 from tlsrpt_mailer.flows.digest import Plan as DigestPlan
 from tlsrpt_mailer.flows.judging import Standing
 from tlsrpt_mailer.flows.replies import Answers
 from tlsrpt_mailer.flows.replies import Settings as AnswerSettings
+from tlsrpt_mailer.flows.watch_held import HeldSettings
 from tlsrpt_mailer.ports import FailureRecord
 from tlsrpt_mailer.report.dialects import KNOWN_REPORTERS
+from tlsrpt_mailer.trust.message import message
+from tlsrpt_mailer.trust.results import vouching
 from tlsrpt_mailer.wiring.kinds import addresses_of, takes
 
 LOG_RECIPIENT = "log"
@@ -52,6 +56,18 @@ def standing(config: Config) -> Standing:
         frozenset(config.trust.reporters),
         directory(config).group_of,
     )
+
+
+def held_settings(known: Standing) -> HeldSettings:
+    """What watching held reports needs."""
+    return HeldSettings(known, organisational, _vouching)
+
+
+def _vouching(raw: bytes) -> str | None:
+    try:
+        return vouching(message(raw), organisational)
+    except BadReport:
+        return None
 
 
 def audience(config: Config, host: str) -> Audience:
