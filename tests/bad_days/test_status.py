@@ -23,7 +23,7 @@ class Place:
         self.config = folder / "config.toml"
         self.config.write_text(
             f'[storage]\npath = "{self.database}"\n[trust]\ndkim = "off"\n'
-            f'[[source]]\nkind = "maildir"\npath = "{folder / "new"}"\n'
+            f'[[source]]\nkind = "maildir"\npath = "{folder / "box"}"\n'
         )
         (folder / "mails").mkdir()
         for number in range(60):
@@ -33,10 +33,11 @@ class Place:
         assert 0 == self("import", str(folder / "mails"))[0]
 
     def __call__(self, *words: str) -> tuple[int, str, str]:
-        """Run a command; its exit code, and what it printed."""
+        """Run a command; its exit code, and what it printed, as if on one long line."""
         self._capture.readouterr()
         code = run(["-c", str(self.config), "--now", NOW, *words])
-        return code, *self._capture.readouterr()
+        out, err = self._capture.readouterr()
+        return code, " ".join(out.split()), " ".join(err.split())
 
     def break_index(self) -> None:
         """Take an entry out of an index: nobody notices until the whole file is read."""
@@ -64,7 +65,8 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Place:
-    (tmp_path / "new").mkdir()
+    for name in ("new", "cur", "tmp"):
+        (tmp_path / "box" / name).mkdir(parents=True)
     return Place(tmp_path, capsys)
 
 
@@ -88,7 +90,7 @@ def test_damage_that_nobody_met_yet_is_found(place: Place) -> None:
     code, out, _ = place("status", "--integrity")
 
     assert 1 == code
-    assert "FAIL  store" in out
+    assert "FAIL store" in out
     assert "corrupt, found just now" in out
     assert "restore a backup" in out
 
@@ -104,7 +106,7 @@ def test_the_daily_look_finds_a_page_of_noise(place: Place) -> None:
     assert "Traceback" not in done[2]
     assert 1 == code
     assert "corrupt, found just now" in out
-    assert "FAIL  jobs          integrity: the database is damaged" in out
+    assert "FAIL jobs integrity: the database is damaged" in out
 
 
 @pytest.mark.parametrize("table", ["windows", "job_runs", "mails", "sqlite_schema"])
@@ -120,7 +122,7 @@ def test_status_of_a_damaged_database_is_fail_and_says_corrupt(place: Place, tab
     document = place("status", "--integrity", "--json")
 
     assert (1, "") == (code, err)
-    assert "FAIL  store" in out
+    assert "FAIL store" in out
     assert "corrupt" in out
     assert 2 == check[0]
     assert check[1].startswith("TLSRPT CRITICAL - ")

@@ -46,7 +46,7 @@ def test_a_sound_database_is_noted() -> None:
     assert looked(None) is None
 
 
-@pytest.mark.parametrize("found", [[DAMAGE], Corrupt(DAMAGE)])
+@pytest.mark.parametrize("found", [[DAMAGE], Corrupt(DAMAGE + "\nRestore it.")])
 def test_damage_is_kept_logged_and_an_error_of_the_job(found: Sequence[str] | Temporary) -> None:
     """Whether SQLite lists the damage or stumbles over it, `status` and the log say so."""
     database = Database(found)
@@ -57,7 +57,7 @@ def test_damage_is_kept_logged_and_an_error_of_the_job(found: Sequence[str] | Te
     # Temporary would leave the job due, and the whole file be read at each tick.
     assert not isinstance(caught.value, Temporary)
     assert Looked(NOW, (DAMAGE,)) == looked(database.saved)
-    assert [("store.corrupt", (DAMAGE,))] == [(one["event"], one["problems"]) for one in logs]
+    assert [("store.corrupt", [DAMAGE])] == [(one["event"], one["problems"]) for one in logs]
 
 
 def test_the_file_is_not_read_again_and_again() -> None:

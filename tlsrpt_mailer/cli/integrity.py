@@ -1,13 +1,17 @@
 """What `status` says of the database file itself: sound, or damaged and what to do."""
 
+from pathlib import Path
+
 import msgspec
 
 from tlsrpt_mailer import log
 from tlsrpt_mailer.alerts import words
 from tlsrpt_mailer.cli.parts import Part
+from tlsrpt_mailer.errors import Corrupt
 from tlsrpt_mailer.failures.model import SEVERITIES
 from tlsrpt_mailer.flows.integrity import Looked
 from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.store import retention
 from tlsrpt_mailer.store.rows import Totals
 from tlsrpt_mailer.store.trouble import RESTORE
 
@@ -38,6 +42,14 @@ def judged(store: Part, looked: Looked | None, now: Time) -> Part:
         return msgspec.structs.replace(store, more=(*store.more, f"the file is sound, read {when}"))
     said = tuple(log.safe(problem, 300) for problem in looked.problems)
     return Part("FAIL", "store", f"{store.what}: corrupt, found {when}", (*said, RESTORE))
+
+
+def inspected(path: Path, now: Time) -> Looked:
+    """What a close look at the whole file finds now."""
+    try:
+        return Looked(now, tuple(retention.check(path, thorough=True)))
+    except Corrupt as error:
+        return Looked(now, (str(error).partition("\n")[0],))
 
 
 def unreadable(error: Exception) -> Part:

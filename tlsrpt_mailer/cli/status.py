@@ -6,15 +6,14 @@ from tlsrpt_mailer import __version__, wiring
 from tlsrpt_mailer import config as configuration
 from tlsrpt_mailer.alerts import words
 from tlsrpt_mailer.cli import opening, options, out, parts
-from tlsrpt_mailer.cli.integrity import NOTHING, judged, unreadable
+from tlsrpt_mailer.cli.integrity import NOTHING, inspected, judged, unreadable
 from tlsrpt_mailer.cli.parts import Part
 from tlsrpt_mailer.config import Config
 from tlsrpt_mailer.errors import Corrupt, TlsrptError
 from tlsrpt_mailer.failures.model import SEVERITIES
-from tlsrpt_mailer.flows.integrity import FACT, Looked
+from tlsrpt_mailer.flows.integrity import FACT
 from tlsrpt_mailer.flows.integrity import looked as read_fact
 from tlsrpt_mailer.report.times import Time, iso, iso_or_none
-from tlsrpt_mailer.store import retention
 from tlsrpt_mailer.store.lock import holder
 from tlsrpt_mailer.store.queries import Reader
 from tlsrpt_mailer.store.rows import Totals
@@ -70,11 +69,7 @@ def _look(now: Time, *, integrity: bool) -> tuple[list[Part], Totals]:
     try:
         with opening.reading(config) as reader:
             found, totals = _parts(reader, config, now)
-            looked = (
-                Looked(now, tuple(retention.check(path, thorough=True)))
-                if integrity
-                else read_fact(reader.fact(FACT))
-            )
+            looked = inspected(path, now) if integrity else read_fact(reader.fact(FACT))
     except (Damaged, Corrupt) as error:
         return [unreadable(error)], NOTHING
     found = [judged(part, looked, now) if part.name == "store" else part for part in found]
@@ -100,6 +95,8 @@ def _lines(found: list[Part], totals: Totals, now: Time) -> list[str]:
     lines = [f"{title:<60}{words.moment(now, now):>18}", ""]
     for part in found:
         lines += parts.lines(part)
+    if totals is NOTHING:
+        return lines
     counts = [f"{totals.open_failures.get(one, 0)} {one}" for one in SEVERITIES]
     lines += [
         "",

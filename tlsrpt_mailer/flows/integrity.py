@@ -78,7 +78,7 @@ class Integrity:
             found = tuple(self._check())[:MOST]
         except Temporary as error:
             # Any reader may read while others write: that it cannot be read is the finding.
-            found = (str(error),)
+            found = (str(error).partition("\n")[0],)
         if found:
-            log.error("store.corrupt", problems=found)
+            log.error("store.corrupt", problems=list(found))
         return found

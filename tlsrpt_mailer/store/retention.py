@@ -307,8 +307,9 @@ def check(database: Path, *, thorough: bool = False) -> list[str]:
     conn = open_reader(database)
     with contextlib.closing(conn), translated(database):
         found = [str(row[0]) for row in conn.execute(f"PRAGMA {look}(20)")]
-        broken = [
+        if found != ["ok"]:
+            return found
+        return [
             f"{table}: row {number} points to a missing row of {parent}"
             for table, number, parent, _ in conn.execute("PRAGMA foreign_key_check")
-        ]
-    return [line for line in found if line != "ok"] + broken[:20]
+        ][:20]
