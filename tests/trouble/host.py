@@ -25,12 +25,14 @@ READY = SourceState("test:box", state="ok")
 class Host:
     """The program without its threads, as the holder of a database in *folder*."""
 
-    def __init__(self, folder: Path, relay: int | None = None, more: str = "") -> None:
+    def __init__(
+        self, folder: Path, relay: int | None = None, more: str = "", alerts: str = ""
+    ) -> None:
         to = "" if relay is None else 'to = ["ana@example.com"]\n'
         post = "" if relay is None else f"[alerts.smtp]\nport = {relay}\n"
         self.config = config_in(
             folder,
-            f'[trust]\ndkim = "off"\n[alerts]\ngroup_wait = "0s"\n{to}{post}{more}',
+            f'[trust]\ndkim = "off"\n[alerts]\ngroup_wait = "0s"\n{to}{alerts}{post}{more}',
         )
         self.wall: Time = NOON
         self.true: Time = NOON

@@ -29,7 +29,7 @@ def trouble(found: Trouble, context: Context, *, again: bool = False) -> Rendere
     """It has not worked for a while; *again*: a day later, still."""
     now, name = context.now, words.safe(found.source, 60)
     still = "still " if again else ""
-    first, *rest = _lines(found.error)
+    first, *rest = words.error_lines(found.error)
     document = Document(
         label="OPERATOR",
         head=(
@@ -107,10 +107,7 @@ def _mail(
 
 
 def _footer(context: Context) -> tuple[str, ...]:
-    why = "You get this because you run tlsrpt-mailer (alerts.operator, else alerts.to)."
-    if "@" not in context.recipient:
-        why = "This is shown here because alerts.to names nobody."
-    return why, version(context)
+    return words.to_operator(context.recipient), version(context)
 
 
 def _meanwhile(source: str) -> str:
@@ -132,9 +129,3 @@ def _blind(*, is_only: bool) -> str:
     if is_only:
         return "Until then no failure of any domain can be seen."
     return "Until then nothing is seen of what is reported this way; other sources work."
-
-
-def _lines(error: str) -> list[str]:
-    return [
-        line for part in error.splitlines() for line in words.wrap(words.safe(part, 400), width=74)
-    ] or ["(nothing)"]

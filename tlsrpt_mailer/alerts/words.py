@@ -34,6 +34,20 @@ def _visible(char: str) -> str:
     return " " if char.isspace() else f"\\u{ord(char):04x}"
 
 
+def error_lines(error: str) -> list[str]:
+    """What another side said, in lines that can stand in a mail as they are."""
+    return [line for part in error.splitlines() for line in wrap(safe(part, 400), width=74)] or [
+        "(nothing)"
+    ]
+
+
+def to_operator(recipient: str) -> str:
+    """Why the operator gets a mail."""
+    if "@" not in recipient:
+        return "This is shown here because alerts.to names nobody."
+    return "You get this because you run tlsrpt-mailer (alerts.operator, else alerts.to)."
+
+
 def name(text: str | None) -> str:
     """A host or domain as prose shows it; what is none is quoted, so that it passes for none."""
     if text is None:
