@@ -3,13 +3,16 @@
 from collections.abc import Callable
 
 from tlsrpt_mailer.config import Config
-from tlsrpt_mailer.domains.ours import Addresses
+from tlsrpt_mailer.domains.ours import Addresses, Ownership
 from tlsrpt_mailer.flows.adopting import Findings, Lookup, Reclaimer, adopt
 from tlsrpt_mailer.ports import Deliver
-from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.report.model import Policy
+from tlsrpt_mailer.report.times import MINUTE, Span, Time
 from tlsrpt_mailer.store.sqlite import SqliteStore
 from tlsrpt_mailer.wiring.parts import our_addresses, ours
 
+SOON: Span = 5
+"""Between two looks while there is something to find out."""
 ADDRESSES = "addresses"
 """The fact that says which addresses of ours the records were last compared with."""
 
@@ -36,6 +39,22 @@ class Whose:
         self._is_checked = config.trust.dkim != "off"
         self.ours = ours(config, self._findings.of)
         self._reclaimer = Reclaimer(store.adoptions, deliver, self.ours)
+        self._is_new = True
+        self._is_asked = False
+
+    @property
+    def every(self) -> Span:
+        """How long until the next look: none at a start and after a reload."""
+        if self._is_new:
+            return 0
+        return SOON if self._is_asked else MINUTE
+
+    def ownership(self, policy: Policy) -> Ownership:
+        """Whose *policy* is; what nobody knows is found out soon."""
+        found = self.ours.ownership(policy)
+        if found == "proposed":
+            self._is_asked = True
+        return found
 
     def find_out(self, now: Time) -> int:
         """
@@ -45,6 +64,7 @@ class Whose:
             How many held mails were read again.
 
         """
+        self._is_new = self._is_asked = False
         if not self._is_checked:
             return 0
         version = self._store.data_version()
@@ -56,7 +76,11 @@ class Whose:
         if not self.ours.is_configured and self._addresses:
             self._look_again(now)
             adopted = self._adopt(now)
-        return self._reclaimer.reclaim(adopted)
+        done = self._reclaimer.reclaim(adopted)
+        if done:
+            # There may be more than one turn takes.
+            self._is_asked = True
+        return done
 
     def _adopt(self, now: Time) -> list[str]:
         adoptions = self._store.adoptions
