@@ -15,7 +15,7 @@ from tlsrpt_mailer.cli.parts import Part
 from tlsrpt_mailer.config import Config, parse
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE
 from tlsrpt_mailer.store.lock import hold
-from tlsrpt_mailer.store.rows import JobRow, LetterRow, SourceRow, Totals
+from tlsrpt_mailer.store.rows import HeldTotals, JobRow, LetterRow, SourceRow, Totals
 from tlsrpt_mailer.store.sqlite import open_store
 
 NOW = 1_792_000_000
@@ -190,12 +190,58 @@ def test_no_source_at_all_is_a_warning(configuration: Config, what: str):
     assert ("warn", what) == (part.level, part.what)
 
 
-def test_it_is_said_that_reports_are_not_authenticated():
-    """Nobody believes in a check that is not there; nor does it raise an alarm for ever."""
-    part = parts.trust(msgspec.structs.replace(TOTALS, held=1))
+def believing(mode: str) -> Config:
+    return config(f'[trust]\ndkim = "{mode}"\n[alerts]\nto = ["postmaster@example.com"]')
 
-    assert "reports are not authenticated yet (trust.dkim is off); 1 report held" == part.what
+
+def held(day: int = 0, counted: int = 0, **counts: int) -> HeldTotals:
+    return HeldTotals(
+        counts=counts, since=NOW - DAY if counts else None, day_held=day, day_counted=counted
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "what"),
+    [
+        ("off", "reports are not authenticated (trust.dkim is off)"),
+        ("mark", "mark: reports without a signature count, as not authenticated"),
+    ],
+)
+def test_it_is_said_that_reports_are_not_authenticated(mode: str, what: str):
+    """Nobody believes in a check that is not there; nor does it raise an alarm for ever."""
+    part = parts.trust(held(), believing(mode), NOW)
+
+    assert ("warn", what, ()) == (part.level, part.what, part.more)
     assert part.is_standing
+
+
+def test_what_is_held_is_counted_by_reason():
+    """How many, since when, why, and how to see them; that is no alarm while others count."""
+    part = parts.trust(
+        held(4, 9, signature=1_200, pending=2, foreign=3, proposed=1), believing("require"), NOW
+    )
+
+    assert ("ok", "require; 1,206 held since 13 Oct 17:46Z (tlsrpt-mailer reports --held)") == (
+        part.level,
+        part.what,
+    )
+    assert (
+        "1,200 without a valid signature, 2 not verified yet: DNS did not answer, 3 about domains"
+        " that are not yours, 1 about domains that nobody has said are yours"
+    ) == part.more[0]
+
+
+@pytest.mark.parametrize(
+    ("day", "counted", "level"), [(0, 0, "ok"), (3, 0, "warn"), (3, 1, "ok"), (1, 0, "warn")]
+)
+def test_a_day_of_which_all_is_held_is_an_alarm(day: int, counted: int, level: str):
+    """Nagios turns yellow when nothing counts any more."""
+    part = parts.trust(held(day, counted, signature=5), believing("require"), NOW)
+    line, code = status.nagios([part], TOTALS)
+
+    assert level == part.level
+    assert (level == "warn") == (code == 1)
+    assert (level == "warn") == ("of the last 24 h" in line)
 
 
 @pytest.mark.parametrize(

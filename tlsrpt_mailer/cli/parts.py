@@ -14,7 +14,7 @@ from tlsrpt_mailer.config import Config
 from tlsrpt_mailer.ports import BY_MAIL
 from tlsrpt_mailer.report.times import DAY, HOUR, Time
 from tlsrpt_mailer.store.queries import Reader
-from tlsrpt_mailer.store.rows import JobRow, LaneRow, LetterRow, SourceRow, Totals
+from tlsrpt_mailer.store.rows import HeldTotals, JobRow, LaneRow, LetterRow, SourceRow, Totals
 
 MIB = 1 << 20
 LITTLE_SPACE = 200 * MIB
@@ -30,6 +30,19 @@ _MAILS = {
     "held": "held",
     "quarantined": "unreadable",
     "ignored": "without a report",
+}
+
+
+_MODES = {
+    "require": "require",
+    "mark": "mark: reports without a signature count, as not authenticated",
+    "off": "reports are not authenticated (trust.dkim is off)",
+}
+_HELD = {
+    "signature": "without a valid signature",
+    "pending": "not verified yet: DNS did not answer",
+    "foreign": "about domains that are not yours",
+    "proposed": "about domains that nobody has said are yours",
 }
 
 
@@ -117,11 +130,25 @@ def _day(row: SourceRow) -> str:
     return f"24 h: {words.plural(sum(row.day.values()), 'mail')}, {', '.join(said)}"
 
 
-def trust(totals: Totals) -> Part:
-    """Whether reports are checked before they count."""
-    held = f"; {words.plural(totals.held, 'report')} held" if totals.held else ""
-    what = f"reports are not authenticated yet (trust.dkim is off){held}"
-    return Part("warn", "trust", what, is_standing=True)
+def trust(held: HeldTotals, config: Config, now: Time) -> Part:
+    """Whether reports are checked before they count, and how many do not."""
+    mode = config.trust.dkim
+    total = sum(held.counts.values())
+    what = _MODES[mode]
+    if total and held.since is not None:
+        since = words.moment(held.since, now)
+        what += f"; {words.number(total)} held since {since} (tlsrpt-mailer reports --held)"
+    reasons = [
+        f"{words.number(held.counts[key])} {_HELD[key]}" for key in _HELD if held.counts.get(key)
+    ]
+    more = (", ".join(reasons),) if reasons else ()
+    if mode != "require":
+        return Part("warn", "trust", what, more, is_standing=True)
+    if held.day_held and not held.day_counted:
+        all_ = words.plural(held.day_held, "report")
+        are = "is" if held.day_held == 1 else "are all"
+        return Part("warn", "trust", f"{all_} of the last 24 h {are} held", (what, *more))
+    return Part("ok", "trust", what, more)
 
 
 def alerts(reader: Reader, totals: Totals, config: Config, now: Time) -> Part:

@@ -81,7 +81,7 @@ def _parts(reader: Reader, config: Config, now: Time) -> tuple[list[Part], Total
     found = [
         parts.daemon(holder(reader.path), reader.jobs(), config, now, reader.fact(wiring.WORKER)),
         *parts.sources(reader.sources(now), config, now),
-        parts.trust(totals),
+        parts.trust(reader.held_totals(now), config, now),
         parts.alerts(reader, totals, config, now),
         *parts.channels(reader.lanes(now), config, now),
         parts.store(reader.path),

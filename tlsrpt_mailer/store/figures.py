@@ -50,6 +50,7 @@ def totals(conn: sqlite3.Connection, now: Time) -> Totals:
         " WHERE r.taken_at > ?1 AND w.end_at > ?1",
         (now - 7 * DAY,),
     ).fetchone()
+    (held,) = conn.execute("SELECT count(*) FROM reports WHERE status = 'held'").fetchone()
     kept = dict(conn.execute("SELECT kind, count(*) FROM kept GROUP BY kind").fetchall())
     letters = dict(
         conn.execute(
@@ -69,7 +70,7 @@ def totals(conn: sqlite3.Connection, now: Time) -> Totals:
         failed=failed,
         reporters=reporters,
         last_report=conn.execute("SELECT max(taken_at) FROM reports").fetchone()[0],
-        held=kept.get("held", 0),
+        held=held,
         quarantined=kept.get("quarantine", 0),
         ignored=kept.get("ignored", 0),
         waiting_letters=letters.get("waiting", 0),
