@@ -31,10 +31,8 @@ class Sink:
         self.answer: Callable[[], str | None] = lambda: TAKEN
         self.asked = Event()
 
-    async def handle_DATA(  # noqa: N802  aiosmtpd's name
-        self, _server: SMTP, _session: object, envelope: Any
-    ) -> str:
-        """What aiosmtpd calls with each mail."""
+    async def receive(self, envelope: Any) -> str:
+        """What aiosmtpd brings; the answer to it."""
         raw = bytes(envelope.content)
         self.tried.append(raw)
         reply = self.answer()
@@ -57,6 +55,19 @@ class Sink:
         return [parsed(raw) for raw in self.taken]
 
 
+class _Handler:
+    """aiosmtpd looks at every attribute of its handler each time that somebody connects."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    async def handle_DATA(  # noqa: N802  aiosmtpd's name
+        self, _server: SMTP, _session: object, envelope: Any
+    ) -> str:
+        """What aiosmtpd calls with each mail."""
+        return await self._sink.receive(envelope)
+
+
 def parsed(raw: bytes) -> EmailMessage:
     """*raw* as a mail with decoded headers."""
     return message_from_bytes(raw, policy=policy.default)
@@ -75,7 +86,7 @@ def relay() -> Iterator[Sink]:
     sink = Sink()
     loop = asyncio.new_event_loop()
     server = loop.run_until_complete(
-        loop.create_server(lambda: SMTP(sink, hostname="relay.example"), "127.0.0.1", 0)
+        loop.create_server(lambda: SMTP(_Handler(sink), hostname="relay.example"), "127.0.0.1", 0)
     )
     sink.port = server.sockets[0].getsockname()[1]
     thread = Thread(target=loop.run_forever, daemon=True)
