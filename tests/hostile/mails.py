@@ -16,7 +16,9 @@ TOKEN = "abcdefghijklmnopqrstuvwxy2"
 CLAIM = b"TLS-Report-Domain: example.com\n"
 MIXED = CLAIM + b'Content-Type: multipart/mixed; boundary="b"\n\n'
 ANSWER = f"From: ana@example.com\nTo: tlsrpt+ack-{TOKEN}@example.com\n".encode()
-SIGNED = b"From: noreply@google.com\n"
+REPORT = mails.mail(mails.report())
+EMPTY = b"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+"""The hash of a body without a line, relaxed."""
 
 
 def packed(data: bytes) -> bytes:
@@ -71,6 +73,16 @@ def parts(count: int) -> bytes:
     return MIXED + b"--b\n\nx\n" * (count - 1) + b"--b\n" + last.encode() + b"--b--\n"
 
 
+def signature(
+    number: int, body: bytes = b"relaxed", *, signed: bytes = b"", value: bytes = b"AAAA"
+) -> bytes:
+    """A signature of Google's that is right in form."""
+    return (
+        b"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/%s; d=google.com; s=s%d; h=%sfrom;"
+        b" bh=%s; b=%s\n" % (body, number, signed, EMPTY, value)
+    )
+
+
 def noise(count: int) -> bytes:
     """Bytes that no packing makes smaller, the same each time."""
     return random.Random(8460).randbytes(count)
@@ -93,8 +105,8 @@ UNPACKED: dict[str, Callable[[], bytes]] = {
     "a zip of 60,000 files": lambda: zipped(60_000, 1),
     "a zip in a zip in a zip": lambda: zipped(1, 30 * MIB, name="{}.zip"),
     "15 MiB of blanks before the object": lambda: packed(b" " * 15 * MIB + b'{"policies":[]}'),
-    "11 MiB that no packing makes smaller": lambda: packed(
-        b'{"policies":["' + noise(5 * MIB).hex().encode() + b'"]}'
+    "15 MiB that no packing makes smaller": lambda: packed(
+        b'{"policies":["' + noise(15 * MIB // 2).hex().encode() + b'"]}'
     ),
 }
 
@@ -185,7 +197,7 @@ SHAPES: dict[str, Callable[[], bytes]] = {
         CLAIM + b"Subject: " + b"=?utf-8?q?=41?= " * 4_000 + b"\n\n{}"
     ),
     "comments within comments": lambda: bare(CLAIM + b"From: ", b"(", b"\n\n"),
-    "comments within comments, small": lambda: SIGNED[:6] + b"(" * 60_000 + b"a@b.example\n\n{}",
+    "comments within comments, small": lambda: b"From: " + b"(" * 60_000 + b"a@b.example\n\n{}",
     "long References": lambda: bare(ANSWER + b"References: ", b"<a@b.example> ", b"\n\nack\n"),
     "many recipients": lambda: bare(
         b"From: a@b.example\nTo: ", f"<t+ack-{TOKEN}@b.example>, ".encode(), b"\n\nack\n"
@@ -238,37 +250,66 @@ ENCODED: dict[str, Callable[[], bytes]] = {
 }
 
 SIGNATURES: dict[str, Callable[[], bytes]] = {
-    "1,000 signatures": lambda: b"".join(
-        b"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=google.com; s=s%d; h=from;"
-        b" bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA\n" % n for n in range(1_000)
-    ) + SIGNED + mails.mail(mails.report()),
-    "10 signatures over 10 MB": lambda: b"".join(
-        b"DKIM-Signature: v=1; a=rsa-sha256; c=%s/%s; d=google.com; s=s%d; h=from; bh=AAAA;"
-        b" b=AAAA\n" % ((b"simple", b"relaxed")[n % 2], (b"relaxed", b"simple")[n % 2], n)
-        for n in range(10)
-    ) + SIGNED + b"Subject: x\n\n" + b" \t \r\n a\r\n" * 1_100_000,
-    "a signature over 100,000 fields": lambda: b"DKIM-Signature: v=1; a=rsa-sha256; d=google.com;"
-    b" s=s; h=from" + b":from" * 100_000 + b"; bh=AAAA; b=AAAA\n" + SIGNED + b"\n{}",
-    "a signature of blanks": lambda: b"DKIM-Signature: v=1; a=rsa-sha256; d=google.com; s=s; h=from;"
-    b" bh=AAAA; b=" + b" " * 200_000 + b"AAAA\n" + SIGNED + b"\n{}",
-    "1,000 fields of 200 bytes": lambda: b"DKIM-Signature: v=1; a=rsa-sha256; d=google.com; s=s;"
-    b" h=" + b":".join([b"x"] * 199) + b":from; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=;"
-    b" b=AAAA\n" + SIGNED + b"x: " + b"\nx: ".join([b"y" * 200] * 990) + b"\n\n",
-    "100,000 clauses of results": lambda: b"Authentication-Results: mx.example.com;"
-    + b" dkim=pass header.d=google.com;" * 100_000 + b"\n" + SIGNED + mails.mail(mails.report()),
-    "20,000 results": lambda: b"Authentication-Results: mx.example.com; dkim=pass header.d=a.b\n"
-    * 20_000 + SIGNED + mails.mail(mails.report()),
-    "50 results of 16 KiB, and 50 signatures": lambda: (
-        b"Authentication-Results: mx.example.com;" + b" dkim=pass;" * 400 + b"\n"
-    ) * 50 + b"DKIM-Signature: v=1; d=google.com\n" * 50 + SIGNED + mails.mail(mails.report()),
-    "results of open comments": lambda: bare(
-        SIGNED + b"Authentication-Results: mx.example.com; ", b"(", b"\n\n{}"
-    )[:200_000] + b"\n\n{}",
-    "20 forwarded mails, each signed": lambda: b"".join(
-        b"DKIM-Signature: v=1; a=rsa-sha256; d=google.com; s=s%d; h=from; bh=AAAA; b=AAAA\n"
-        b"From: a@google.com\nContent-Type: message/rfc822\n\n" % n for n in range(18)
-    ) + mails.mail(mails.report()) + b"\n" * 8_000_000,
-}  # fmt: skip
+    "1,000 signatures": lambda: b"".join(signature(n) for n in range(1_000)) + REPORT,
+    "10 signatures over 15 MB": lambda: (
+        b"".join(signature(n, (b"simple", b"relaxed")[n % 2]) for n in range(10))
+        + bare(REPORT + b"\n", b" \t \r\n a\r\n", b"a")[: MOST - 4_000]
+    ),
+    "a body of 15 MB in one line": lambda: (
+        signature(1) + bare(REPORT + b"\n", b" \t")[: MOST - 4_000]
+    ),
+    "a body of 15 MB of empty lines": lambda: (
+        signature(1) + bare(REPORT, b"\n", b"a")[: MOST - 4_000]
+    ),
+    "a body of 15 MB of CR": lambda: signature(1) + bare(REPORT, b"\r\r\n\r")[: MOST - 4_000],
+    "a signature over 100,000 fields": lambda: signature(1, signed=b"from:" * 100_000) + REPORT,
+    "a signature of blanks": lambda: signature(1, value=b" " * 200_000 + b"AAAA") + REPORT,
+    "a signature of tags": lambda: signature(1, value=b"AAAA" + b";a=b" * 2_000) + REPORT,
+    "900 fields that are signed": lambda: (
+        b"".join(signature(n, signed=b"x:" * 199) for n in range(10))
+        + (b"x: " + b"y " * 120 + b"\n") * 900
+        + REPORT
+    ),
+    "one field of 250 KB": lambda: (
+        (signature(1, signed=b"x:" * 199) + b"x:" + b" y\n" * 60_000 + b"\n" + REPORT)[: 250 * 1024]
+        + REPORT
+    ),
+    "a From of comments": lambda: (
+        signature(1) + b"From: " + b"(" * 900 + b")" * 900 + b" a@b.c\n\n"
+    ),
+    "100,000 clauses of results": lambda: (
+        b"Authentication-Results: mx.example.com;"
+        + b" dkim=pass header.d=google.com;" * 100_000
+        + b"\n"
+        + REPORT
+    ),
+    "900 results": lambda: (
+        b"Authentication-Results: mx.example.com; dkim=pass header.d=a.b\n" * 900 + REPORT
+    ),
+    "50 results of 5 KB, and 50 signatures": lambda: (
+        (b"Authentication-Results: mx.example.com;" + b" dkim=pass;" * 400 + b"\n") * 50
+        + b"DKIM-Signature: v=1; d=google.com\n" * 50
+        + REPORT
+    ),
+    "results of open comments": lambda: (
+        b"Authentication-Results: mx.example.com; " + b"(" * 200_000 + b"\n" + REPORT
+    ),
+    "18 forwarded mails, each signed": lambda: (
+        b"".join(
+            signature(n) + b"From: a@google.com\nContent-Type: message/rfc822\n\n"
+            for n in range(18)
+        )
+        + REPORT
+        + b" \n" * 400_000
+    ),
+    "45 forwarded mails side by side": lambda: (
+        MIXED
+        + b"".join(
+            b"--b\nContent-Type: message/rfc822\n\n" + signature(n) + REPORT + b"x \n" * 80_000
+            for n in range(45)
+        )
+    ),
+}
 
 ANSWERS: dict[str, Callable[[], bytes]] = {
     "an answer of tags": lambda: bare(ANSWER + b"Content-Type: text/html\n\n", b"<blockquote>"),

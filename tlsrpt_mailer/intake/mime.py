@@ -11,6 +11,7 @@ but the part it hands out, and looks no further than its limits.
 import binascii
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -30,7 +31,9 @@ MESSAGE_TYPES = frozenset({"message/rfc822", "message/global"})
 _PARAMETER = re.compile(r';\s*([\w*!.-]+)\s*=\s*("(?:[^"\\]|\\.)*+"|[^;\s]*+)')
 _BEHIND_BOUNDARY = re.compile(rb"(--)?[ \t]*+(?:\r?\n|\Z)")
 # A line that begins a part whose first field is about the content (RFC 2045, 3).
-_SEEMING = re.compile(rb"^--([^\s\0-\x1f\x7f-\xff]{1,200})[ \t]*+\r?\n(?=content-)", re.I | re.M)
+_SEEMING = re.compile(rb"--([^\s\0-\x1f\x7f-\xff]{1,200})[ \t]*+\r?\n")
+_CONTENT = re.compile(rb"\ncontent-", re.I)
+_SEEMING_LINE = 256
 _ESCAPED = re.compile(r"\\(.)")
 _BASE64_LINES = re.compile(rb"(?:[ \t]*+[A-Za-z0-9+/]++={0,2}[ \t]*+(?:\r?\n|\Z)|\r?\n)*+")
 _NOT_BASE64 = bytes(
@@ -177,9 +180,21 @@ def _parted(
 ) -> list[_Entity]:
     """The parts of a multipart, by the boundary that it seems to have where its own is wrong."""
     children = _children(entity, body, boundary, message, most) if boundary else []
-    if not children and (seen := _SEEMING.search(entity.raw, body, entity.end)):
-        children = _children(entity, body, seen[1].decode("latin-1"), message, most)
+    if not children and (seen := _seeming(entity, body)):
+        children = _children(entity, body, seen, message, most)
     return children
+
+
+def _seeming(entity: _Entity, body: int) -> str | None:
+    """The boundary that the parts of a multipart seem to have."""
+    raw = entity.raw
+    lines = islice(_CONTENT.finditer(raw, body, entity.end), _LOOKALIKES)
+    for line in lines:
+        least = max(body, line.start() - _SEEMING_LINE)
+        start = raw.rfind(b"\n", least, line.start()) + 1 or least
+        if found := _SEEMING.fullmatch(raw, start, line.start() + 1):
+            return found[1].decode("ascii")
+    return None
 
 
 def _children(

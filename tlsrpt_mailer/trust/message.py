@@ -112,10 +112,14 @@ def body_hash(mail: Message, *, relaxed: bool) -> bytes:
     digest = hashlib.sha256()
     has_content = False
     breaks = 0
+    blank = b""
     for piece in _pieces(mail.raw, mail.body_at):
         lines = piece.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         if relaxed:
-            lines = _single_blanks(lines).replace(b" \r\n", b"\r\n")
+            lines = _single_blanks(blank + lines).replace(b" \r\n", b"\r\n")
+            # Whether it stays, the next piece says.
+            blank = b" " if lines.endswith(b" ") else b""
+            lines = lines.removesuffix(b" ")
         content, behind = _without_breaks(lines)
         if content:
             _update_breaks(digest, breaks)
@@ -136,16 +140,20 @@ def _single_blanks(lines: bytes) -> bytes:
 
 
 def _pieces(raw: bytes, at: int) -> Iterator[bytes]:
-    """The body, some whole lines at a time; the last one is ended where it is not."""
+    """The body, some bytes at a time, never cut within a CRLF; its last line is ended."""
     while at < len(raw):
-        end = raw.rfind(b"\n", at, at + _CHUNK) + 1 or raw.find(b"\n", at) + 1 or len(raw)
+        end = at + _CHUNK
+        if end < len(raw) and raw[end - 1 : end] == b"\r":
+            end -= 1
         piece = raw[at:end]
-        yield piece if piece.endswith(b"\n") else piece + b"\r\n"
         at = end
+        yield piece if at < len(raw) or piece.endswith(b"\n") else piece + b"\r\n"
 
 
 def _without_breaks(lines: bytes) -> tuple[bytes, int]:
     """*lines* without the CRLFs at their end, and how many those were."""
+    if not lines.endswith(b"\n"):
+        return lines, 0
     core = lines.rstrip(b"\r\n")
     # A CR without LF is no line break.
     bare = lines.rfind(b"\r\r", len(core))
