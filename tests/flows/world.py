@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tlsrpt_mailer.flows.ingest import IGNORED_BYTES, Ingest, Settings
 from tlsrpt_mailer.flows.judging import Standing
+from tlsrpt_mailer.flows.trusting import Trust
 from tlsrpt_mailer.intake.model import MailContent
 from tlsrpt_mailer.intake.read import read
 from tlsrpt_mailer.ports import RawMail, Receipt
@@ -33,6 +34,7 @@ class World:
         ignored_bytes: int = IGNORED_BYTES,
         now: Time = NOW,
         busy_seconds: float = 0.05,
+        trust: Trust | None = None,
     ) -> None:
         self.now = now
         self.path = folder / "tlsrpt.db"
@@ -44,6 +46,7 @@ class World:
             organisational=organisational,
             standing=STANDING,
             ignored_bytes=ignored_bytes,
+            trust=trust or Trust(),
         )
         self.ingest = Ingest(self.store, settings, self.clock)
 

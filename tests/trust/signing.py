@@ -1,7 +1,10 @@
 """Keys that tests make, and mails signed with them by dkimpy."""
 
 import base64
+import time
 from functools import cache
+from types import SimpleNamespace
+from unittest.mock import patch
 
 import dkim
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -50,9 +53,14 @@ def mail(body: bytes = b"hello \r\n\r\n", sender: str = "tlsrpt@sender.example")
 
 
 def sign(
-    raw: bytes, *, domain: str = "sender.example", key: bytes | None = None, **more: object
+    raw: bytes,
+    *,
+    domain: str = "sender.example",
+    key: bytes | None = None,
+    at: int | None = None,
+    **more: object,
 ) -> bytes:
-    """*raw* with a signature on top; *more* are arguments of `dkim.DKIM.sign`."""
+    """*raw* with a signature on top, made *at* that time; *more*: of `dkim.DKIM.sign`."""
     algorithm = b"rsa-sha256" if key is None or key.startswith(b"-") else b"ed25519-sha256"
     signer = dkim.DKIM(raw, signature_algorithm=algorithm)
     options: dict[str, object] = {
@@ -60,7 +68,9 @@ def sign(
         "include_headers": HEADERS,
         **more,
     }
-    return signer.sign(b"sel", domain.encode(), key or rsa_key()[0], **options) + raw  # type: ignore[no-any-return]
+    clock = SimpleNamespace(time=time.time if at is None else lambda: at)
+    with patch.object(dkim, "time", clock):
+        return signer.sign(b"sel", domain.encode(), key or rsa_key()[0], **options) + raw  # type: ignore[no-any-return]
 
 
 def found(record: str | None = None, last_seen: int | None = None) -> KeyAnswer:
@@ -77,8 +87,6 @@ def judge(
     name: str = "sel._domainkey.sender.example",
 ) -> Verdict:
     """What is said of *raw* when that key is in DNS, and no other."""
-    import time  # noqa: PLC0415
-
     taken = int(time.time()) if taken_at is None else taken_at
     signed = read_signatures(raw, taken, organisational)
     keys = {wanted: KeyAnswer("absent") for wanted in signed.wanted}

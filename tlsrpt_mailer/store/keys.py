@@ -51,13 +51,9 @@ class SqliteKeys:
         last = known.last_seen if known is not None and is_same else None
         if last is not None and last <= now < last + WRITE_AFTER:
             return
-        with suppress(Temporary), self._writer.transaction() as conn:
-            _make_room(conn, text(name))
-            conn.execute(
-                "INSERT OR REPLACE INTO keys (name, texts, last_seen) VALUES (?, ?, ?)",
-                (text(name), _packed(texts), now),
-            )
-        self._remember(name, KeyAnswer("found", texts, last_seen=now))
+        with suppress(Temporary):
+            self._write(name, texts, now)
+            self._remember(name, KeyAnswer("found", texts, last_seen=now))
 
     def _read(self, name: str) -> KeyAnswer | None:
         with self._writer.reading() as conn:
@@ -70,6 +66,14 @@ class SqliteKeys:
         answer = KeyAnswer("found", texts, last_seen=row[1])
         self._remember(name, answer)
         return answer
+
+    def _write(self, name: str, texts: tuple[bytes, ...], now: Time) -> None:
+        with self._writer.transaction() as conn:
+            _make_room(conn, text(name))
+            conn.execute(
+                "INSERT OR REPLACE INTO keys (name, texts, last_seen) VALUES (?, ?, ?)",
+                (text(name), _packed(texts), now),
+            )
 
     def _remember(self, name: str, answer: KeyAnswer) -> None:
         with self._guard:

@@ -1,0 +1,523 @@
+"""Whose word counts: signed, unsigned, forwarded and foreign reports through the pipeline."""
+
+from collections.abc import Callable, Iterator
+from itertools import permutations
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.flows.post import GOOGLE, NOW, Ours, Post, Zone, forward, signed, unsigned
+from tests.mails import detail, document, mail, policy, report
+from tlsrpt_mailer.flows.trusting import MAIL_SECONDS, Patience, Trust
+from tlsrpt_mailer.report.times import DAY
+
+Make = Callable[..., Post]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    made: list[Post] = []
+
+    def one(dkim: str = "require", **more: object) -> Post:
+        folder = tmp_path / str(len(made))
+        folder.mkdir()
+        made.append(Post(folder, dkim, **more))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield one
+    for post in made:
+        post.store.close()
+
+
+# ------------------------------------------------------------------ require
+
+
+def test_a_signed_report_counts_under_the_name_of_who_signed_it(make: Make) -> None:
+    """d= decides who wrote it, whatever the mail says of itself."""
+    post = make()
+    raw = signed(mail(report(), submitter="microsoft.com"))
+
+    assert ["stored"] == post.take(raw)
+    assert [("counted", "pass", None, "google.com")] == post.statuses()
+    assert ["google.com"] == post.counted()
+    assert [("signed by google.com", "google.com")] == (
+        post.world.rows("SELECT trust_reason, signed_by FROM reports")
+    )
+
+
+@pytest.mark.parametrize(
+    ("raw", "trust", "reason"),
+    [
+        (unsigned(report()), "unsigned", "it is not signed"),
+        (signed() + b"-- \r\nchecked by a gateway\r\n", "fail", "body hash did not verify"),
+        (signed(domain="evil.example"), "third-party", "not google.com of From"),
+        (document(report()), "unsigned", "a bare file carries no signature"),
+    ],
+)
+def test_what_is_not_believed_is_held(make: Make, raw: bytes, trust: str, reason: str) -> None:
+    """It is stored whole with the reason, and neither counts nor opens a failure."""
+    post = make()
+
+    (receipt,) = post.world.take(raw)
+
+    assert ("held", ("held",)) == (receipt.outcome, receipt.reports)
+    assert reason in str(receipt.reason)
+    assert [("held", trust, "signature", "google.com")] == post.statuses()
+    assert reason in str(post.world.rows("SELECT trust_reason FROM reports"))
+    assert [0, 0, 1] == [post.world.count(name) for name in ("windows", "failures", "policies")]
+    assert [("held", None)] == post.world.rows("SELECT kind, next_try FROM kept")
+    assert [("held",)] == post.world.rows("SELECT outcome FROM mails")
+
+
+def test_a_held_mail_that_comes_again_is_a_duplicate(make: Make) -> None:
+    """The same bytes, and the same report unsigned in another mail, are kept once."""
+    post = make()
+    raw = unsigned(report())
+
+    outcomes = [*post.take(raw, raw), *post.take(raw), *post.take(raw + b"\r\nmore\r\n")]
+
+    assert ["held", "duplicate", "duplicate", "duplicate"] == outcomes
+    assert 1 == post.world.count("reports") == post.world.count("kept")
+
+
+def test_files_of_the_operator_are_his_word(make: Make) -> None:
+    """What he imports counts unsigned, under the name that it bears."""
+    post = make()
+
+    assert ["stored"] == post.take(document(report()), trusted=True)
+    assert [("counted", "operator", None, "google.com")] == post.statuses()
+
+
+def test_what_was_there_before_trust_before_counts(make: Make) -> None:
+    """Only of that source, and only up to that moment."""
+    post = make(trusted_before={"test:box": NOW})
+    post.world.now = NOW - 1
+    before = post.take(unsigned(report()))
+    post.world.now = NOW
+    after = post.take(unsigned(report(day="2026-10-12")))
+
+    assert (["stored"], ["held"]) == (before, after)
+    assert "operator" == post.statuses()[0][1]
+
+
+def test_old_mail_whose_key_has_gone_is_history(make: Make) -> None:
+    """It counts under a name of its own, and opens a failure that nobody is mailed about."""
+    post = make(zone=Zone())
+    (mailed,) = post.world.mails([signed(mail(report(day="2026-09-10")))])
+    (receipt,) = post.world.ingest.deliver(
+        [msgspec.structs.replace(mailed, taken_at=NOW - 30 * DAY)]
+    )
+
+    assert "stored" == receipt.outcome
+    assert [("counted", "history", None, "google.com (history)")] == post.statuses()
+    assert [("low",)] == post.world.rows("SELECT severity FROM failures")
+
+
+def test_an_mta_of_ours_is_believed_only_about_the_mail_itself(make: Make) -> None:
+    """Its field within a forwarded mail is text that anybody can write."""
+    said = b"Authentication-Results: mx.example.com; dkim=pass header.d=google.com\r\n"
+    post = make(zone=Zone(), ids=["mx.example.com"])
+    raw = unsigned(report())
+
+    assert ["stored"] == post.take(said + raw)
+    assert ["held"] == post.take(forward(said + unsigned(report(day="2026-10-12"))))
+
+
+# ---------------------------------------------------------------- forwarded
+
+
+def test_a_forwarded_report_stands_on_its_own_signature(make: Make) -> None:
+    """Who forwards need not sign, and his signature makes no report his."""
+    post = make(zone=Zone("google.com", "example.com"))
+    inner = unsigned(report(day="2026-10-12"))
+
+    outcomes = post.take(forward(signed()), signed(forward(inner), domain="example.com"))
+
+    assert ["stored", "held"] == outcomes
+    assert ["google.com"] == post.counted()
+
+
+def test_each_report_of_a_mail_stands_for_itself(make: Make) -> None:
+    """Of two forwarded reports the signed one counts, the other is held with the whole mail."""
+    post = make()
+    both = forward(signed()).replace(
+        b"\r\n--out--\r\n",
+        b"\r\n--out\r\nContent-Type: message/rfc822\r\n\r\n"
+        + unsigned(report(day="2026-10-12"))
+        + b"\r\n--out--\r\n",
+    )
+
+    (receipt,) = post.world.take(both)
+
+    assert ("stored", ("stored", "held")) == (receipt.outcome, receipt.reports)
+    assert ["counted", "held"] == [row[0] for row in post.statuses()]
+    assert 1 == post.world.count("kept")
+
+    post.configure("mark")
+    (again,) = post.world.take(both, again=True)
+    assert ("duplicate", "stored") == again.reports
+    assert 0 == post.world.count("kept")
+    assert [("stored",)] == post.world.rows("SELECT outcome FROM mails")
+
+
+def test_only_some_mails_within_a_mail_are_looked_at(make: Make) -> None:
+    """Twenty signatures to verify in one mail are a trick; the rest is held."""
+    post = make()
+    inner = [signed(mail(report(day=f"2026-09-{day:02}"))) for day in range(1, 15)]
+    parts = b"".join(
+        b"--out\r\nContent-Type: message/rfc822\r\n\r\n" + one + b"\r\n" for one in inner
+    )
+    raw = forward(b"x").partition(b"--out")[0] + parts + b"--out--\r\n"
+
+    (receipt,) = post.world.take(raw)
+
+    assert (10, 4) == (receipt.reports.count("stored"), receipt.reports.count("held"))
+
+
+# --------------------------------------------------------------------- mark
+
+
+def test_mark_counts_what_is_not_believed_under_another_name(make: Make) -> None:
+    """It is listed and counted, but it is no word of the reporter's, and mails nobody."""
+    post = make("mark")
+
+    assert ["stored"] == post.take(unsigned(report()))
+    assert [("counted", "unsigned", None, "google.com (unverified)")] == post.statuses()
+    assert [("low",)] == post.world.rows("SELECT severity FROM failures")
+
+
+def test_mark_believes_what_is_signed(make: Make) -> None:
+    """It counts as with require."""
+    post = make("mark")
+    post.take(signed())
+
+    assert ["google.com"] == post.counted()
+    assert [("critical",)] == post.world.rows("SELECT severity FROM failures")
+
+
+def test_marked_reports_neither_worsen_nor_acquit(make: Make) -> None:
+    """Invented good days under a known name do not end what the reporter itself has seen."""
+    post = make("mark")
+    post.take(signed())
+    post.world.now = NOW + 3 * DAY
+    clean = [
+        unsigned(report(day=f"2026-10-{day}", details=(), successful=9**6)) for day in (14, 15)
+    ]
+    post.take(*clean)
+
+    assert ["google.com", *["google.com (unverified)"] * 2] == post.counted()
+    assert [("new", None)] == post.world.rows("SELECT state, resolved_at FROM failures")
+
+
+# ---------------------------------------------------------------------- off
+
+
+def test_off_checks_nothing(make: Make) -> None:
+    """Neither signatures nor whose domains a report is about; DNS is never asked."""
+    post = make("off", ours=Ours(example_com="foreign"))
+
+    assert ["stored"] == post.take(unsigned(report()))
+    assert [("counted", "unchecked", None, "google.com")] == post.statuses()
+    assert 0 == post.zone.asked
+
+
+# ------------------------------------------------------------------- copies
+
+
+def test_a_verified_copy_takes_the_place_of_a_held_one(make: Make) -> None:
+    """And its raw bytes are kept no longer, for nothing of that mail is held."""
+    post = make()
+    held = unsigned(report())
+    post.take(held)
+
+    assert ["stored"] == post.take(signed())
+    assert ["superseded", "counted"] == [row[0] for row in post.statuses()]
+    assert [None, None] == [row[2] for row in post.statuses()]
+    assert 0 == post.world.count("kept")
+    assert ["google.com"] == post.counted()
+    assert [("duplicate",), ("stored",)] == post.world.rows("SELECT outcome FROM mails ORDER BY id")
+    assert ["duplicate"] == post.take(held)
+
+
+def test_a_verified_copy_takes_the_place_of_one_that_counted_unverified(make: Make) -> None:
+    """The windows of the old go, and the failure stands on the verified word."""
+    post = make("mark")
+    post.take(unsigned(report()))
+
+    assert ["stored"] == post.take(signed())
+    assert ["google.com"] == post.counted()
+    assert [("critical",)] == post.world.rows("SELECT severity FROM failures")
+    assert ["duplicate"] == post.take(unsigned(report()) + b"\r\n")
+
+
+def test_an_unverified_copy_of_what_counts_is_a_duplicate(make: Make) -> None:
+    """With mark as with require."""
+    for dkim in ("mark", "require"):
+        post = make(dkim)
+        post.take(signed())
+
+        assert ["duplicate"] == post.take(unsigned(report()))
+        assert 1 == post.world.count("reports")
+
+
+@pytest.mark.parametrize("dkim", ["require", "mark"])
+def test_copies_in_any_order_and_any_batches_end_alike(make: Make, dkim: str) -> None:
+    """Which copy comes first, and with which it comes, changes nothing of what counts."""
+    forged = mail(report(), submitter="google.com", newline="\r\n", message_id="<x@y>")
+    raws = [signed(), unsigned(report()), forged]
+    seen = set()
+    for order in permutations(raws):
+        for together in (True, False):
+            post = make(dkim)
+            batches = [order] if together else [(raw,) for raw in order]
+            for batch in batches:
+                post.take(*batch)
+            seen.add((tuple(post.counted()), post.world.count("kept")))
+
+    assert {(("google.com",), 0)} == seen
+
+
+def test_a_forged_revision_replaces_nothing(make: Make) -> None:
+    """A later date and more sessions help it nothing: it is held, or counts for itself."""
+    corrected = report(successful=99, details=())
+    for dkim in ("require", "mark"):
+        post = make(dkim)
+        post.take(signed(mail(report(), date=NOW - 7200)))
+        post.take(mail(corrected, date=NOW - 60, newline="\r\n"))
+
+        assert ("counted", "pass", None, "google.com") == post.statuses()[0]
+        assert [("new",)] == post.world.rows("SELECT state FROM failures")
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize("together", [True, False])
+def test_a_signed_revision_wins_over_an_imported_one(
+    make: Make, order: tuple[int, int], together: bool
+) -> None:
+    """Whichever came first, and whichever is dated later."""
+    post = make()
+    pair = [
+        (signed(mail(report(successful=10), date=NOW - 7200)), False),
+        (mail(report(successful=20), date=NOW - 60), True),
+    ]
+    taken = [post.world.mails([pair[at][0]], trusted=pair[at][1])[0] for at in order]
+    for batch in [taken] if together else [[one] for one in taken]:
+        post.world.ingest.deliver(batch)
+
+    counted = "SELECT trust, successful_sessions FROM reports WHERE status = 'counted'"
+    assert [("pass", 10)] == post.world.rows(counted)
+
+
+def test_a_passing_foreign_copy_is_kept_beside_an_unsigned_one(make: Make) -> None:
+    """Else a forger could keep out a report for the day when the domain is ours."""
+    post = make(ours=Ours(example_com="foreign"))
+    post.take(unsigned(report()))
+
+    assert ["held"] == post.take(signed())
+    assert ["duplicate"] == post.take(unsigned(report()) + b"\r\n")
+    assert ["signature", "foreign"] == [row[2] for row in post.statuses()]
+
+
+# ------------------------------------------------------------------ foreign
+
+
+@pytest.mark.parametrize(("owner", "why"), [("foreign", "not ours"), ("proposed", "nobody knows")])
+def test_reports_about_others_are_held(make: Make, owner: str, why: str) -> None:
+    """Signed as it may be: what we do not run is none of our failures."""
+    post = make(ours=Ours(example_com=owner))  # type: ignore[arg-type]
+
+    (receipt,) = post.world.take(signed())
+
+    assert "held" == receipt.outcome
+    assert why in str(receipt.reason)
+    assert [("held", "pass", owner, "google.com")] == post.statuses()
+    assert 0 == post.world.count("windows")
+    assert (owner == "proposed") == bool(post.world.count("adoptions"))
+
+
+def test_a_forged_report_proposes_no_domain(make: Make) -> None:
+    """The lack of a signature is what it is held for, and nobody looks up what it names."""
+    post = make(ours=Ours(example_com="proposed"))
+    post.take(unsigned(report()))
+
+    assert [("held", "unsigned", "signature", "google.com")] == post.statuses()
+    assert 0 == post.world.count("adoptions")
+
+
+def test_of_a_mixed_report_only_our_part_counts(make: Make) -> None:
+    """The rest is stored, and shown as not ours."""
+    post = make(ours=Ours(other_example="foreign"))
+    both = report(policies=[policy("other.example", details=(detail(),)), policy("example.com")])
+
+    assert ["stored"] == post.take(signed(mail(both)))
+    assert [("other.example", 1), ("example.com", 0)] == (
+        post.world.rows("SELECT policy_domain, is_foreign FROM policies ORDER BY position")
+    )
+    assert [("example.com",)] == post.world.rows("SELECT domain FROM windows")
+    assert 0 == post.world.count("failures")
+
+
+def test_an_imported_file_is_ours_where_no_domain_is_configured(make: Make) -> None:
+    """Who brings a report means it; where domains are configured, others stay others."""
+    for owner, outcome in (("proposed", "stored"), ("foreign", "held")):
+        post = make(ours=Ours(example_com=owner))  # type: ignore[arg-type]
+
+        assert [outcome] == post.take(document(report()), trusted=True)
+
+
+def test_what_becomes_ours_counts_when_it_is_read_again(make: Make) -> None:
+    """One transaction takes the held report out and puts the counted one in."""
+    post = make(ours=Ours(example_com="proposed"))
+    raw = signed()
+    post.take(raw)
+    post.ours.owners.clear()
+
+    assert ["duplicate"] == post.take(raw)
+    assert ["stored"] == post.again(raw)
+    assert [("counted", "pass", None, "google.com")] == post.statuses()
+    assert 0 == post.world.count("kept")
+    assert [("stored", 3)] == post.world.rows("SELECT outcome, seen FROM mails")
+
+
+def test_what_is_held_again_keeps_its_number_and_its_time(make: Make) -> None:
+    """A person who saw number 2 in a list finds it there tomorrow."""
+    post = make()
+    raws = [unsigned(report(day=f"2026-10-0{day}")) for day in (1, 2, 3)]
+    post.take(*raws)
+    before = post.world.rows("SELECT id, digest FROM reports ORDER BY id")
+    post.world.now += DAY
+
+    assert ["held"] * 2 == post.again(raws[2], raws[1])
+    assert before == post.world.rows("SELECT id, digest FROM reports ORDER BY id")
+    assert [(NOW, 0), (NOW, 1), (NOW, 1)] == (
+        post.world.rows("SELECT kept_at, tries FROM kept ORDER BY mail_id")
+    )
+    assert ["stored", "stored"] == post.take(signed(), signed(mail(report(day="2026-10-09"))))
+
+
+def test_a_released_report_counts_as_the_operators_word(make: Make) -> None:
+    """As it is, without a signature."""
+    post = make()
+    raw = unsigned(report())
+    post.take(raw)
+
+    assert ["stored"] == post.again(raw, trusted=True)
+    assert [("counted", "operator", None, "google.com")] == post.statuses()
+
+
+def test_a_held_report_whose_json_counts_by_now_is_over(make: Make) -> None:
+    """Read again, it turns out to be a copy; nothing of it is kept."""
+    post = make()
+    first, second = unsigned(report()), unsigned(report(day="2026-10-12"))
+    both = forward(first).replace(
+        b"\r\n--out--\r\n",
+        b"\r\n--out\r\nContent-Type: message/rfc822\r\n\r\n" + second + b"\r\n--out--\r\n",
+    )
+    post.take(both)
+    post.take(signed(mail(report())), signed(mail(report(day="2026-10-12"))))
+
+    assert ["duplicate"] == post.again(both)
+    assert 0 == post.world.count("kept")
+
+
+# ----------------------------------------------------------------- standing
+
+
+def test_a_signed_flood_of_a_stranger_opens_nothing_that_is_mailed(make: Make) -> None:
+    """
+    Five hundred signed reports of one unknown domain, over a month, about many domains: all
+    of it stays low, however many windows fail.
+    """
+    post = make()
+    for step in range(0, 500, 50):
+        post.world.now = NOW + step * 30 * DAY // 500
+        batch = [
+            signed(
+                mail(
+                    report(
+                        f"victim{at % 40}.example",
+                        report_id=f"r{at}",
+                        contact="x@evil.example",
+                        start=f"2026-10-13T{at % 24:02}:00:00Z",
+                        end=f"2026-10-13T{at % 24:02}:59:59Z",
+                    ),
+                    sender="tlsrpt@evil.example",
+                    submitter="google.com",
+                ),
+                domain="evil.example",
+            )
+            for at in range(step, step + 50)
+        ]
+        post.take(*batch)
+
+    assert {("low",)} == set(post.world.rows("SELECT severity FROM failures"))
+    assert 40 == post.world.count("failures")
+    assert {"evil.example"} == set(post.counted())
+
+
+def test_a_week_that_was_made_up_in_a_minute_gives_no_standing(make: Make) -> None:
+    """Who has been here for a week has it from then on, for what went before as well."""
+    post = make()
+
+    def week(first: int) -> list[bytes]:
+        return [
+            signed(
+                mail(
+                    report(day=f"2026-10-{day:02}", contact="x@evil.example"),
+                    sender="tlsrpt@evil.example",
+                    submitter=None,
+                ),
+                domain="evil.example",
+            )
+            for day in range(first, first + 9)
+        ]
+
+    post.take(*week(5))
+    made_up = post.world.rows("SELECT severity FROM failures")
+    post.world.now += 8 * DAY
+    post.take(*week(14))
+
+    assert [("low",)] == made_up
+    assert [("critical",)] == post.world.rows("SELECT severity FROM failures")
+
+
+@pytest.mark.parametrize(
+    ("sender", "domain", "name"),
+    [
+        ("eve@mail.ru", "mail.ru", "mail.ru (unverified)"),
+        ("noreply.eve@mail.ru", "mail.ru", "mail.ru (unverified)"),
+        ("NoReply@mail.ru", "mail.ru", "mail.ru"),
+        ("noreply-42@corp.mail.ru", "corp.mail.ru", "mail.ru"),
+        ("eve@google.com", "google.com", "google.com"),
+    ],
+)
+def test_a_customer_of_a_mailbox_provider_is_not_the_provider(
+    make: Make, sender: str, domain: str, name: str
+) -> None:
+    """Whoever has a mailbox there gets its signature; only its machines speak for it."""
+    post = make(zone=Zone("mail.ru", "corp.mail.ru", "google.com"))
+    post.take(signed(mail(report(), sender=sender), domain=domain))
+
+    assert [name] == post.counted()
+
+
+# ----------------------------------------------------------------- patience
+
+
+def test_mails_of_one_batch_wait_for_dns_together() -> None:
+    """No mail waits for over three seconds, and two hundred not for ten minutes."""
+    now = [0.0]
+    patience = Patience(lambda: now[0], seconds=5.0)
+    first = patience.for_one()
+    now[0] = 4.0
+    second = patience.for_one()
+
+    assert MAIL_SECONDS - 4.0 == first()
+    assert 1.0 == second()
+
+
+def test_nobody_to_ask_is_pending() -> None:
+    """A program put together without a verifier believes nothing."""
+    assert "pending" == Trust(dkim="require").verify(b"", NOW, False, 3.0).word
+    assert GOOGLE.endswith("google.com")
