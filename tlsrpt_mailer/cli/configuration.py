@@ -12,6 +12,7 @@ from tlsrpt_mailer import config as configuration
 from tlsrpt_mailer import wiring
 from tlsrpt_mailer.alerts import schedule
 from tlsrpt_mailer.cli import opening, options, out, owning
+from tlsrpt_mailer.cli.exposed import exposed
 from tlsrpt_mailer.config import Config
 from tlsrpt_mailer.config.decode import SECRET_WORDS
 from tlsrpt_mailer.config.locate import NONE_FOUND
@@ -94,8 +95,9 @@ def _strangers(found: Config) -> list[str]:
     """Stored domains that are not ours, as far as is known."""
     ours = wiring.ours(found)
     with suppress(TlsrptError), opening.reading(found) as reader:
-        adopted = {row.domain for row in reader.whose() if row.state == "adopted"}
-        stored = {*reader.domains(), *(row.domain for row in reader.whose())}
+        rows = reader.whose()
+        adopted = {row.domain for row in rows if row.state == "adopted"}
+        stored = {*reader.domains(), *(row.domain for row in rows)}
         return sorted(name for name in stored - adopted if not ours.names(name))
     return []
 
@@ -214,6 +216,7 @@ def _warnings(found: Config) -> list[str]:
         lines.append(
             "warning   trust: no domain can be known as ours; say checks.rua or [[domains]]"
         )
+    lines += [f"warning   {line}" for line in exposed(found, _holders(found))]
     there = next(place for place in (folder, *folder.parents) if place.exists())
     if not there.is_dir():
         which = "it" if there == folder else there
