@@ -1,0 +1,28 @@
+"""A relay, a free port, and a mail server, for each test of a bad day."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.daemon import free_port
+from tests.e2e.sink import Sink, relay
+from tests.servers.dovecot import Dovecot
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    with relay() as it:
+        yield it
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def dovecot() -> Iterator[Dovecot]:
+    server = Dovecot(separator="/")
+    server.start()
+    yield server
+    server.remove()

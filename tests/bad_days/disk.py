@@ -1,0 +1,69 @@
+"""A small disk that can be filled, and emptied again."""
+
+import errno
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CHUNK = 65_536
+
+
+@contextmanager
+def until_full() -> Iterator[None]:
+    """Do what is within until the disk is full; any other trouble is raised."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+
+
+class Disk:
+    """A file system of its own at *folder*."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._ballast = folder / "ballast"
+
+    def fill(self) -> None:
+        """Leave no byte free, for root neither."""
+        with self._ballast.open("ab", buffering=0) as file:
+            for size in (CHUNK, 4096, 1):
+                with until_full():
+                    while file.write(b"x" * size):
+                        pass
+
+    def fill_inodes(self) -> None:
+        """Leave no further file possible."""
+        self._ballast.mkdir()
+        number = 0
+        with until_full():
+            while True:
+                (self._ballast / str(number)).touch()
+                number += 1
+
+    def empty(self) -> None:
+        """Take away what `fill` or `fill_inodes` put there."""
+        if self._ballast.is_dir():
+            for path in self._ballast.iterdir():
+                path.unlink()
+            self._ballast.rmdir()
+        else:
+            self._ballast.unlink(missing_ok=True)
+
+    @property
+    def names(self) -> set[str]:
+        """What lies there, but for the ballast."""
+        return {path.name for path in self.folder.iterdir()} - {"ballast"}
+
+
+@contextmanager
+def small_disk(folder: Path, options: str = "size=4m") -> Iterator[Disk]:
+    """A tmpfs mounted at *folder*."""
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
+    try:
+        yield Disk(folder)
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
