@@ -1,0 +1,200 @@
+"""Feed, kill, start again, and compare in the end what is there with what has to be."""
+
+import os
+import re
+import secrets
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+from threading import Event
+
+import msgspec
+
+from tests.e2e.daemon import AT_ONCE, Daemon, Site, running
+from tests.e2e.sink import Sink, relay
+from tests.e2e.waiting import until
+from tests.kill.cargo import Cargo, cargo
+from tests.kill.moments import KINDS, Scene, kill_at
+from tests.kill.ways import way
+
+ALERTS = f"{AT_ONCE}\nmax_per_hour = 10000"
+TO_THE_END = 120.0
+"""Seconds that the last daemon has for what is left."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a run has shown; a row of the table in docs/explanation/delivery-guarantees.md."""
+
+    source: str
+    mails: int
+    kills: int
+    again: int
+    """Mails that the source brought more than once."""
+    alerts: int
+    copies: int
+    """Alerts that came to the relay once more, with the same bytes."""
+    lost: int
+    twice: int
+    seed: int
+    wrong: tuple[str, ...]
+    """Everything that is not as promised, in words; empty."""
+
+    def row(self) -> str:
+        """As a row of the table."""
+        cells = (self.source, self.mails, self.kills, self.again, self.alerts, self.copies)
+        return f"| {' | '.join(f'{cell:,}' if isinstance(cell, int) else cell for cell in cells)} | {self.lost} | {self.twice} | {self.seed} |"
+
+
+def seed() -> int:
+    """$TLSRPT_SEED, else another one each time."""
+    return int(os.environ.get("TLSRPT_SEED") or secrets.randbelow(1_000_000))
+
+
+def run(name: str, folder: Path, *, mails: int, kills: int, seed: int) -> Outcome:
+    """Kill the daemon *kills* times while *mails* mails come in by the way of that name."""
+    print(f"{name}: TLSRPT_SEED={seed}", flush=True)  # noqa: T201
+    random = Random(f"{seed} {name}")
+    sites: list[Site] = []
+    load = cargo(mails)
+    with relay() as sink, way(name, folder, lambda: sites[0]) as source:
+        site = Site(folder, source.source, sink.port, ALERTS)
+        sites.append(site)
+        scene = Scene(site, source, sink, share=max(1, mails // (kills + 1)))
+        _kill_all(scene, load, kills, random)
+        with running(site, **source.environment) as daemon:
+            _to_the_end(scene, load, daemon)
+        return _outcome(name, scene, load, kills, seed)
+
+
+def _kill_all(scene: Scene, load: Cargo, kills: int, random: Random) -> None:
+    """A daemon after the other, each fed its share; the last share comes before the end."""
+    waiting = [mail.raw for mail in load.mails]
+    with ThreadPoolExecutor(1) as feeder:
+        for number in range(kills):
+            daemon = Daemon(scene.site, **scene.way.environment)
+            share, waiting = waiting[: scene.share], waiting[scene.share :]
+            feeding = feeder.submit(scene.way.feed, share)
+            kind = random.choice(KINDS)
+            kill_at(kind, scene, daemon, random)
+            feeding.result()
+        scene.way.feed(waiting)
+
+
+def _to_the_end(scene: Scene, load: Cargo, daemon: Daemon) -> None:
+    """Wait until everything is in, and everybody was told."""
+    site, different, pause = scene.site, len(load.hashes), Event()
+
+    def is_over() -> bool:
+        daemon.notified.read()  # or it waits for whoever should
+        pause.wait(0.1)
+        return (
+            scene.way.is_over(load)
+            and site.count("mails") >= different
+            and site.count("told") >= len(load.failing)
+            and site.count("letters WHERE state = 'waiting'") == 0
+        )
+
+    until(is_over, "everything in, and everybody told", TO_THE_END)
+
+
+def _outcome(name: str, scene: Scene, load: Cargo, kills: int, seed: int) -> Outcome:
+    site, sink = scene.site, scene.sink
+    wrong = [*_stored(scene, load), *_told(site, sink, load), *scene.way.wrong(load)]
+    windows = Counter(dict(site.select("SELECT domain, count(*) FROM windows GROUP BY domain")))
+    counted = _counted(site)
+    there = {sha for (sha,) in site.select("SELECT sha256 FROM mails")}
+    (seen,) = site.select("SELECT sum(seen) FROM mails")[0]
+    told = _by_message_id(sink)
+    return Outcome(
+        source=name,
+        mails=len(load.mails),
+        kills=kills,
+        again=seen - len(load.mails),
+        alerts=len(told),
+        copies=sum(len(raws) - 1 for raws in told.values()),
+        lost=len(load.hashes.keys() - there) + len(load.counted.keys() - counted.keys()),
+        twice=sum(many > 1 for many in (counted | windows).values()),
+        seed=seed,
+        wrong=tuple(wrong),
+    )
+
+
+def _counted(site: Site) -> Counter[str]:
+    return Counter(
+        dict(
+            site.select(
+                "SELECT policy_domain, count(*) FROM policies JOIN reports"
+                " ON reports.id = policies.report_id WHERE status = 'counted' GROUP BY policy_domain"
+            )
+        )
+    )
+
+
+def _stored(scene: Scene, load: Cargo) -> list[str]:
+    """What is wrong with the reports, the mails and what follows from them."""
+    site = scene.site
+    facts = {
+        "mails": (
+            set(load.hashes),
+            {sha for (sha,) in site.select("SELECT sha256 FROM mails")},
+        ),
+        "counted reports": (Counter(load.counted.keys()), _counted(site)),
+        "superseded reports": (load.superseded, site.count("reports WHERE status = 'superseded'")),
+        "held reports": (0, site.count("reports WHERE status = 'held'")),
+        "windows with their sessions": (
+            sorted((domain, *sessions) for domain, sessions in load.counted.items()),
+            site.select("SELECT domain, successful, failed FROM windows ORDER BY domain"),
+        ),
+        "sightings with their sessions": (
+            sorted((domain, load.counted[domain][1]) for domain in load.failing),
+            site.select("SELECT domain, sessions FROM sightings ORDER BY domain"),
+        ),
+        "failures": (
+            sorted((domain,) for domain in load.failing),
+            site.select("SELECT domain FROM failures ORDER BY domain"),
+        ),
+        "quarantined mails": (
+            len(load.of("bad")),
+            site.count("kept WHERE kind = 'quarantine'"),
+        ),
+        "letters kept": (
+            load.letters if scene.way.keeps_letters else 0,
+            site.count("kept WHERE kind = 'ignored'"),
+        ),
+        "notes of mails being read": (0, site.count("taking")),
+        "integrity": ([("ok",)], site.select("PRAGMA integrity_check")),
+        "references": ([], site.select("PRAGMA foreign_key_check")),
+    }
+    return [
+        f"{what}: {str(found)[:300]}, not {str(wanted)[:300]}"
+        for what, (wanted, found) in facts.items()
+        if wanted != found
+    ]
+
+
+def _told(site: Site, sink: Sink, load: Cargo) -> list[str]:
+    """What is wrong with the alerts: each failure once, each mail under one Message-ID."""
+    raws = _by_message_id(sink)
+    letters = [one for (one,) in site.select("SELECT message_id FROM letters")]
+    news = site.select(
+        "SELECT domain, count(*) FROM letter_failures JOIN failures ON failures.id = failure_id"
+        " WHERE event = 'new' GROUP BY domain ORDER BY domain"
+    )
+    wrong = []
+    if sorted(raws) != sorted(letters):
+        wrong.append(f"alerts at the relay: {sorted(raws)}, written: {sorted(letters)}")
+    if news != sorted((domain, 1) for domain in load.failing):
+        wrong.append(f"failures told: {news}")
+    wrong += [f"{id} has several forms" for id, some in raws.items() if len(set(some)) > 1]
+    unsent = site.select("SELECT message_id, state FROM letters WHERE state <> 'sent'")
+    return wrong + [f"not sent: {one}" for one in unsent]
+
+
+def _by_message_id(sink: Sink) -> dict[str, list[bytes]]:
+    """What the relay has taken."""
+    found: dict[str, list[bytes]] = {}
+    for raw in sink.taken:
+        named = re.search(rb"^Message-ID: (\S+)", raw, re.M)
+        found.setdefault(named[1].decode() if named else "none", []).append(raw)
+    return found
