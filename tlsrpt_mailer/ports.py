@@ -572,6 +572,8 @@ class Evidence(msgspec.Struct, frozen=True):
     mode: str | None = None
     policy_string: tuple[str, ...] = ()
     mx_host: tuple[str, ...] = ()
+    trust: Trusted | None = None
+    """Whose word the report is; None where it is not kept any more."""
 
 
 class FailureRecord(msgspec.Struct, frozen=True):

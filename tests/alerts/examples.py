@@ -44,6 +44,7 @@ def seen(
         received=at(received),
         sessions=sessions,
         failed=failed,
+        trust="pass",
     )
     return msgspec.structs.replace(row, **more)
 

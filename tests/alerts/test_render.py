@@ -74,12 +74,35 @@ def test_the_mail_can_be_acted_upon():
     assert 'Set "mode: testing" in the MTA-STS policy' in text
     assert "192.0.2.10 (1,210) and 2001:db8::10 (683)" in text
     assert "It began between 12 Oct 24:00Z and 13 Oct 24:00Z." in text
-    assert "Reports are not authenticated (trust.dkim is off)." in text
+    assert "The report carries a valid DKIM signature of the reporter." in text
     assert "Not looked at from here" in text
     assert "17 Oct at the earliest" in text
     assert "tlsrpt-mailer failures show 17" in text
     assert 'tlsrpt-mailer failures ack 17 --note "on it"' in text
     assert "ANSWER THIS MAIL" not in text
+
+
+@pytest.mark.parametrize(
+    ("trusts", "said"),
+    [
+        (("pass", "pass"), "The reports carry valid DKIM signatures of their reporters."),
+        (("unchecked", "unchecked"), "Reports are not authenticated (trust.dkim is off)."),
+        (("operator",), "The report was imported, or taken on an operator's word;"),
+        (("operator", "operator"), "The reports were imported, or taken on an operator's word;"),
+        (("pass", "unsigned"), "Not all of these reports carry a valid DKIM signature"),
+        (("fail",), "Not all of these reports carry a valid DKIM signature"),
+        (("pass", None), "The reports carry valid DKIM signatures of their reporters."),
+        ((None,), None),
+    ],
+)
+def test_the_evidence_says_whose_word_it_is(trusts: tuple[str | None, ...], said: str | None):
+    """A reader knows whether somebody may have made it up; clean windows prove nothing here."""
+    rows = tuple(seen(trust=trust) for trust in trusts)
+    text = text_of(item(evidence=(*rows, seen(failed=0, trust="unsigned"))))
+
+    claims = ("signature", "authenticated", "imported")
+    assert (said is not None) == any(one in text for one in claims)
+    assert said is None or said in " ".join(text.split())
 
 
 def test_the_subject_names_state_domain_and_place():

@@ -7,6 +7,7 @@ from tests.mails import detail, mail, report
 from tlsrpt_mailer.alerts.directory import Directory, Owner
 from tlsrpt_mailer.alerts.model import Context, Settings
 from tlsrpt_mailer.flows.compose import Audience, compose
+from tlsrpt_mailer.flows.items import called, shown
 from tlsrpt_mailer.flows.review import review
 from tlsrpt_mailer.ports import Letter
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Time
@@ -196,3 +197,18 @@ def test_a_failure_that_is_taken_back_claims_no_clean_days(world: World) -> None
     assert "resolved" == letter.event
     assert "has replaced the report that said so" in " ".join(text.split())
     assert "clean days" not in text
+
+
+def test_nobody_is_called_by_the_name_that_he_gives_himself(world: World) -> None:
+    """
+    Whoever signs a report may write Google into it; a mail names the domain, and what nothing
+    proves bears its mark.
+    """
+    body = report(organization="Google Inc.", details=(detail(),))
+    world.take(mail(body, submitter="evil.example", sender="tls@evil.example"))
+
+    with world.store.compose() as txn:
+        (found,) = (shown(one, {"google.com": "Google"}) for one in txn.evidence(1))
+
+    assert "evil.example" == found.reporter
+    assert "Google (unverified)" == called("google.com (unverified)", {"google.com": "Google"})

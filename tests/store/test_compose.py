@@ -191,6 +191,7 @@ def test_evidence_is_failing_and_clean_windows_newest_first(store: SqliteStore) 
             mode="enforce",
             policy_string=("version: STSv1", "mode: enforce"),
             mx_host=("mx1.example.com",),
+            trust="unchecked",
         )
         == failing
     )

@@ -61,6 +61,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     mode: str | None = None
     policy_string: tuple[str, ...] = ()
     mx_host: tuple[str, ...] = ()
+    trust: str | None = None
+    """Whose word it is: ``pass``, ``operator``, ``history``, ``unchecked``; else nobody knows."""
 
 
 class Previous(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """The sections of a mail that says that something is broken."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tlsrpt_mailer.alerts import again, asking, commands, effects, words
 from tlsrpt_mailer.alerts.about import domains
@@ -184,10 +184,29 @@ def evidence(item: Item, context: Context, *, alone: bool) -> Section:
         grid(rows, (18, 16, 12, 12, 11), right=(2, 3, 4)) if shown else None,
         para(*_where(item), began(item, context), *_quotes(item), *_policy_quoted(item)),
         para(
-            "Reports are not authenticated (trust.dkim is off).",
+            *_whose_word(shown),
             "Sessions are attempts: one waiting message makes many.",
         ),
     )
+
+
+def _whose_word(shown: Sequence[Evidence]) -> Iterator[str]:
+    """What proves who wrote the reports that saw it."""
+    found = {row.trust for row in shown if row.failed and row.trust is not None}
+    many = sum(bool(row.failed) for row in shown) > 1
+    if found == {"pass"}:
+        yield (
+            "The reports carry valid DKIM signatures of their reporters."
+            if many
+            else "The report carries a valid DKIM signature of the reporter."
+        )
+    elif found == {"unchecked"}:
+        yield "Reports are not authenticated (trust.dkim is off)."
+    elif found == {"operator"}:
+        said = "The reports were" if many else "The report was"
+        yield f"{said} imported, or taken on an operator's word; no signature was checked."
+    elif found:
+        yield "Not all of these reports carry a valid DKIM signature of the reporter."
 
 
 def _evidence_row(row: Evidence, context: Context) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from tlsrpt_mailer.alerts.model import Told as Remembered
 from tlsrpt_mailer.failures.model import Answer as Said
 from tlsrpt_mailer.failures.model import Verdict
 from tlsrpt_mailer.ports import Evidence, FailureRecord, Told
+from tlsrpt_mailer.report.marks import bare
 
 
 def item_of(record: FailureRecord) -> Item:
@@ -58,7 +59,7 @@ def item_of(record: FailureRecord) -> Item:
 def shown(one: Evidence, names: Mapping[str, str]) -> Shown:
     """One window, its reporter by the name that people know."""
     return Shown(
-        reporter=names.get(one.reporter) or one.organization or one.reporter,
+        reporter=called(one.reporter, names),
         start=one.start,
         end=one.end,
         received=one.received,
@@ -70,7 +71,18 @@ def shown(one: Evidence, names: Mapping[str, str]) -> Shown:
         mode=one.mode,
         policy_string=one.policy_string,
         mx_host=one.mx_host,
+        trust=one.trust,
     )
+
+
+def called(reporter: str, names: Mapping[str, str]) -> str:
+    """
+    The name that people know it by, else its own.
+
+    Never what the report calls itself: whoever signs one may write Google there.
+    """
+    name, mark = bare(reporter)
+    return f"{names.get(name) or name}{mark}"
 
 
 def remembered(row: Told) -> Remembered:

@@ -18,6 +18,14 @@ def history(name: str) -> str:
     return name + _HISTORY
 
 
+def bare(name: str) -> tuple[str, str]:
+    """The name without its mark, and the mark (``" (unverified)"``, or ``""``)."""
+    for mark in (_UNVERIFIED, _HISTORY):
+        if name.endswith(mark):
+            return name.removesuffix(mark), mark
+    return name, ""
+
+
 def is_marked(name: str) -> bool:
     """Whether *name* is one of these."""
     return name.endswith((_UNVERIFIED, _HISTORY))

@@ -78,7 +78,7 @@ class EvidenceReader:
             if one.policy_type == identity.policy_type
         )
         organization = self._conn.execute(
-            "SELECT organization_name FROM reports WHERE id = ?", (window.report,)
+            "SELECT organization_name, trust FROM reports WHERE id = ?", (window.report,)
         ).fetchone()
         policies = self._policies(window, identity)
         first = policies[0] if policies else _Policy(0, None, (), ())
@@ -98,6 +98,7 @@ class EvidenceReader:
             mode=first.mode,
             policy_string=first.policy_string,
             mx_host=first.mx_host,
+            trust=organization[1] if organization else None,
         )
 
     def _policies(self, window: Window, identity: Identity) -> list[_Policy]:
