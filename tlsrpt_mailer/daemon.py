@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from threading import Event, Thread
 from threading import enumerate as enumerate_threads
 from types import FrameType
@@ -30,6 +30,7 @@ from tlsrpt_mailer import wiring
 from tlsrpt_mailer.config.model import Config, SourceConfig
 from tlsrpt_mailer.errors import Temporary, TlsrptError
 from tlsrpt_mailer.flows.deliver import SendResult
+from tlsrpt_mailer.flows.directly import StoreWatch
 from tlsrpt_mailer.flows.health import Beats, SourceHealth, SourceState, holds_back
 from tlsrpt_mailer.jobs import long_table, run_due, table
 from tlsrpt_mailer.ports import Letter, Source
@@ -38,6 +39,8 @@ from tlsrpt_mailer.report.times import MINUTE, Span, Time
 log = structlog.get_logger()
 
 TICK_SECONDS = 2
+STORE_SECONDS = 10
+"""How often it is looked whether the operator has to hear of the database."""
 PING_SECONDS = 10
 """How often it is looked whether `[health] ping_url` is due."""
 LONG_SECONDS = 60
@@ -146,8 +149,10 @@ class _Runner:
                     self.source.run(self._app.deliver, self.health, self._stop)
                 except Exception as error:
                     # The edge: an error of ours in one source stops no other one.
-                    log.exception("source.crashed")
-                    self.health.trouble(f"internal error: {error}", CRASH_WAIT_SECONDS)
+                    said = f"internal error: {error}"
+                    if self.health.state.error != said:
+                        log.exception("source.crashed")
+                    self.health.trouble(said, CRASH_WAIT_SECONDS)
                     self.health.beat(CRASH_WAIT_SECONDS + 60)
                     self._stop.wait(CRASH_WAIT_SECONDS)
         self._beats.forget(self.source.name)
@@ -165,7 +170,9 @@ class _Daemon:
         self._scheduler = _scheduler()
         self._status = ""
         self._refused = ""
+        self._hung: list[str] = []
         self._store_trouble: dict[str, str] = {}
+        self._store_watch = StoreWatch(time.monotonic)
         self.lost = ""
         """Why sources could neither be changed nor started again; the program ends for that."""
 
@@ -183,6 +190,7 @@ class _Daemon:
             runner.start()
         self._add_job("tick", self._tick, TICK_SECONDS)
         self._add_job("ping", self._ping, PING_SECONDS)
+        self._add_job("store", self._tell_of_store, STORE_SECONDS)
         self._add_job("long", self._long, LONG_SECONDS)
         self._match_lanes()
         self._scheduler.start()
@@ -333,6 +341,11 @@ class _Daemon:
         with self._store_permitting("long"):
             run_due(long_table(self._app), self._app, self._beats)
 
+    def _tell_of_store(self) -> None:
+        """Tell the operator of a database that cannot be used, by ways that need none."""
+        error = next(iter(self._store_trouble.values()), None)
+        self._store_watch.look(error, self._app.routes, self._app.clock())
+
     def _ping(self) -> None:
         """Say elsewhere that all is well, if it is."""
         states = [runner.health.state for runner in self._runners]
@@ -359,9 +372,12 @@ class _Daemon:
     def _say(self, states: list[SourceState]) -> None:
         """Feed the watchdog while nothing is hung, and tell systemd what is in trouble."""
         hung = self._beats.hung()
-        if hung:
+        if hung and hung != self._hung:
             log.error("thread.hung", threads=hung)
-        else:
+        elif self._hung and not hung:
+            log.info("thread.recovered", threads=self._hung)
+        self._hung = hung
+        if not hung:
             notify("WATCHDOG=1")
         troubles = [f"{state.name}: {state.error}" for state in states if state.state == "trouble"]
         status = (
@@ -388,7 +404,8 @@ def tick(app: wiring.App, states: list[SourceState], beats: Beats | None = None)
     starting = any(state.state == "starting" for state in states)
     run_due(table(app), app, beats, idle=idle and not starting)
     now = app.clock()
-    if idle:
+    # A job may have begun to read held mails again.
+    if idle and not app.is_importing():
         app.compose_in_turn(now)
 
 
@@ -417,7 +434,13 @@ def notify(message: str) -> None:
             sock.connect(name)
             sock.sendall(message.encode())
     except OSError as error:
-        log.warning("systemd.unreachable", error=str(error))
+        _unreachable(str(error))
+
+
+@cache
+def _unreachable(error: str) -> None:
+    """Said once in a process: it is tried every few seconds."""
+    log.warning("systemd.unreachable", error=error)
 
 
 def _scheduler() -> BackgroundScheduler:
@@ -435,4 +458,10 @@ def _scheduler() -> BackgroundScheduler:
 
 
 def _on_job_error(event: JobExecutionEvent) -> None:
-    log.error("job.failed", job=event.job_id, error=str(event.exception), exc_info=event.exception)
+    _log_crash(event.job_id, repr(event.exception), event.traceback)
+
+
+@cache
+def _log_crash(job: str, error: str, traceback: str) -> None:
+    """Said once in a process: it is tried every few seconds."""
+    log.error("job.failed", job=job, error=error, traceback=traceback)

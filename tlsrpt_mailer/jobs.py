@@ -86,6 +86,7 @@ def run_due(
         Temporary: The database cannot be used now; the job stays due.
     """
     now = app.clock()
+    failing = app.job_errors()
     for job in due([job for job in jobs if idle or not job.idle], app.job_runs(), now):
         if beats is not None:
             beats.beat(f"job {job.name}", job.within)
@@ -97,12 +98,16 @@ def run_due(
             raise
         except TlsrptError as trouble:
             error = str(trouble)
-            log.error("job.failed", job=job.name, error=error)
+            if failing.get(job.name) != error:
+                log.error("job.failed", job=job.name, error=error)
         except Exception as trouble:
             # The edge: one job's error stops no other job.
             error = f"{type(trouble).__name__}: {trouble}"
-            log.exception("job.failed", job=job.name)
+            if failing.get(job.name) != error:
+                log.exception("job.failed", job=job.name)
         finally:
             if beats is not None:
                 beats.forget(f"job {job.name}")
         app.save_job_run(job.name, now, error)
+        if error is None and job.name in failing:
+            log.info("job.recovered", job=job.name)

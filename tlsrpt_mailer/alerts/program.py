@@ -91,7 +91,7 @@ def trouble(part: Part, context: Context, *, again: bool = False) -> Rendered:
     first, *rest = words.error_lines(part.error)
     document = Document(
         label="OPERATOR",
-        head=(f"{still}{what}.".capitalize(), said.meanwhile, f"{since}{_count(part)}."),
+        head=(_sentence(still + what), said.meanwhile, f"{since}{_count(part)}."),
         sections=(
             section("WHAT IT SAYS", code([first, *rest])),
             section("WHAT TO DO", steps(said.todo)),
@@ -110,11 +110,15 @@ def over(part: Part, context: Context) -> Rendered:
     since = f"{words.moment(part.since, now)} ({words.length(now - part.since)})"
     document = Document(
         label="OPERATOR",
-        head=(f"{what}.".capitalize(), f"The trouble began {since} ago."),
+        head=(_sentence(what), f"The trouble began {since} ago."),
         sections=(),
         footer=_footer(context),
     )
     return _mail(document, context, part, f"OPERATOR {what} [tlsrpt]", "ok")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _count(part: Part) -> str:

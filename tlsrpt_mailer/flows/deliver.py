@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from tlsrpt_mailer.errors import ConfigError, Refused, Temporary
-from tlsrpt_mailer.ports import CHANNEL, Channel, Letter, Notice, Notifier, Outbox, Outgoing, Sent
+from tlsrpt_mailer.ports import CHANNEL, Channel, Notice, Notifier, Outbox, Outgoing, Sent
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
 
 log = structlog.get_logger()
@@ -103,19 +103,20 @@ def _way(
 
     def hand_over() -> Sent:
         if letter.recipient.startswith(CHANNEL):
-            return _notify(notifier(letter.recipient), letter, outgoing.remote_ref)
+            return _notify(notifier(letter.recipient), outgoing)
         return Sent(channel(letter.recipient).send(letter))
 
     return hand_over
 
 
-def _notify(notifier: Notifier, letter: Letter, remote_ref: str | None) -> Sent:
+def _notify(notifier: Notifier, outgoing: Outgoing) -> Sent:
+    letter = outgoing.letter
     try:
         notice = _notice(letter.raw)
     except msgspec.DecodeError as error:
         raise Refused(f"this version cannot read the notice: {error}") from error
     try:
-        return notifier.notify(notice, remote_ref)
+        return notifier.notify(notice, outgoing.remote_ref)
     except (Temporary, Refused):
         raise
     except ConfigError as error:  # a secret or a file that cannot be read now
@@ -123,7 +124,8 @@ def _notify(notifier: Notifier, letter: Letter, remote_ref: str | None) -> Sent:
     except Exception as error:
         # The edge: channels call libraries of others. Without this the notice would be
         # tried every few seconds for ever.
-        log.exception("channel.crashed", recipient=letter.recipient)
+        if not outgoing.attempts:
+            log.exception("channel.crashed", recipient=letter.recipient)
         raise Temporary(f"internal error: {type(error).__name__}: {error}") from error
 
 
@@ -146,7 +148,8 @@ def _send(
             return _give_up(outbox, outgoing, now, f"{error} (for five days)"), error.is_cut_off
         at = _when(outgoing, now, error.retry_in)
         outbox.retry(outgoing.id, now, str(error), at)
-        log.warning(
+        # Said once a mail: it is tried up to 130 times. `alert.sent` tells the end.
+        (log.debug if outgoing.attempts else log.warning)(
             "alert.deferred",
             **facts,
             attempt=outgoing.attempts + 1,

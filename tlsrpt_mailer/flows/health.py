@@ -100,6 +100,8 @@ class SourceHealth:
         """See `ports.Health.warn`."""
         if warning is not None and warning != self._state.warning:
             log.warning("source.warning", source=self._state.name, warning=warning)
+        elif warning is None and self._state.warning is not None:
+            log.info("source.mended", source=self._state.name)
         self._set(warning=warning)
 
     def backlog(self, mails: int) -> None:

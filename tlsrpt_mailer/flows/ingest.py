@@ -69,6 +69,7 @@ class Ingest:
         self._clock = clock
         self._suspects: dict[bytes, int] | None = None
         self._lock = Lock()
+        self._trouble: str | None = None
 
     def deliver(self, mails: Sequence[RawMail]) -> list[Receipt]:
         """Take these mails; one receipt a mail, in order. See `ports.Deliver`."""
@@ -257,6 +258,9 @@ class Ingest:
             }:
                 txn.propose(proposed, now)
             self._judge(txn, entries, now)
+        if self._trouble is not None:
+            log.info("mails.taken_again")
+        self._trouble = None
         receipts = [receipt for _, receipt in decided]
         for one, receipt in zip(read, receipts, strict=True):
             _log_mail(one, receipt)
@@ -299,8 +303,11 @@ class Ingest:
         judge_domains(txn, txn.domains_to_judge(touched), self._settings.standing, now)
 
     def _failed(self, mails: Sequence[RawMail], error: BaseException) -> list[Receipt]:
-        log.warning("mails.deferred", mails=len(mails), error=str(error) or type(error).__name__)
-        return [Receipt("failed", str(error) or type(error).__name__) for _ in mails]
+        text = str(error) or type(error).__name__
+        if self._trouble != text:
+            log.warning("mails.deferred", mails=len(mails), error=text)
+        self._trouble = text
+        return [Receipt("failed", text) for _ in mails]
 
     @staticmethod
     def _in_order(

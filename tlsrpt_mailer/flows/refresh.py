@@ -43,6 +43,8 @@ class Refresher:
                 log.warning("channel.not_refreshed", recipient=self._lane, error=str(error))
             self._trouble = str(error)
             return False
+        if self._trouble is not None:
+            log.info("channel.refreshed_again", recipient=self._lane)
         self._trouble = None
         return True
 

@@ -14,6 +14,7 @@ import dns.name
 import dns.nameserver
 import dns.rdatatype
 import dns.resolver
+import structlog
 
 from tlsrpt_mailer.trust.model import KeyAnswer
 
@@ -40,6 +41,10 @@ _ABSENT = (
 T = TypeVar("T")
 ONE_SERVER = 1.0
 """Seconds after which the next server is asked, or the same one again."""
+IN_A_ROW = 3
+"""So many look-ups without an answer are trouble; a single one may be a lame domain."""
+
+log = structlog.get_logger()
 
 
 class Resolver:
@@ -75,6 +80,7 @@ class Resolver:
         self._slow: OrderedDict[str, float] = OrderedDict()
         """Until when the names in a zone are not asked for."""
         self._silent_until = -math.inf
+        self._failed = 0
         self._lock = threading.Lock()
 
     def txt(self, name: str, within: float | None = None) -> KeyAnswer:
@@ -94,9 +100,21 @@ class Resolver:
             return KeyAnswer("trouble", error="no time was left to ask")
         answer, seconds = self._ask(name, limit)
         with self._lock:
+            self._say(name, answer)
             self._known[name] = (self._clock() + seconds, answer)
             _shorten(self._known, name)
         return answer
+
+    def _say(self, name: str, answer: KeyAnswer) -> None:
+        """Log that DNS is in trouble once it has been so in a row, and when it is over."""
+        if answer.kind != "trouble":
+            if self._failed >= IN_A_ROW:
+                log.info("dns.recovered", failed=self._failed)
+            self._failed = 0
+            return
+        self._failed += 1
+        if self._failed == IN_A_ROW:
+            log.warning("dns.trouble", name=name, error=answer.error)
 
     def forget_trouble(self) -> None:
         """Ask anew for what had no answer."""

@@ -78,6 +78,7 @@ class ImapSource:
         self._memory = Memory()
         self._guard: Guard | None = None
         self._context: ssl.SSLContext | None = None
+        self._bug = ""
 
     @property
     def name(self) -> str:
@@ -146,8 +147,11 @@ class ImapSource:
         except TlsrptError as error:
             return str(error)
         except Exception as error:  # the edge: no bug of ours may end the only reader of a mailbox
-            log.exception("source.failed", source=self.name)
-            return f"a bug of ours: {type(error).__name__}: {error}"
+            said = f"a bug of ours: {type(error).__name__}: {error}"
+            if said != self._bug:
+                log.exception("source.failed", source=self.name)
+            self._bug = said
+            return said
         return "stopped"
 
     def _connect(self, stopped: Callable[[], bool]) -> Session:

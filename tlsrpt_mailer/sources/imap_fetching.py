@@ -17,6 +17,8 @@ class Memory(msgspec.Struct):
 
     breaks: dict[tuple[int, int], int] = msgspec.field(default_factory=dict)
     """By UIDVALIDITY and UID: how often a fetch of this mail ended the connection."""
+    not_moved: str = ""
+    """Why mails could not be moved at the last look; said once."""
 
 
 class Fetcher:

@@ -72,6 +72,7 @@ class Look:
         self._clock = clock
         self._session = session
         self._acts = Acts(settings, session)
+        self._memory = memory
         self._fetcher = Fetcher(session, memory)
         self._validity = 0
         self._at = 0
@@ -256,8 +257,12 @@ class Look:
             self._acts.act(done, unreadable)
         except Declined as refusal:
             self._said["act"] = str(refusal)
-            log.warning("mails.not_moved", source=self._source, error=str(refusal))
+            if self._memory.not_moved != str(refusal):
+                log.warning("mails.not_moved", source=self._source, error=str(refusal))
+            self._memory.not_moved = str(refusal)
             return False
+        if done or unreadable:
+            self._memory.not_moved = ""
         return True
 
     # -------------------------------------------------------------- what to say

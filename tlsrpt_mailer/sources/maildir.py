@@ -64,6 +64,7 @@ class MaildirSource:
         self._moving: dict[str, Receipt] = {}
         """Delivered, but not moved yet: ``cur`` could not be written."""
         self._left: set[str] = set()
+        self._unmoved: set[str] = set()
         """Unreadable or too large, and said so."""
 
     @property
@@ -180,8 +181,11 @@ class MaildirSource:
         except OSError as error:
             # It may have been moved or deleted by a person's mail program: that is fine.
             if source.exists():
-                log.warning("mail.not_moved", source=self.name, file=name, error=str(error))
+                if name not in self._unmoved:
+                    log.warning("mail.not_moved", source=self.name, file=name, error=str(error))
+                self._unmoved.add(name)
                 return
+        self._unmoved.discard(name)
         del self._moving[name]
 
     def _warning(self) -> str | None:

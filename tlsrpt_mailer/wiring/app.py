@@ -23,6 +23,7 @@ from tlsrpt_mailer.flows.clock import Timekeeper, Uptime
 from tlsrpt_mailer.flows.compose import compose
 from tlsrpt_mailer.flows.deliver import SendResult
 from tlsrpt_mailer.flows.digest import send_digests
+from tlsrpt_mailer.flows.directly import Routes
 from tlsrpt_mailer.flows.health import HOLD_BACK, SourceState
 from tlsrpt_mailer.flows.ingest import Ingest
 from tlsrpt_mailer.flows.ingest import Settings as IngestSettings
@@ -195,6 +196,10 @@ class App:
         settings = held_settings(self._standing)
         return watch_held(self.store.aside, self.store.watching, self._audience, settings, now)
 
+    def routes(self) -> Routes:
+        """The ways out that need no database."""
+        return self._ways.routes(self._audience, self.config.alerts.fallback)
+
     def watch_program(self, now: Time) -> list[Letter]:
         """Freeze the mails about parts of the program that are in trouble, or work again."""
         store, fallback = self.store, self.config.alerts.fallback
@@ -308,6 +313,10 @@ class App:
         """When each job ran last."""
         return self.store.state.job_runs()
 
+    def job_errors(self) -> Mapping[str, str]:
+        """The jobs whose last run failed, with the error."""
+        return self.store.state.job_errors()
+
     def save_job_run(self, name: str, now: Time, error: str | None) -> None:
         """Note that a job ran."""
         self.store.state.save_job_run(name, now, error)
@@ -345,10 +354,13 @@ class App:
 
     def is_importing(self) -> bool:
         """
-        Whether an import is at work, and has been for less than `HOLD_BACK`.
+        Whether an import is at work, and has been for less than `HOLD_BACK`; or held mails are
+        read again.
 
         What one file of an old mailbox says may be over with the next one.
         """
+        if self._whose.is_busy(self.clock()):
+            return True
         began, last = (int(word) for word in (self.store.state.fact(IMPORT) or "0 0").split())
         now = clock_of_machine()
         return 0 <= now - last < IMPORT_ALIVE and 0 <= now - began < HOLD_BACK

@@ -1,6 +1,6 @@
 """The ways out: the relay of the mails and every channel, each a lane of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from email.utils import parseaddr
 from threading import Event
 
@@ -12,7 +12,9 @@ from tlsrpt_mailer.channels.log import LogChannel
 from tlsrpt_mailer.config import Config, host_name, secret
 from tlsrpt_mailer.config.model import ChannelConfig
 from tlsrpt_mailer.errors import Temporary
+from tlsrpt_mailer.flows.compose import Audience
 from tlsrpt_mailer.flows.deliver import SendResult, send_due
+from tlsrpt_mailer.flows.directly import Routes
 from tlsrpt_mailer.flows.ping import Pinger
 from tlsrpt_mailer.flows.refresh import Refresher
 from tlsrpt_mailer.ports import BY_MAIL, CHANNEL, Channel, Notifier
@@ -111,6 +113,10 @@ class Ways:
                 self._refreshers[one].refresh(now)
             result += done
         return result
+
+    def routes(self, audience: Audience, fallback: Sequence[str]) -> Routes:
+        """What needs no database."""
+        return Routes(audience, self._channel, self._notifier, fallback)
 
     def _left(self) -> list[str]:
         return [lane for lane in self._store.outbox.lanes() if lane not in self._notifiers]
