@@ -5,6 +5,7 @@ from collections.abc import Callable
 from tlsrpt_mailer.config import Config
 from tlsrpt_mailer.domains.ours import Addresses, Ownership
 from tlsrpt_mailer.flows.adopting import Findings, Lookup, Reclaimer, adopt
+from tlsrpt_mailer.flows.health import HOLD_BACK
 from tlsrpt_mailer.ports import Deliver
 from tlsrpt_mailer.report.model import Policy
 from tlsrpt_mailer.report.times import MINUTE, Span, Time
@@ -41,6 +42,7 @@ class Whose:
         self._reclaimer = Reclaimer(store.adoptions, deliver, self.ours)
         self._is_new = True
         self._is_asked = False
+        self._busy_since: Time | None = None
 
     @property
     def every(self) -> Span:
@@ -48,6 +50,10 @@ class Whose:
         if self._is_new:
             return 0
         return SOON if self._is_asked else MINUTE
+
+    def is_busy(self, now: Time) -> bool:
+        """Whether held mails are being read again, and have been for less than `HOLD_BACK`."""
+        return self._busy_since is not None and 0 <= now - self._busy_since < HOLD_BACK
 
     def ownership(self, policy: Policy) -> Ownership:
         """Whose *policy* is; what nobody knows is found out soon."""
@@ -80,6 +86,9 @@ class Whose:
         if done:
             # There may be more than one turn takes.
             self._is_asked = True
+            self._busy_since = now if self._busy_since is None else self._busy_since
+        else:
+            self._busy_since = None
         return done
 
     def _adopt(self, now: Time) -> list[str]:
