@@ -137,11 +137,11 @@ def trust(held: HeldTotals, config: Config, now: Time) -> Part:
     what = _MODES[mode]
     if total and held.since is not None:
         since = words.moment(held.since, now)
-        what += f"; {words.number(total)} held since {since} (tlsrpt-mailer reports --held)"
+        what += f"; {words.number(total)} held since {since}"
     reasons = [
         f"{words.number(held.counts[key])} {_HELD[key]}" for key in _HELD if held.counts.get(key)
     ]
-    more = (", ".join(reasons),) if reasons else ()
+    more = (", ".join(reasons), "tlsrpt-mailer reports --held") if reasons else ()
     if mode != "require":
         return Part("warn", "trust", what, more, is_standing=True)
     if held.day_held and not held.day_counted:

@@ -29,6 +29,8 @@ class Released(msgspec.Struct):
     """Outcome to number of mails."""
     reasons: Counter[str]
     """Why reports are still held, to number of reports."""
+    domains: bool = False
+    """Whether some are held for the domains that they are about."""
     gone: int = 0
     """Mails whose bytes are not kept any more."""
 
@@ -73,7 +75,7 @@ def release(ids: tuple[int, ...], all_: bool, as_is: bool, note: str | None, jso
 
 
 def _release(reader: Reader, app: App, mails: Sequence[HeldMail], *, as_is: bool) -> Released:
-    found = Released(Counter(), Counter(), sum(not one.is_kept for one in mails))
+    found = Released(Counter(), Counter(), gone=sum(not one.is_kept for one in mails))
     # Alerts wait until all is judged: what one report breaks the next may mend.
     with app.import_under_way() as alive:
         for batch in _batches(reader, mails, as_is=as_is):
@@ -81,6 +83,7 @@ def _release(reader: Reader, app: App, mails: Sequence[HeldMail], *, as_is: bool
             found.outcomes.update(receipt.outcome for receipt in app.deliver(batch))
     held = reader.still_held([one.mail for one in mails if one.is_kept])
     found.reasons.update(why(held_for, reason) for held_for, reason in held)
+    found.domains = any(held_for in ("foreign", "proposed") for held_for, _ in held)
     return found
 
 
@@ -150,6 +153,8 @@ def _lines(found: Released, *, all_: bool) -> list[str]:
     width = max((len(words.number(count)) for count in found.reasons.values()), default=0)
     for reason, count in sorted(found.reasons.items(), key=_most_first):
         lines.append(f"  {words.number(count):>{width}}  {reason}")
+    if found.domains:
+        lines.append("Whose the domains are: tlsrpt-mailer domains")
     return lines
 
 
