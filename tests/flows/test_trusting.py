@@ -396,6 +396,29 @@ def test_what_is_held_again_keeps_its_number_and_its_time(make: Make) -> None:
     assert ["stored", "stored"] == post.take(signed(), signed(mail(report(day="2026-10-09"))))
 
 
+def test_the_same_held_mail_twice_in_a_batch_is_judged_once(make: Make) -> None:
+    """And its raw bytes stay."""
+    post = make()
+    raw = unsigned(report())
+    post.take(raw)
+
+    assert ["held", "duplicate"] == post.again(raw, raw)
+    assert [("held", 1)] == post.world.rows(
+        "SELECT outcome, tries FROM mails JOIN kept ON mail_id = mails.id"
+    )
+
+
+def test_who_imports_a_held_mail_vouches_for_it(make: Make) -> None:
+    """It is no duplicate then, and counts as his word."""
+    post = make()
+    raw = unsigned(report())
+    post.take(raw)
+
+    assert ["stored"] == post.take(raw, trusted=True)
+    assert ["duplicate"] == post.take(raw, trusted=True)
+    assert [("counted", "operator", None, "google.com")] == post.statuses()
+
+
 def test_a_released_report_counts_as_the_operators_word(make: Make) -> None:
     """As it is, without a signature."""
     post = make()

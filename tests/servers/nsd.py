@@ -18,21 +18,40 @@ def _free_port() -> int:
         return int(one.getsockname()[1])
 
 
-@contextmanager
-def nsd(folder: Path, records: Mapping[str, bytes]) -> Iterator[str]:
-    """Serve the zone ``example`` with these TXT records; yields ``address:port``."""
-    port = _free_port()
-    lines = ["$TTL 300", "@ IN SOA ns host 1 3600 600 86400 60", "@ IN NS ns", "ns IN A 127.0.0.1"]
+def _zones(records: Mapping[str, bytes]) -> dict[str, dict[str, bytes]]:
+    """The records by the top-level domain they are in; ``example`` is always there."""
+    zones: dict[str, dict[str, bytes]] = {"example": {}}
+    for name, text in records.items():
+        zones.setdefault(name.rpartition(".")[2], {})[name] = text
+    return zones
+
+
+def _zone(zone: str, records: Mapping[str, bytes]) -> str:
+    lines = [
+        "$TTL 300",
+        f"@ IN SOA ns.{zone}. host.{zone}. 1 3600 600 86400 60",
+        f"@ IN NS ns.{zone}.",
+        f"ns.{zone}. IN A 127.0.0.1",
+    ]
     for name, text in records.items():
         strings = " ".join(f'"{text[at : at + 200].decode()}"' for at in range(0, len(text), 200))
         lines.append(f"{name}. IN TXT {strings}".replace(";", "\\;"))
-    (folder / "zone").write_text("\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
+
+
+@contextmanager
+def nsd(folder: Path, records: Mapping[str, bytes], port: int | None = None) -> Iterator[str]:
+    """Serve these TXT records, of whatever names; yields ``address:port``."""
+    port = port or _free_port()
+    zones = ""
+    for zone, own in _zones(records).items():
+        (folder / f"{zone}.zone").write_text(_zone(zone, own))
+        zones += f'zone:\n  name: "{zone}"\n  zonefile: "{zone}.zone"\n'
     (folder / "nsd.conf").write_text(
         f'server:\n  ip-address: 127.0.0.1@{port}\n  username: ""\n  chroot: ""\n'
         f'  zonesdir: "{folder}"\n  pidfile: ""\n  database: ""\n  server-count: 1\n'
         f'  zonelistfile: "{folder}/zones"\n  xfrdfile: "{folder}/xfrd"\n  xfrdir: "{folder}"\n'
-        f'  logfile: "{folder}/log"\nremote-control:\n  control-enable: no\n'
-        f'zone:\n  name: "example"\n  zonefile: "zone"\n'
+        f'  logfile: "{folder}/log"\nremote-control:\n  control-enable: no\n{zones}'
     )
     program = shutil.which("nsd") or "/usr/sbin/nsd"
     child = subprocess.Popen([program, "-d", "-c", str(folder / "nsd.conf")])

@@ -265,11 +265,18 @@ def _is_kept_letter(one: ReadMail) -> bool:
     )
 
 
+def may_reopen(one: ReadMail) -> bool:
+    """Whether it is judged anew where it is held: somebody wants that, or vouches for it now."""
+    return one.mail.again or one.mail.trusted
+
+
 def _is_retried(one: ReadMail, seen: Mapping[bytes, Receipt], reopened: Collection[bytes]) -> bool:
     """Whether it is read anew: only what nobody could read, or what is held, is worth that."""
-    if not one.mail.again or one.sha256 not in seen:
+    if one.sha256 not in seen:
         return False
-    return one.sha256 in reopened or seen[one.sha256].outcome == "quarantined"
+    if one.mail.again and seen[one.sha256].outcome == "quarantined":
+        return True
+    return may_reopen(one) and one.sha256 in reopened
 
 
 def _repeat(receipt: Receipt) -> Receipt:

@@ -16,7 +16,7 @@ import structlog
 
 from tlsrpt_mailer.errors import Rejected, Temporary
 from tlsrpt_mailer.failures.windows import windows_of
-from tlsrpt_mailer.flows.deciding import Decision, ReadMail, decide
+from tlsrpt_mailer.flows.deciding import Decision, ReadMail, decide, may_reopen
 from tlsrpt_mailer.flows.judging import Standing, judge_domains
 from tlsrpt_mailer.flows.replies import Answers
 from tlsrpt_mailer.flows.trusting import (
@@ -229,7 +229,7 @@ class Ingest:
         now = self._clock()
         with self._store.write() as txn:
             reopened = txn.reopen(
-                [one.sha256 for one in read if one.mail.again and one.content is not None]
+                [one.sha256 for one in read if may_reopen(one) and one.content is not None]
             )
             known = txn.known(
                 [one.sha256 for one in read],

@@ -6,7 +6,7 @@ Everything here works inside a write transaction that the caller began.
 
 import itertools
 import sqlite3
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from tlsrpt_mailer.ports import (
@@ -18,7 +18,7 @@ from tlsrpt_mailer.ports import (
     StoredRevision,
 )
 from tlsrpt_mailer.report.times import Time
-from tlsrpt_mailer.store import bind
+from tlsrpt_mailer.store import bind, large
 from tlsrpt_mailer.store.bind import next_id, select_in, text, text_or_none
 from tlsrpt_mailer.store.holding import known_copies, let_go
 from tlsrpt_mailer.store.outbox import add_letters
@@ -138,7 +138,7 @@ def _delete_notes(conn: sqlite3.Connection, hashes: Sequence[bytes]) -> None:
 
 
 def _put_mails(
-    conn: sqlite3.Connection, entries: Sequence[Entry], now: Time, again: Container[bytes]
+    conn: sqlite3.Connection, entries: Sequence[Entry], now: Time, again: Iterable[bytes]
 ) -> list[int]:
     """Write the mails themselves; returns their numbers, in order."""
     there = {
@@ -154,6 +154,7 @@ def _put_mails(
     changed: list[Row] = []
     seen: list[tuple[int]] = []
     numbers: list[int] = []
+    reopened = set(again)
     for entry in entries:
         mail, outcome = there.get(entry.sha256, (0, ""))
         if not mail:
@@ -162,10 +163,12 @@ def _put_mails(
             there[entry.sha256] = (mail, entry.outcome)
         else:
             seen.append((mail,))
-            if _replaces(outcome, entry, is_reopened=entry.sha256 in again):
+            if _replaces(outcome, entry, is_reopened=entry.sha256 in reopened):
                 changed.append((entry.outcome, text_or_none(entry.reason), entry.found, mail))
                 there[entry.sha256] = (mail, entry.outcome)
         numbers.append(mail)
+        # The same bytes once more in this batch are a repeat.
+        reopened.discard(entry.sha256)
     conn.executemany(
         "INSERT INTO mails (id, sha256, source, taken_at, size, message_id, sender, subject, date,"
         " outcome, reason, reports, stored_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -220,26 +223,25 @@ def _keep_raw(
     entries: Sequence[Entry],
     mails: Sequence[int],
     now: Time,
-    again: Container[bytes],
+    again: Iterable[bytes],
 ) -> None:
     rows: list[Row] = []
     waiting: list[Row] = []
     over: list[Row] = []
+    reopened = set(again)
     for entry, mail in zip(entries, mails, strict=True):
-        is_reopened = entry.mail.again and entry.sha256 in again
+        is_reopened = entry.sha256 in reopened
+        reopened.discard(entry.sha256)
         if is_reopened and entry.keep == "held":
             waiting.append((entry.next_try, mail))
         elif entry.keep != "no":
             packed = bind.pack(entry.mail.raw)
             name = text_or_none(entry.mail.file_name)
             rows.append((mail, entry.keep, now, len(packed), name, packed, entry.next_try))
-        elif is_reopened:
+        elif is_reopened and entry.outcome in _READ:
             over.append((mail,))
-    conn.executemany(
-        "INSERT OR REPLACE INTO kept (mail_id, kind, kept_at, size, file_name, raw, next_try)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        rows,
-    )
+    columns = "mail_id, kind, kept_at, size, file_name, raw, next_try"
+    large.insert(conn, "INSERT OR REPLACE INTO kept", columns, rows, 5)
     # It was kept when it came, and its time goes on.
     conn.executemany("UPDATE kept SET next_try = ?, tries = tries + 1 WHERE mail_id = ?", waiting)
     conn.executemany("DELETE FROM kept WHERE mail_id = ? AND kind = 'held'", over)
