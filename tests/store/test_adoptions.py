@@ -15,6 +15,7 @@ from tlsrpt_mailer.report.model import Policy
 from tlsrpt_mailer.report.times import DAY, Time
 from tlsrpt_mailer.store.adoptions import SqliteAdoptions, propose
 from tlsrpt_mailer.store.connection import open_reader
+from tlsrpt_mailer.store.retention import Keep, prune
 from tlsrpt_mailer.store.sqlite import SqliteStore
 from tlsrpt_mailer.store.whose import domain_rows
 from tlsrpt_mailer.trust.model import Verdict
@@ -107,6 +108,18 @@ def test_all_are_looked_up_again_when_we_have_new_addresses(store: SqliteStore):
     store.adoptions.look_again(NOW)
 
     assert ["a.example"] == [one.domain for one in store.adoptions.due(NOW, 10)]
+
+
+def test_what_nobody_speaks_of_any_more_is_forgotten(store: SqliteStore):
+    """A stranger's name is not looked up for years; what was found out stays."""
+    proposed(store, "gone.example", "here.example", now=NOW - 200 * DAY)
+    proposed(store, "here.example", now=NOW - 50 * DAY)
+    store.adoptions.say(["mine.example"], "adopted", NOW - 900 * DAY, "")
+
+    prune(store.writer, NOW, Keep())
+
+    assert ["here.example"] == [one.domain for one in store.adoptions.due(NOW, 10)]
+    assert {"mine.example": "adopted"} == store.adoptions.found_out()
 
 
 def test_there_is_room_for_so_many(store: SqliteStore):

@@ -12,13 +12,14 @@ from tlsrpt_mailer.domains.ours import State
 from tlsrpt_mailer.ports import Adoption, HeldReport, RawMail
 from tlsrpt_mailer.report.hosts import is_strict_host
 from tlsrpt_mailer.report.model import Policy
-from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.report.times import DAY, Span, Time
 from tlsrpt_mailer.store.bind import select_in, text, text_or_none, unpack
 from tlsrpt_mailer.store.connection import Writer
 
 MOST_PROPOSED = 10_000
 """Of which domains reports speak is for strangers to say; the oldest leave."""
 MOST_ADOPTED = 20_000
+PROPOSED_KEEP: Span = 120 * DAY
 
 COLUMNS = "domain, state, first_at, last_at, changed_at, next_try, tries, record, said"
 _HELD = "status = 'held' AND held_for IN ('foreign', 'proposed')"
@@ -63,6 +64,13 @@ def propose(
             " WHERE state = 'proposed' ORDER BY last_at, first_at, domain LIMIT ?)",
             (count - most,),
         )
+
+
+def prune_proposed(conn: sqlite3.Connection, now: Time) -> None:
+    """Forget domains that nobody knew and that no report has spoken of for `PROPOSED_KEEP`."""
+    conn.execute(
+        "DELETE FROM adoptions WHERE state = 'proposed' AND last_at < ?", (now - PROPOSED_KEEP,)
+    )
 
 
 class SqliteAdoptions:

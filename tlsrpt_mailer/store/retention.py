@@ -15,6 +15,7 @@ import msgspec
 
 from tlsrpt_mailer.errors import CannotWrite
 from tlsrpt_mailer.report.times import DAY, Span, Time
+from tlsrpt_mailer.store.adoptions import prune_proposed
 from tlsrpt_mailer.store.connection import Writer, open_reader
 from tlsrpt_mailer.store.keys import prune_keys
 from tlsrpt_mailer.store.ledger import FORGOTTEN_BYTES
@@ -233,6 +234,7 @@ def _prune_rest(conn: sqlite3.Connection, now: Time) -> int:
     conn.execute("DELETE FROM forgotten WHERE at < ?", (now - ROLLUP_KEEP,))
     conn.execute("DELETE FROM remote_refs WHERE at < ?", (now - INCIDENT_KEEP,))
     prune_keys(conn, now, CHUNK)
+    prune_proposed(conn, now)
     # The key begins with the day.
     oldest = conn.execute("SELECT min(day) FROM rollups").fetchone()[0]
     if oldest is None or oldest >= now - ROLLUP_KEEP:
@@ -256,39 +258,52 @@ def backup(database: Path, target: Path) -> int:
     try:
         # The database was opened as its owner; where root wants the copy, only root may write.
         with as_root():
-            _make_target(target)
-            return _copy(conn, target)
+            return _copy(conn, target.absolute())
     finally:
         conn.close()
 
 
 def _copy(conn: sqlite3.Connection, target: Path) -> int:
+    """Write a part beside *target*, which gets that name when it is whole and on the disk."""
+    if os.path.lexists(target):
+        raise CannotWrite(f"{target} exists already; name a new file")
+    part = target.with_name(f"{target.name}.part")
     try:
-        conn.execute("VACUUM INTO ?", (str(target),))
-        _sync(target)
+        part.unlink(missing_ok=True)  # of one that was killed
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        conn.execute("VACUUM INTO ?", (str(part),))
+        _sync(part)
+        _rename(part, target)
+        _sync(target.parent)
+    except FileExistsError:
+        raise CannotWrite(f"{target} exists already; name a new file") from None
     except (sqlite3.Error, OSError) as error:
-        target.unlink(missing_ok=True)
-        raise CannotWrite(f"cannot write {target}: {error}") from error
+        said = (error.strerror if isinstance(error, OSError) else None) or error
+        raise CannotWrite(f"cannot write {target}: {said}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
     return target.stat().st_size
 
 
-def _make_target(target: Path) -> None:
+def _rename(part: Path, target: Path) -> None:
+    """Give *part* the name *target*; raises FileExistsError where somebody else took that."""
     try:
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        target.hardlink_to(part)
     except FileExistsError:
-        raise CannotWrite(f"{target} exists already; name a new file") from None
-    except OSError as error:
-        raise CannotWrite(f"cannot write {target}: {error.strerror}") from error
+        raise
+    except OSError:  # FAT and some network disks have no second names
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        part.replace(target)
 
 
-def _sync(target: Path) -> None:
+def _sync(path: Path) -> None:
     """On the disk, file and name: a backup that a power cut empties is none."""
-    for path in (target, target.absolute().parent):
-        fd = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def check(database: Path, *, thorough: bool = False) -> list[str]:

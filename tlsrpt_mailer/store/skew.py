@@ -7,7 +7,10 @@ from tlsrpt_mailer.store.connection import Writer
 _COLUMNS: tuple[tuple[str, str, Span], ...] = (
     ("acts", "at", 0),
     ("answers", "at", 0),
-    ("adoptions", "next_try", 2 * DAY),
+    ("adoptions", "next_try", 8 * DAY),
+    ("adoptions", "first_at", 0),
+    ("adoptions", "last_at", 0),
+    ("adoptions", "changed_at", 0),
     ("kept", "kept_at", 0),
     ("kept", "next_try", 2 * DAY),
     ("keys", "last_seen", 0),
