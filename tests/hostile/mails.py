@@ -16,6 +16,8 @@ TOKEN = "abcdefghijklmnopqrstuvwxy2"
 CLAIM = b"TLS-Report-Domain: example.com\n"
 MIXED = CLAIM + b'Content-Type: multipart/mixed; boundary="b"\n\n'
 ANSWER = f"From: ana@example.com\nTo: tlsrpt+ack-{TOKEN}@example.com\n".encode()
+LETTERS = bytes(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" * 4)
+"""Any byte to one of 64 letters."""
 REPORT = mails.mail(mails.report())
 EMPTY = b"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 """The hash of a body without a line, relaxed."""
@@ -249,6 +251,20 @@ ENCODED: dict[str, Callable[[], bytes]] = {
     ),
 }
 
+NOISE: dict[str, Callable[[], bytes]] = {
+    "16 MiB that no packing makes smaller": lambda: CLAIM + b"\n" + noise(MOST - 40),
+    "16 MiB of a report that no packing makes smaller": lambda: packed(
+        b'{"policies":["' + noise(47 * MIB // 4).translate(LETTERS) + b'"]}'
+    ),
+    "16 MiB of two reports that no packing makes smaller": lambda: mails.mail(
+        [
+            b'{"policies":["' + noise(47 * MIB // 8).translate(LETTERS[::way]) + b'"]}'
+            for way in (1, -1)
+        ]
+    ),
+    "16 MiB of a letter": lambda: b"Subject: x\n\n" + noise(MOST - 40),
+}
+
 SIGNATURES: dict[str, Callable[[], bytes]] = {
     "1,000 signatures": lambda: b"".join(signature(n) for n in range(1_000)) + REPORT,
     "10 signatures over 15 MB": lambda: (
@@ -324,6 +340,6 @@ ANSWERS: dict[str, Callable[[], bytes]] = {
 }
 
 HOSTILE: dict[str, Callable[[], bytes]] = (
-    UNPACKED | DOCUMENTS | SHAPES | ENCODED | SIGNATURES | ANSWERS
+    UNPACKED | DOCUMENTS | SHAPES | ENCODED | NOISE | SIGNATURES | ANSWERS
 )
 """By name, in words of what each is made of."""

@@ -16,11 +16,19 @@ from tlsrpt_mailer.failures.model import Window
 from tlsrpt_mailer.ports import Entry, NewReport
 from tlsrpt_mailer.report.model import Policy
 from tlsrpt_mailer.report.times import Time
-from tlsrpt_mailer.store import bind
+from tlsrpt_mailer.store import bind, large
 from tlsrpt_mailer.store.bind import next_id, number, text, text_or_none
 from tlsrpt_mailer.store.pairs import note_pairs
 
 Row = tuple[Any, ...]
+
+_REPORT = (
+    "id, mail_id, status, digest, revision_key, reporter, organization_name, submitter, report_id,"
+    " contact_info, file_name, start_at, end_at, taken_at, date, successful_sessions,"
+    " failed_sessions, deviations, json, trust, trust_reason, signed_by, held_for"
+)
+_JSON = 18
+"""Where in it the JSON is."""
 
 
 class _Rows(msgspec.Struct):
@@ -199,14 +207,7 @@ def _add_window(rows: _Rows, id: int, report: int, window: Window) -> None:
 
 
 def _write(conn: sqlite3.Connection, rows: _Rows) -> None:
-    conn.executemany(
-        "INSERT INTO reports (id, mail_id, status, digest, revision_key, reporter,"
-        " organization_name, submitter, report_id, contact_info, file_name, start_at, end_at,"
-        " taken_at, date, successful_sessions, failed_sessions, deviations, json, trust,"
-        " trust_reason, signed_by, held_for)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        rows.reports,
-    )
+    large.insert(conn, "INSERT INTO reports", _REPORT, rows.reports, _JSON)
     conn.executemany(
         "INSERT INTO policies (id, report_id, position, policy_type, policy_domain, mode,"
         " policy_string, mx_host, successful_sessions, failed_sessions, is_foreign)"
