@@ -49,6 +49,7 @@ class Notified:
     def close(self) -> None:
         """Stop listening."""
         self._socket.close()
+        self.path.unlink(missing_ok=True)
 
     def read(self) -> list[str]:
         """All so far, oldest first."""
