@@ -9,12 +9,12 @@ from tests import mails
 from tests.flows.world import organisational
 from tlsrpt_mailer.domains.ours import Addresses, Ours
 from tlsrpt_mailer.flows import adopting
-from tlsrpt_mailer.flows.adopting import Findings, Reclaimer, adopt
+from tlsrpt_mailer.flows.adopting import Findings, Reclaimer, adopt, nothing_to_compare
 from tlsrpt_mailer.flows.ingest import Ingest, Settings
 from tlsrpt_mailer.flows.judging import Standing
 from tlsrpt_mailer.flows.trusting import Trust
 from tlsrpt_mailer.intake.read import read
-from tlsrpt_mailer.ports import RawMail, Receipt
+from tlsrpt_mailer.ports import HeldReport, RawMail, Receipt
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Time
 from tlsrpt_mailer.store.sqlite import SqliteStore, open_store
 from tlsrpt_mailer.trust.model import KeyAnswer, Verdict
@@ -240,6 +240,21 @@ def test_past_the_most_no_more_are_adopted(house: House, monkeypatch: pytest.Mon
     assert "too many domains are adopted: name yours in [[domains]]" in str(reason)
 
 
+def test_without_an_address_of_ours_nothing_is_asked_but_it_is_said(house: House):
+    """Who is to be told why everything is held can be: the domains have been looked at."""
+    house.take("mine.example")
+    nothing_to_compare(house.store.adoptions, NOW)
+    nothing_to_compare(house.store.adoptions, NOW)
+
+    assert (
+        "proposed",
+        "no address of ours is known: say checks.rua or [[domains]]",
+        DAY,
+    ) == said(house, "mine.example")
+    with house.store.writer.reading() as conn:
+        assert [(1,)] == conn.execute("SELECT tries FROM adoptions").fetchall()
+
+
 # ------------------------------------------------------------------- reading again
 
 
@@ -269,6 +284,26 @@ def test_a_report_that_was_held_in_between_is_found(house: House):
     house.findings.forget()
 
     assert 1 == house.reclaimer.reclaim()
+
+
+def test_what_stays_held_is_looked_at_once(house: House, monkeypatch: pytest.MonkeyPatch):
+    """A hundred thousand strangers' reports cost nothing every few seconds."""
+    house.use("other.example")
+    for day in range(1, 4):
+        house.take("stranger.example", f"2026-09-{day:02}")
+    looked_at: list[int] = []
+    held = house.store.adoptions.held
+
+    def noting(after: int, limit: int) -> list[HeldReport]:
+        found = held(after, limit)
+        looked_at.extend(one.id for one in found)
+        return found
+
+    monkeypatch.setattr(house.store.adoptions, "held", noting)
+    for _ in range(3):
+        house.reclaimer.reclaim()
+
+    assert 3 == len(looked_at) == len(set(looked_at))
 
 
 def test_many_held_mails_are_read_in_portions(house: House, monkeypatch: pytest.MonkeyPatch):

@@ -15,6 +15,7 @@ from tlsrpt_mailer.cli.out import Column
 from tlsrpt_mailer.config import Config
 from tlsrpt_mailer.config.names import normal_pattern, what_is_wrong
 from tlsrpt_mailer.domains.ours import Ours
+from tlsrpt_mailer.flows.adopting import NO_ADDRESS
 from tlsrpt_mailer.ports import AuditEntry
 from tlsrpt_mailer.report.hosts import is_strict_host
 from tlsrpt_mailer.report.times import Time, iso_or_none
@@ -32,7 +33,6 @@ HEADS = (
     Column("why"),
 )
 _SOON = "its record is looked up within minutes"
-_UNKNOWN = "no address of ours is known: say checks.rua or [[domains]]"
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -216,7 +216,7 @@ def _one(row: DomainRow, ours: Ours, *, has_addresses: bool) -> Found:
         return Found(row, "foreign", "it is no domain name")
     if ours.is_configured:
         return Found(row, "foreign", "no [[domains]] names it")
-    return Found(row, "proposed", (row.said or _SOON) if has_addresses else _UNKNOWN)
+    return Found(row, "proposed", (row.said or _SOON) if has_addresses else NO_ADDRESS)
 
 
 def _to_add(config: Config, reader: Reader, wanted: Sequence[str]) -> list[Found]:

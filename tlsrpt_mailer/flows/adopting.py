@@ -21,6 +21,7 @@ from tlsrpt_mailer.trust.model import KeyAnswer
 
 log = structlog.get_logger()
 
+NO_ADDRESS = "no address of ours is known: say checks.rua or [[domains]]"
 AT_ONCE = 50
 """Records that are looked up in one run."""
 SECONDS = 10.0
@@ -96,6 +97,16 @@ def adopt(
     for one in adopted:
         log.info("domain.adopted", domain=one.domain, why=one.said)
     return [one.domain for one in adopted]
+
+
+def nothing_to_compare(adoptions: Adoptions, now: Time) -> None:
+    """Say of the domains that wait that no record can tell: no address of ours is known."""
+    adoptions.save(
+        [
+            msgspec.structs.replace(one, next_try=now + DAY, tries=one.tries + 1, said=NO_ADDRESS)
+            for one in adoptions.due(now, AT_ONCE)
+        ]
+    )
 
 
 def _after(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tlsrpt_mailer.config import Config
 from tlsrpt_mailer.domains.ours import Addresses, Ownership
-from tlsrpt_mailer.flows.adopting import Findings, Lookup, Reclaimer, adopt
+from tlsrpt_mailer.flows.adopting import Findings, Lookup, Reclaimer, adopt, nothing_to_compare
 from tlsrpt_mailer.flows.health import HOLD_BACK
 from tlsrpt_mailer.ports import Deliver
 from tlsrpt_mailer.report.model import Policy
@@ -79,7 +79,7 @@ class Whose:
             self._findings.forget()
             self._version = version
         adopted: list[str] = []
-        if not self.ours.is_configured and self._addresses:
+        if not self.ours.is_configured:
             self._look_again(now)
             adopted = self._adopt(now)
         done = self._reclaimer.reclaim(adopted)
@@ -94,6 +94,9 @@ class Whose:
     def _adopt(self, now: Time) -> list[str]:
         adoptions = self._store.adoptions
         if not adoptions.due(now, 1):
+            return []
+        if not self._addresses:
+            nothing_to_compare(adoptions, now)
             return []
         found = adopt(adoptions, self._resolver(), Addresses(self._addresses), now)
         if found:
