@@ -77,7 +77,7 @@ def test_what_is_found_out_ends_the_look_ups(store: SqliteStore):
     """An adopted or rejected domain is asked for no more, and a report about it changes nothing."""
     proposed(store, "a.example", "b.example")
     (one, other) = store.adoptions.due(NOW, 10)
-    store.adoptions.save([msgspec.structs.replace(one, state="adopted", next_try=None)])
+    store.adoptions.save([msgspec.structs.replace(one, state="adopted")])
     store.adoptions.say([other.domain, "new.example"], "foreign", NOW, "ana said so")
     proposed(store, "a.example", "b.example")
     store.adoptions.look_again(NOW)
@@ -142,9 +142,13 @@ def ingest(store: SqliteStore) -> Ingest:
     def whose(policy: Policy) -> str:
         return "ours" if policy.policy_domain.startswith("our") else "proposed"
 
+    def verify(raw: bytes, *_: object) -> Verdict:
+        word = "unsigned" if b"unsigned" in raw else "pass"
+        return Verdict(word, "", "google.com")  # type: ignore[arg-type]
+
     trust = Trust(
         dkim="require",
-        verify=lambda *_: Verdict("pass", "", "google.com"),
+        verify=verify,
         is_ours=whose,  # type: ignore[arg-type]
     )
     settings = Settings(
@@ -173,6 +177,17 @@ def test_held_reports_are_found_by_number_and_by_domain(store: SqliteStore, inge
     assert [first[1]] == store.adoptions.held_about("b.example", 0, 10)
     assert [] == store.adoptions.held_about("b.example", first[1].id, 10)
     assert [] == store.adoptions.held_about("our.example", 0, 10)
+
+
+def test_what_is_held_for_its_signature_is_another_matter(store: SqliteStore, ingest: Ingest):
+    """Whose domain it is about is not even asked."""
+    raw = mails.mail(mails.report("a.example"), headers=["X-Note: unsigned"])
+    (receipt,) = ingest.deliver([RawMail(raw, "test:box", NOW)])
+
+    assert "held" == receipt.outcome
+    assert [] == store.adoptions.held(0, 10)
+    assert [] == store.adoptions.held_about("a.example", 0, 10)
+    assert [] == store.adoptions.due(NOW, 10)
 
 
 def test_held_mails_come_back_as_they_came(store: SqliteStore, ingest: Ingest):
