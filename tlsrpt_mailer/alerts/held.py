@@ -249,8 +249,8 @@ def _choices(found: Held) -> Iterator[tuple[str, Sequence[str]]]:
     else:
         yield (
             (
-                "Let the thing that adds banners or rewrites links leave mail to this mailbox alone."
-                " Best: the signatures then verify here."
+                "Let the thing that adds banners or rewrites links leave mail to this mailbox"
+                " alone. Best: the signatures then verify here."
             ),
             (),
         )
@@ -278,9 +278,9 @@ def _believe(server: str, count: int) -> tuple[str, Sequence[str]]:
         )
     return (
         (
-            f"Believe your own MX, which checked before. The topmost Authentication-Results of {all_}"
-            f' is by "{server}" and says dkim=pass with the reporter\'s domain. Only if that is your'
-            " MX, and every mail to this mailbox comes through it:"
+            "Believe your own MX, which checked before. The topmost Authentication-Results of"
+            f' {all_} is by "{server}" and says dkim=pass with the reporter\'s domain. Only if'
+            " that is your MX, and every mail to this mailbox comes through it:"
         ),
         ["[trust]", f'authserv_ids = ["{server}"]'],
     )

@@ -6,7 +6,7 @@ import msgspec
 
 from tlsrpt_mailer.alerts import words
 from tlsrpt_mailer.alerts.document import Document, code, grid, para, section
-from tlsrpt_mailer.alerts.held import LISTED, RELEASE, footer, not_counted, operators_mail
+from tlsrpt_mailer.alerts.held import LISTED, footer, not_counted, operators_mail
 from tlsrpt_mailer.alerts.model import Context, Rendered
 from tlsrpt_mailer.report.hosts import is_strict_host
 
@@ -31,8 +31,9 @@ def waiting(domains: Sequence[WaitingDomain], context: Context) -> Rendered:
         label="OPERATOR",
         head=(
             (
-                f"{words.plural(reports, 'report')} on {named} {'wait' if reports > 1 else 'waits'}:"
-                f" nobody has said that {'they are' if many else 'it is'} yours."
+                f"{words.plural(reports, 'report')} on {named}"
+                f" {'wait' if reports > 1 else 'waits'}: nobody has said that"
+                f" {'they are' if many else 'it is'} yours."
             ),
             not_counted(reports),
             (
@@ -57,8 +58,12 @@ def waiting(domains: Sequence[WaitingDomain], context: Context) -> Rendered:
                 ),
                 code(_stanza([one.domain for one in shown])),
                 para("then:"),
-                code(["systemctl reload tlsrpt-mailer", RELEASE]),
-                para("If not, there is nothing to do: they go when their time is over."),
+                code(["tlsrpt-mailer config check && systemctl reload tlsrpt-mailer"]),
+                para(
+                    "What is held for them is read again at once, and counts.",
+                    "If not, there is nothing to do: they go when their time is over. Each with"
+                    " what its record says: tlsrpt-mailer domains",
+                ),
             ),
             section(
                 "WHAT COMES NEXT",

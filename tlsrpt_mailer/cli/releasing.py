@@ -93,7 +93,11 @@ def _batches(reader: Reader, mails: Sequence[HeldMail], *, as_is: bool) -> Itera
     for one in mails:
         if not one.is_kept:
             continue
-        raw = reader.kept_raw(one.mail)
+        try:
+            raw = reader.kept_raw(one.mail)
+        except NoSuch:
+            # Somebody else has released it meanwhile, or it was verified.
+            continue
         batch.append(
             RawMail(
                 raw,
