@@ -189,8 +189,8 @@ def _because(found: Held) -> str:
             " or somebody writes in its name."
         ),
         "forwarder": (
-            "They are signed by somebody else than the reporter: a list or a forwarder on the"
-            " way has changed them and put its own signature on."
+            "Signed by somebody else than the reporter: a list or a forwarder on the way has"
+            " changed mails, and put its own signature on."
         ),
         "unsigned": (
             "There is no signature of the reporter: something on the way has taken it off, or"
