@@ -11,7 +11,8 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any, Literal, TextIO, TypeAlias
+from contextlib import suppress
+from typing import Any, Literal, TextIO, TypeAlias, cast
 
 import structlog
 
@@ -44,11 +45,31 @@ def configure(level: Level, format: Format | None = None, *, stream: TextIO | No
             {"json": _json, "journal": _journal, "console": _console}[chosen],
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Forgiving(stream))),
         cache_logger_on_first_use=False,  # a reload changes the level
     )
     logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)
     logging.captureWarnings(True)
+
+
+class _Forgiving:
+    """
+    *stream*, of which a full disk under the log's file, or a reader that went, makes no error.
+
+    A line of the log is not worth a mail: where it is written the mail may be committed already.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def fitting_format(stream: TextIO, environ: Mapping[str, str]) -> Format:

@@ -1,6 +1,7 @@
 """A small disk that can be filled, and emptied again."""
 
 import errno
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,10 @@ class Disk:
                 with until_full():
                     while file.write(b"x" * size):
                         pass
+
+    def spare(self, size: int) -> None:
+        """Make room for *size* bytes after `fill`."""
+        os.truncate(self._ballast, self._ballast.stat().st_size - size)
 
     def fill_inodes(self) -> None:
         """Leave no further file possible."""

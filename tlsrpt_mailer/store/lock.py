@@ -23,7 +23,8 @@ _WAIT_SECONDS = 0.02
 
 LOADED_LATE = (
     "tlsrpt_mailer.store.schema",
-    # Names of domains in U-labels, and files inside the package.
+    # Names of domains in U-labels, what /proc says, and files inside the package.
+    "encodings.ascii",
     "encodings.idna",
     "encodings.punycode",
     "importlib.readers",
@@ -74,7 +75,9 @@ def hold(database: Path) -> HolderLock:
             "Stop it first (systemctl stop tlsrpt-mailer), or let it do the work."
         )
     os.ftruncate(fd, 0)
-    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    # The number is for people; on a full disk the lock is as good without it.
+    with contextlib.suppress(OSError):
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
     return HolderLock(fd, path)
 
 

@@ -10,7 +10,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tlsrpt_mailer.errors import (
@@ -73,7 +73,7 @@ def _texts(path: Path) -> dict[int, str]:
         f" sqlite3 shell that holds it (fuser {path})",
         sqlite3.SQLITE_LOCKED: f"{path} is locked within this program",
         sqlite3.SQLITE_FULL: f"no space left for {path}: free space on the disk of"
-        f" {path.parent} (df {path.parent})",
+        f" {path.parent} (df {path.parent}; df -i)",
         sqlite3.SQLITE_IOERR: f"{path} cannot be read or written: look at the disk"
         f" (df {path.parent}; dmesg)",
         sqlite3.SQLITE_NOMEM: f"not enough memory to use {path}",
@@ -121,11 +121,23 @@ def code_of(error: sqlite3.Error) -> int:
 
 def in_words(error: sqlite3.Error, path: Path) -> str:
     """What happened and what a person does next, with SQLite's own words at the end."""
-    text = _texts(path).get(code_of(error))
+    code = code_of(error)
+    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and _is_full(path):
+        # That is what SQLite says when there is no room for its -shm.
+        code = sqlite3.SQLITE_FULL
+    text = _texts(path).get(code)
     if text is None:
         return f"the database {path} refused to go on; please report this: {error}"
     name = getattr(error, "sqlite_errorname", "")
     return f"{text} [{name or error}]"
+
+
+def _is_full(path: Path) -> bool:
+    """Whether the disk has no room at all, or none for a further file."""
+    with suppress(OSError):
+        disk = os.statvfs(path.parent)
+        return not disk.f_bavail or (disk.f_files > 0 and not disk.f_favail)
+    return False
 
 
 @contextmanager
