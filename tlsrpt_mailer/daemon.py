@@ -106,6 +106,7 @@ def once(config: Config, now: Time | None = None, *, force: bool = False) -> Onc
                 source.close()
             app.save_source(health.state)
             states.append(health.state)
+        app.find_out_all()
         app.review(app.clock())
         letters = app.compose(app.clock(), close_groups=True)
         sent = app.send_due(app.clock())

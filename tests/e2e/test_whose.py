@@ -87,6 +87,22 @@ def test_a_domain_whose_record_names_us_is_adopted_and_alerted(
     assert "tls@stranger.example, which is not here" in listed[STRANGERS]
 
 
+def test_cron_needs_one_call(tmp_path: Path, sink: Sink, dns: str) -> None:
+    """`once` drains, finds out whose the new domain is, and mails its alert, all in one go."""
+    box = tmp_path / "box"
+    for name in ("new", "cur", "tmp"):
+        (box / name).mkdir(parents=True)
+    (box / "new/1").write_bytes(signed(failing(MINE)))
+    source = f'[[source]]\nkind = "maildir"\npath = "{box}"\n'
+    rua = f'[checks]\nrua = ["mailto:{RECIPIENT}"]\n'
+    site = Site(tmp_path, trusting(1, dns, rua).replace(lmtp_source(1), source), sink.port)
+
+    done = site.command("once")
+
+    assert 0 == done.returncode, done.stderr
+    assert MINE in text_of(sink.mails[0])
+
+
 def test_what_is_held_counts_when_the_configuration_names_it(
     tmp_path: Path, sink: Sink, port: int, dns: str
 ) -> None:

@@ -73,6 +73,8 @@ SLEPT: Span = 26 * HOUR
 """After so long without a look, the program itself was away: it blames no intake."""
 SLOW_SECONDS = 0.1
 """A look for what is due that takes no longer may be had at every tick."""
+MOST_TURNS = 100
+"""How often `once` has held mails read again."""
 IMPORT_ALIVE: Span = MINUTE
 """After so long without a word an import is over, or was killed."""
 
@@ -149,6 +151,12 @@ class App:
     def find_out_whose(self, now: Time) -> int:
         """Adopt domains whose records send reports here, and read again what is ours by now."""
         return self._whose.find_out(now)
+
+    def find_out_all(self) -> None:
+        """As `find_out_whose`, until nothing is left to read again: for `once`."""
+        for _ in range(MOST_TURNS):
+            if not self.find_out_whose(self.clock()):
+                return
 
     def verify_pending(self, now: Time) -> int:
         """Verify again the mails whose key could not be asked for; returns how many that was."""
