@@ -7,6 +7,8 @@ import pytest
 
 from tests import mails
 from tests.place import app_in, config_in
+from tlsrpt_mailer import wiring
+from tlsrpt_mailer.config import load
 from tlsrpt_mailer.daemon import tick
 from tlsrpt_mailer.flows.health import HOLD_BACK
 from tlsrpt_mailer.jobs import due, table
@@ -121,6 +123,28 @@ def test_what_another_process_said_is_heard(tmp_path: Path) -> None:
         app.find_out_whose(NOW)
 
         assert ("ours", "foreign") == (before, app._whose.ownership(policy))
+
+
+def test_every_table_of_the_configuration_says_what_is_ours(tmp_path: Path) -> None:
+    """Names, patterns and files of [[domains]], their MX hosts, and those of [[mx]]."""
+    (tmp_path / "domains.txt").write_text("listed.example\n*.many.example\n")
+    text = (
+        '[[domains]]\nmatch = ["named.example"]\nmx = ["mx.named.example"]\n'
+        '[[domains]]\nfile = "domains.txt"\n'
+        '[[mx]]\nmatch = ["*.pool.example"]\nowners = ["mx@example.com"]\n'
+    )
+    file = tmp_path / "config.toml"
+    file.write_text(text)
+    ours = wiring.ours(load(str(file), wiring.KINDS))
+    domains = ("named.example", "listed.example", "a.many.example", "other.example")
+    hosts = ("mx.named.example", "mx7.pool.example", "mx.other.example")
+
+    assert ["ours", "ours", "ours", "foreign"] == [
+        ours.ownership(Policy("sts", name)) for name in domains
+    ]
+    assert ["ours", "ours", "foreign"] == [ours.ownership(Policy("tlsa", name)) for name in hosts]
+    # Hosts alone make no list of domains: those are found out as before.
+    assert not wiring.ours(config_in(tmp_path, text[text.index("[[mx]]") :])).is_configured
 
 
 def hold(app: App, days: Sequence[str]) -> None:

@@ -77,7 +77,7 @@ def test_what_is_found_out_ends_the_look_ups(store: SqliteStore):
     """An adopted or rejected domain is asked for no more, and a report about it changes nothing."""
     proposed(store, "a.example", "b.example")
     (one, other) = store.adoptions.due(NOW, 10)
-    store.adoptions.save([msgspec.structs.replace(one, state="adopted")])
+    store.adoptions.save([msgspec.structs.replace(one, state="adopted", next_try=NOW)])
     store.adoptions.say([other.domain, "new.example"], "foreign", NOW, "ana said so")
     proposed(store, "a.example", "b.example")
     store.adoptions.look_again(NOW)
@@ -88,6 +88,9 @@ def test_what_is_found_out_ends_the_look_ups(store: SqliteStore):
         "b.example": "foreign",
         "new.example": "foreign",
     } == store.adoptions.found_out()
+    conn = open_reader(store.path)
+    assert {None} == {row.next_try for row in domain_rows(conn) if row.domain != "a.example"}
+    conn.close()
 
 
 def test_a_row_that_left_stays_away(store: SqliteStore):
