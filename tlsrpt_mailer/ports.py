@@ -419,9 +419,10 @@ class Txn(Protocol):
     ) -> Known:
         """What is already there, of these hashes, digests and revision keys."""
 
-    def reopen(self, mails: Collection[bytes]) -> frozenset[bytes]:
-        """Those of these mails of which reports are held: these reports go, for the mail is put
-        in anew in this transaction. They keep their numbers where they are held again."""
+    def reopen(self, mails: Collection[bytes]) -> dict[bytes, dict[bytes, Trusted]]:
+        """Those of these mails of which reports are held, with whose word each was taken for, by
+        digest: these reports go, for the mail is put in anew in this transaction. They keep
+        their numbers where they are held again."""
 
     def ignored_bytes(self) -> int:
         """How much raw mail that is no report is kept."""

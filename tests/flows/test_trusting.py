@@ -7,8 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.flows.post import GOOGLE, NOW, Ours, Post, Zone, forward, signed, unsigned
-from tests.mails import detail, document, mail, policy, report
+from tests.flows.post import NOW, Ours, Post, Zone, forward, signed, unsigned
+from tests.flows.world import World
+from tests.mails import detail, document, letter, mail, policy, report
+from tlsrpt_mailer.errors import Temporary
 from tlsrpt_mailer.flows.trusting import MAIL_SECONDS, Patience, Trust
 from tlsrpt_mailer.report.times import DAY
 
@@ -124,6 +126,29 @@ def test_an_mta_of_ours_is_believed_only_about_the_mail_itself(make: Make) -> No
     assert ["held"] == post.take(forward(said + unsigned(report(day="2026-10-12"))))
 
 
+def test_a_forged_report_is_no_history_when_it_is_read_again_later(make: Make) -> None:
+    """A key that never was in DNS has not left it; what was history stays so."""
+    post = make(zone=Zone(), ours=Ours(old_example="foreign"))
+    forged = signed()
+    post.take(forged)
+    (mailed,) = post.world.mails([signed(mail(report("old.example", "2026-09-10")))])
+    old = msgspec.structs.replace(mailed, taken_at=NOW - 30 * DAY)
+    post.world.ingest.deliver([old])
+    post.world.now += 30 * DAY
+    post.ours.owners.clear()
+
+    (again,) = post.world.ingest.deliver(
+        [msgspec.structs.replace(post.world.mails([forged])[0], taken_at=NOW, again=True)]
+    )
+    post.world.ingest.deliver([msgspec.structs.replace(old, again=True)])
+
+    assert "held" == again.outcome
+    assert [
+        ("held", "fail", "signature", "google.com"),
+        ("counted", "history", None, "google.com (history)"),
+    ] == post.statuses()
+
+
 # ---------------------------------------------------------------- forwarded
 
 
@@ -159,6 +184,14 @@ def test_each_report_of_a_mail_stands_for_itself(make: Make) -> None:
     assert ("duplicate", "stored") == again.reports
     assert 0 == post.world.count("kept")
     assert [("stored",)] == post.world.rows("SELECT outcome FROM mails")
+
+
+def test_all_reports_of_one_mail_stand_on_its_signature(make: Make) -> None:
+    """It is verified once."""
+    post = make()
+    (receipt,) = post.world.take(signed(mail([report(), report("b.example")])))
+
+    assert (("stored", "stored"), 1) == (receipt.reports, post.zone.asked)
 
 
 def test_only_some_mails_within_a_mail_are_looked_at(make: Make) -> None:
@@ -220,6 +253,27 @@ def test_off_checks_nothing(make: Make) -> None:
     assert ["stored"] == post.take(unsigned(report()))
     assert [("counted", "unchecked", None, "google.com")] == post.statuses()
     assert 0 == post.zone.asked
+
+
+def test_a_mail_without_a_report_asks_nobody(make: Make) -> None:
+    """Whoever sends signed junk makes no work."""
+    post = make(dkim="require")
+
+    assert ["ignored"] == post.take(signed(letter()))
+    assert 0 == post.zone.asked
+
+
+def test_trouble_with_the_database_while_verifying_is_no_fault_of_the_mail(make: Make) -> None:
+    """It is offered again, and counted against nobody."""
+    post = make()
+
+    def locked(_name: str) -> None:
+        raise Temporary("the database is locked")
+
+    post.store.keys.kept = locked  # type: ignore[assignment,method-assign]
+
+    assert ["failed"] == post.take(signed())
+    assert [0, 0] == [post.world.count("faults"), post.world.count("mails")]
 
 
 # ------------------------------------------------------------------- copies
@@ -540,7 +594,11 @@ def test_mails_of_one_batch_wait_for_dns_together() -> None:
     assert 1.0 == second()
 
 
-def test_nobody_to_ask_is_pending() -> None:
-    """A program put together without a verifier believes nothing."""
-    assert "pending" == Trust(dkim="require").verify(b"", NOW, False, 3.0).word
-    assert GOOGLE.endswith("google.com")
+def test_without_more_nothing_is_believed_and_all_is_ours(tmp_path: Path) -> None:
+    """A program put together without a verifier holds what comes, but for files."""
+    world = World(tmp_path, trust=Trust(dkim="require"))
+    (held,) = world.take(signed())
+    (stored,) = world.take(document(report()), trusted=True)
+    world.store.close()
+
+    assert ("held", "stored") == (held.outcome, stored.outcome)

@@ -4,7 +4,7 @@ import pytest
 
 from tests.mails import document, report
 from tlsrpt_mailer.report.parse import parse
-from tlsrpt_mailer.trust.reporter import NOBODY, reporter_of, revision_key
+from tlsrpt_mailer.trust.reporter import NOBODY, reporter_of, revision_key, signing_reporter
 
 
 def organisational(host: str) -> str | None:
@@ -70,3 +70,20 @@ def test_reports_that_say_nothing_of_themselves_are_no_revisions():
     )
     assert key(date_range={}) == key(date_range={}, policies=policies)
     assert key(report_id=None) == key(report_id=None, policies=policies)
+
+
+@pytest.mark.parametrize(
+    ("domain", "author", "expected"),
+    [
+        ("google.com", "eve", "google.com"),
+        ("reports.google.com", None, "google.com"),
+        ("yahoo.com", "noreply", "yahoo.com"),
+        ("yahoo.com", "noreply2", "yahoo.com (unverified)"),
+        ("yahoo.com", None, "yahoo.com (unverified)"),
+        ("corp.mail.ru", "eve", "mail.ru"),
+        ("localhost", "x", "localhost"),
+    ],
+)
+def test_who_signed_wrote_it(domain: str, author: str | None, expected: str):
+    """Except where a provider signs for everybody who has a mailbox with it."""
+    assert expected == signing_reporter(domain, author, organisational)

@@ -1,11 +1,14 @@
 """Whether the reporting domain signed: the rules of RFC 8460, 3 and RFC 6376."""
 
+import base64
 import re
 import time
 from unittest.mock import patch
 
 import dkim
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,8 +22,10 @@ from tests.trust.signing import (
     rsa_key,
     sign,
 )
-from tlsrpt_mailer.trust.message import body_hash, message
+from tlsrpt_mailer.errors import BadReport
+from tlsrpt_mailer.trust.message import author_domain, body_hash, message
 from tlsrpt_mailer.trust.model import KeyAnswer
+from tlsrpt_mailer.trust.signature import signature
 from tlsrpt_mailer.trust.verify import read_signatures, verdict
 
 NOW = int(time.time())
@@ -379,3 +384,74 @@ def test_any_bytes_get_a_verdict(noise: bytes, at: int):
 
     assert judge(raw[:at] + noise + raw[at:]).word
     assert judge(raw, KeyAnswer("found", (noise,))).word
+
+
+def _value(raw: bytes) -> bytes:
+    """The signature that stands on top of a mail."""
+    return raw[: raw.index(b"From: ")].partition(b":")[2]
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [(b"; l=5", "part of the body"), (b"; z=" + b" " * 80 + b"a", "malformed")],
+)
+def test_a_signature_alone_is_refused_for_what_it_says(more: bytes, reason: str):
+    """Whoever reads one without asking first whether it has a length is told."""
+    with pytest.raises(BadReport, match=reason):
+        signature(0, _value(sign(mail())).rstrip(b"\r\n;") + more, NOW)
+
+
+def test_a_name_too_long_for_dns_is_no_key():
+    """It could not be asked for."""
+    domain = ".".join(["a" * 60] * 3 + ["sender", "example"])
+    raw = sign(mail(sender=f"tlsrpt@{domain}"), domain=domain)
+    value = _value(raw).replace(b"\r\n ", b"").replace(b"s=sel;", b"s=" + b"s" * 60 + b";")
+
+    with pytest.raises(BadReport, match="names no key"):
+        signature(0, value, NOW)
+
+
+@pytest.mark.parametrize(
+    ("raw", "body"),
+    [
+        (b"From: a@sender.example\r\n", b""),
+        (b"From a@b Mon Oct 12\r\nFrom: a@sender.example\r\n\r\nhello", b"hello"),
+    ],
+)
+def test_where_the_body_begins(raw: bytes, body: bytes):
+    """A mail may have none, and a saved one begins with a line of its mailbox."""
+    read = message(raw)
+
+    assert body == raw[read.body_at :]
+    assert "sender.example" == author_domain(read)
+
+
+def test_an_ed25519_signature_of_the_wrong_length_fails():
+    """The library raises for it; a verdict comes out all the same."""
+    key, public = ed25519_key()
+    raw = re.sub(rb"b=[A-Za-z0-9+/=\s]+\r\nFrom", b"b=AAAA\r\nFrom", sign(mail(), key=key))
+
+    said = judge(raw, found(f"v=DKIM1; k=ed25519; p={public}"))
+
+    assert ("fail", "its signature did not verify") == (said.word, said.reason)
+
+
+def test_a_key_that_takes_long_to_compute_with_is_refused():
+    """Nine thousand bits are no care, they are an attack."""
+    numbers = rsa.RSAPublicNumbers(65_537, 2**9000 + 1)
+    der = numbers.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    public = base64.b64encode(der).decode()
+
+    assert "too long" in judge(sign(mail()), found(f"v=DKIM1; k=rsa; p={public}")).reason
+
+
+def test_two_signatures_of_one_author_are_both_tried():
+    """The body is looked at once for both."""
+    raw = sign(sign(mail(), key=ed25519_key()[0]))
+
+    assert ("pass", 2) == (judge(raw).word, len(read_signatures(raw, NOW, organisational).trials))
+
+
+def test_a_header_that_cannot_be_read_is_settled_at_once():
+    """No key is asked for."""
+    assert () == read_signatures(b"no field\r\n\r\n", NOW, organisational).wanted

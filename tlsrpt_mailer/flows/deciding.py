@@ -29,7 +29,7 @@ from tlsrpt_mailer.ports import (
     StoredRevision,
     Trusted,
 )
-from tlsrpt_mailer.report.marks import is_marked
+from tlsrpt_mailer.report.marks import bare, is_marked
 from tlsrpt_mailer.report.times import MINUTE, Span, Time
 
 Decision = tuple[Entry | None, Receipt]
@@ -40,6 +40,7 @@ RETRY: Span = MINUTE
 _RANK: dict[Outcome, int] = {"stored": 0, "superseded": 1, "held": 2, "duplicate": 3}
 _BELIEVED: dict[Trusted, int] = {"pass": 3, "operator": 2, "unchecked": 1}
 """Between revisions under one name; all others have names of their own."""
+_SETTLED: frozenset[Trusted] = frozenset({"unsigned", "third-party", "fail"})
 _PROVEN = 2
 _UNPROVEN = 1
 
@@ -268,6 +269,31 @@ def _is_kept_letter(one: ReadMail) -> bool:
 def may_reopen(one: ReadMail) -> bool:
     """Whether it is judged anew where it is held: somebody wants that, or vouches for it now."""
     return one.mail.again or one.mail.trusted
+
+
+def as_before(one: ReadMail, before: Mapping[bytes, Trusted]) -> ReadMail:
+    """
+    *one*, whose reports were held *before* (by digest), with no more history than there was.
+
+    A forged mail whose key never was in DNS does not become history by being kept for a week.
+    """
+    if not any(new.trust == "history" for new in one.reports):
+        return one
+    reports = tuple(
+        msgspec.structs.replace(
+            new,
+            status="held",
+            reporter=bare(new.reporter)[0],
+            held_for="signature",
+            trust="fail",
+            windows=(),
+            foreign=frozenset(),
+        )
+        if new.trust == "history" and before.get(new.found.digest) in _SETTLED
+        else new
+        for new in one.reports
+    )
+    return msgspec.structs.replace(one, reports=reports)
 
 
 def _is_retried(one: ReadMail, seen: Mapping[bytes, Receipt], reopened: Collection[bytes]) -> bool:

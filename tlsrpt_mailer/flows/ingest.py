@@ -16,7 +16,7 @@ import structlog
 
 from tlsrpt_mailer.errors import Rejected, Temporary
 from tlsrpt_mailer.failures.windows import windows_of
-from tlsrpt_mailer.flows.deciding import Decision, ReadMail, decide, may_reopen
+from tlsrpt_mailer.flows.deciding import Decision, ReadMail, as_before, decide, may_reopen
 from tlsrpt_mailer.flows.judging import Standing, judge_domains
 from tlsrpt_mailer.flows.replies import Answers
 from tlsrpt_mailer.flows.trusting import (
@@ -231,6 +231,7 @@ class Ingest:
             reopened = txn.reopen(
                 [one.sha256 for one in read if may_reopen(one) and one.content is not None]
             )
+            read = [as_before(one, reopened.get(one.sha256, {})) for one in read]
             known = txn.known(
                 [one.sha256 for one in read],
                 [new.found.digest for one in read for new in one.reports],

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from tlsrpt_mailer.ports import HeldCopy, PendingMail, RawMail
+from tlsrpt_mailer.ports import HeldCopy, PendingMail, RawMail, Trusted
 from tlsrpt_mailer.report.marks import is_marked
 from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.store import bind
@@ -50,19 +50,28 @@ _BELIEVED = frozenset({"unchecked", "operator", "pass"})
 """The trust of what counts under the name of its reporter. Others, without a mark, were held."""
 
 
-def reopen(conn: sqlite3.Connection, mails: Collection[bytes]) -> dict[bytes, dict[bytes, int]]:
-    """Take out the held reports of these mails; their numbers, by mail and by digest."""
-    found: dict[bytes, dict[bytes, int]] = {}
+class Reopened(msgspec.Struct, frozen=True):
+    """A held report that was taken out."""
+
+    number: int
+    trust: Trusted
+
+
+def reopen(
+    conn: sqlite3.Connection, mails: Collection[bytes]
+) -> dict[bytes, dict[bytes, Reopened]]:
+    """Take out the held reports of these mails; what they were, by mail and by digest."""
+    found: dict[bytes, dict[bytes, Reopened]] = {}
     rows = select_in(
         conn,
-        "SELECT mails.sha256, reports.digest, reports.id FROM mails"
+        "SELECT mails.sha256, reports.digest, reports.id, reports.trust FROM mails"
         " JOIN reports ON reports.mail_id = mails.id"
         " WHERE reports.status = 'held' AND mails.sha256 IN ({keys})",
         mails,
     )
-    for mail, digest, number in rows:
-        found.setdefault(mail, {})[digest] = number
-    going = [(number,) for old in found.values() for number in old.values()]
+    for mail, digest, number, trust in rows:
+        found.setdefault(mail, {})[digest] = Reopened(number, trust)
+    going = [(one.number,) for old in found.values() for one in old.values()]
     conn.executemany("DELETE FROM reports WHERE id = ?", going)
     return found
 

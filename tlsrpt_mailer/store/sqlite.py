@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tlsrpt_mailer.failures.model import Verdict
-from tlsrpt_mailer.ports import Entry, History, Known, Maintenance
+from tlsrpt_mailer.ports import Entry, History, Known, Maintenance, Trusted
 from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.store import adoptions, holding, judging, ledger
 from tlsrpt_mailer.store.acts import SqlitePeople
@@ -56,11 +56,14 @@ class SqliteTxn:
         """See `ports.Txn.known`."""
         return ledger.known(self._conn, mails, digests, keys)
 
-    def reopen(self, mails: Collection[bytes]) -> frozenset[bytes]:
+    def reopen(self, mails: Collection[bytes]) -> dict[bytes, dict[bytes, Trusted]]:
         """See `ports.Txn.reopen`."""
         found = holding.reopen(self._conn, mails)
-        self._reopened.update(found)
-        return frozenset(found)
+        for mail, old in found.items():
+            self._reopened[mail] = {digest: one.number for digest, one in old.items()}
+        return {
+            mail: {digest: one.trust for digest, one in old.items()} for mail, old in found.items()
+        }
 
     def ignored_bytes(self) -> int:
         """See `ports.Txn.ignored_bytes`."""
