@@ -17,9 +17,7 @@ from typing import TypeAlias
 
 import msgspec
 from imapclient import DELETED, SEEN, IMAPClient
-from imapclient.exceptions import (
-    IMAPClientError,
-)
+from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
 from tlsrpt_mailer.errors import TlsrptError, Unreachable
 from tlsrpt_mailer.report.times import MINUTE, Span, Time
@@ -31,6 +29,8 @@ from tlsrpt_mailer.sources.imap_settings import Settings
 
 LONGEST: Span = 15 * MINUTE
 """How long one command may take while bytes still trickle; the guard ends it then."""
+LITERAL = 32 * 1024 * 1024
+"""No mail that is asked for is larger than half of this; its size was asked for before."""
 RANGE = 1_000
 PAGE = 600
 """How many UIDs one command names at most: RFC 7162, 4 asks for lines below 8,192 bytes."""
@@ -89,6 +89,7 @@ class Session:
                 ssl_context=context,
                 timeout=settings.timeout,
             )
+            client._imap.read = _limited(client._imap.read)
             session = cls(settings, client)
             try:
                 client.normalise_times = False
@@ -330,6 +331,17 @@ class Session:
             raise
         finally:
             self._until = None
+
+
+def _limited(read: Callable[[int], bytes]) -> Callable[[int], bytes]:
+    """*read* as imaplib reads a literal, for those that any mail may need."""
+
+    def limited(size: int) -> bytes:
+        if size > LITERAL:
+            raise IMAPClientAbortError(f"it announces {size} bytes at once")
+        return read(size)
+
+    return limited
 
 
 def _has_news(responses: Sequence[tuple[object, ...]]) -> bool:
