@@ -102,14 +102,14 @@ def test_a_peer_that_reads_nothing_within_tls(target: Victim) -> None:
         target.honest()
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")
 def test_no_old_protocol(target: Victim) -> None:
     """TLS 1.2 and 1.3 alone."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.set_ciphers("ALL:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning):
-        context.minimum_version = ssl.TLSVersion.TLSv1
-        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
     with target.in_tls() as client, pytest.raises(OSError, match=r"alert|EOF|reset"):
         context.wrap_socket(client.sock)

@@ -19,6 +19,7 @@ from typing import Annotated, Literal, NoReturn, TypeAlias
 
 import msgspec
 
+from tlsrpt_mailer.config.secret import without
 from tlsrpt_mailer.errors import ConfigError, Refused, Temporary
 from tlsrpt_mailer.ports import Letter
 from tlsrpt_mailer.report.times import HOUR, MINUTE, Span
@@ -177,7 +178,7 @@ class EmailChannel:
             if settings.security == "starttls":
                 self._start_tls(smtp)
             if settings.username and password is not None:
-                smtp.login(settings.username, password)
+                _log_in(smtp, settings.username, password)
             smtp.ehlo_or_helo_if_needed()
             yield smtp
             with suppress(OSError, smtplib.SMTPException):
@@ -257,6 +258,15 @@ class EmailChannel:
         except OSError as error:
             why = f"{self._table}.ca_file: {ca_file}: {error.strerror or error}"
             raise ConfigError(why) from error
+
+
+def _log_in(smtp: smtplib.SMTP, username: str, password: str) -> None:
+    try:
+        smtp.login(username, password)
+    except smtplib.SMTPAuthenticationError as error:
+        code, said = _answer(error)
+        text = without(said.decode("utf-8", "replace"), password)
+        raise smtplib.SMTPAuthenticationError(code, text) from None
 
 
 def _answer(error: smtplib.SMTPResponseException) -> Answer:

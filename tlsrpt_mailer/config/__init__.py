@@ -8,7 +8,7 @@ each key means stands in docs/reference/configuration.md.
 from tlsrpt_mailer.config.locate import database, find, host_name, load
 from tlsrpt_mailer.config.model import Alerts, Config, Kinds, Log, SourceConfig, Storage, Trust
 from tlsrpt_mailer.config.parse import parse
-from tlsrpt_mailer.config.secret import Secret, secret
+from tlsrpt_mailer.config.secret import Secret, secret, without
 from tlsrpt_mailer.config.units import Size
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "load",
     "parse",
     "secret",
+    "without",
 ]

@@ -8,6 +8,7 @@ the next call.
 
 import os
 import subprocess
+from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -107,6 +108,22 @@ class Secret:
             # Its standard error stays out: such helpers print tokens when they fail.
             raise Temporary(f"{self._way}: {arguments[0]} exited with {done.returncode}")
         return done.stdout.decode(errors="replace")
+
+
+def without(said: str, word: str) -> str:
+    """
+    What a server said to a login with *word*, or that it repeats the word.
+
+    Some servers quote the line that they refuse, and what they say is logged and mailed.
+    """
+    coded = (b64encode(b"\0" * offset + word.encode()).decode() for offset in range(3))
+    # What comes before and behind the word decides over the characters at its edges.
+    forms = [word, *(form[4 if offset else 0 : -4] for offset, form in enumerate(coded))]
+    # Behind a backslash, as quoted strings have it.
+    texts = (said, said.replace("\\", ""))
+    if any(form and form in text for form in forms for text in texts):
+        return "(its answer repeats the secret, and is left out)"
+    return said
 
 
 def secret(

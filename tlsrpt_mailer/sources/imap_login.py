@@ -6,6 +6,7 @@ from collections.abc import Callable
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientAbortError, LoginError
 
+from tlsrpt_mailer.config.secret import without
 from tlsrpt_mailer.errors import Unreachable
 from tlsrpt_mailer.sources.imap_settings import Settings
 from tlsrpt_mailer.sources.imap_texts import login_refused, told
@@ -38,7 +39,9 @@ def log_in(client: IMAPClient, settings: Settings, word: str, context: ssl.SSLCo
         if isinstance(error.__context__, IMAPClientAbortError):
             raise error.__context__ from None
         offers = {c.decode("ascii", "replace").upper() for c in client.capabilities()}
-        raise Unreachable(login_refused(settings, told(error, *said), offers)) from None
+        raise Unreachable(
+            login_refused(settings, without(told(error, *said), word), offers)
+        ) from None
 
 
 def _xoauth2(username: str, token: str, said: list[bytes]) -> Callable[[bytes], bytes]:

@@ -17,8 +17,9 @@ from pathlib import Path
 from tlsrpt_mailer.errors import Temporary
 from tlsrpt_mailer.store.trouble import denied
 
-_TRIES = 5
+_TRIES = 50
 _WAIT_SECONDS = 0.02
+"""A second in all: the first mail of a pipe makes the database in less."""
 
 
 LOADED_LATE = (
@@ -82,7 +83,7 @@ def hold(database: Path) -> HolderLock:
 
 
 def _lock(fd: int) -> bool:
-    """Take the lock; a command that asks who holds it has it for an instant, so ask again."""
+    """Take the lock; commands have it for a moment, to ask or to make the database: try again."""
     for _ in range(_TRIES):
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,1 @@
+"""Fewest rights: no shell, private files, secrets that are told to nobody."""
