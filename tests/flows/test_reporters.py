@@ -7,9 +7,12 @@ import pytest
 
 from tests.flows.world import NOW, STANDING, World
 from tests.mails import detail, mail, report
+from tlsrpt_mailer.alerts.digest_model import Period
 from tlsrpt_mailer.flows.reporters import Judged, Word, say_of_reporters
 from tlsrpt_mailer.ports import ReporterWord
 from tlsrpt_mailer.report.times import DAY
+from tlsrpt_mailer.store.digesting import open_digest_reader
+from tlsrpt_mailer.store.queries import open_queries
 
 STRANGER, GOOGLE = "stranger.example", "google.com"
 
@@ -164,3 +167,22 @@ def test_detail_rows_do_not_matter(world: World) -> None:
 
     assert 3 == judged.before
     assert 0 == judged.open
+
+
+def test_no_figure_holds_what_a_distrusted_reporter_said(world: World) -> None:
+    """The digest, silence and the first reports leave it out as the judge does."""
+    world.take(failing(GOOGLE), failing(STRANGER))
+
+    say(world, "distrust", STRANGER)
+
+    period = Period(begin=world.now - 7 * DAY, end=world.now)
+    with open_digest_reader(world.path) as reader:
+        (domain,) = reader.figures(period).domains.values()
+    watching = world.store.watching
+    assert [GOOGLE] == [pair.reporter for pair in domain.pairs]
+    assert [1] == [one.reports for one in domain.days.values()]
+    assert [GOOGLE] == [reporter for _, reporter, _ in watching.pairs(0)]
+    assert [GOOGLE] == [one.reporter for one in watching.seen("example.com", 0)]
+    assert [GOOGLE] == [one.reporter for one in watching.first("example.com")]
+    with open_queries(world.path) as queries:
+        assert 1 == queries.totals(world.now).reporters

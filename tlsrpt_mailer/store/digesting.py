@@ -32,6 +32,7 @@ from tlsrpt_mailer.store.connection import BUSY_SECONDS, open_reader
 from tlsrpt_mailer.store.judging import record
 from tlsrpt_mailer.store.notices import silent_pairs
 from tlsrpt_mailer.store.trouble import translated
+from tlsrpt_mailer.store.words import BELIEVED
 
 LONG: Span = 36 * HOUR
 LATE: Span = 7 * DAY
@@ -129,7 +130,7 @@ def _days(conn: sqlite3.Connection, period: Period) -> dict[str, dict[Time, Sum]
     rows = conn.execute(
         f"SELECT domain, {_DAY} AS day, sum(min(total, {_MOST})), sum(min(failed, {_MOST})),"
         " count(*) FROM windows WHERE end_at > ?1 AND end_at <= ?2"
-        f" AND end_at - start_at <= {LONG} GROUP BY domain, day",
+        f" AND end_at - start_at <= {LONG} AND {BELIEVED} GROUP BY domain, day",
         (period.before, period.until + DAY),
     )
     for domain, day, *counts in rows:
@@ -143,7 +144,7 @@ def _long(conn: sqlite3.Connection, period: Period) -> Iterator[tuple[str, Time,
     """Windows of several days, spread evenly over these; what cannot be halved goes in front."""
     rows = conn.execute(
         f"SELECT domain, start_at, end_at, {_COUNTS} FROM windows WHERE end_at > ?1"
-        f" AND start_at < ?2 AND end_at - start_at > {LONG}",
+        f" AND start_at < ?2 AND end_at - start_at > {LONG} AND {BELIEVED}",
         (period.before, period.until),
     )
     for domain, start, end, total, failed in rows:
@@ -164,7 +165,8 @@ def _pairs(conn: sqlite3.Connection, period: Period) -> dict[str, list[Pair]]:
         f"SELECT domain, reporter, count(DISTINCT {_DAY}), min(start_at),"
         f" avg(CASE WHEN received_at - end_at < {LATE} THEN received_at - end_at END),"
         f" sum(min(total, {_MOST})), sum(min(failed, {_MOST})) FROM windows"
-        " WHERE end_at > ?1 AND end_at <= ?2 GROUP BY domain, reporter ORDER BY domain, reporter",
+        f" WHERE end_at > ?1 AND end_at <= ?2 AND {BELIEVED}"
+        " GROUP BY domain, reporter ORDER BY domain, reporter",
         between,
     )
     policies: dict[str, tuple[tuple[str, str | None], ...]] = {}

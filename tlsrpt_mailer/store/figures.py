@@ -4,8 +4,10 @@ import sqlite3
 from collections import defaultdict
 
 from tlsrpt_mailer.report.times import DAY, Time
+from tlsrpt_mailer.store.listing import HELD
 from tlsrpt_mailer.store.outbox import CHANNELS
 from tlsrpt_mailer.store.rows import SourceRow, Totals
+from tlsrpt_mailer.store.words import BELIEVED
 
 _MOST = 10**12
 """A count beyond belief is no more than this, so that a sum of them fits."""
@@ -47,10 +49,10 @@ def totals(conn: sqlite3.Connection, now: Time) -> Totals:
         f" coalesce(sum(min(w.failed, {_MOST})), 0), count(DISTINCT w.reporter)"
         " FROM reports AS r JOIN windows AS w ON w.report_id = r.id"
         # A report is taken after the time it speaks of, and reports are indexed by that.
-        " WHERE r.taken_at > ?1 AND w.end_at > ?1",
+        f" WHERE r.taken_at > ?1 AND w.end_at > ?1 AND w.{BELIEVED}",
         (now - 7 * DAY,),
     ).fetchone()
-    (held,) = conn.execute("SELECT count(*) FROM reports WHERE status = 'held'").fetchone()
+    (held,) = conn.execute(f"SELECT count(*) FROM reports WHERE {HELD}").fetchone()
     kept = dict(conn.execute("SELECT kind, count(*) FROM kept GROUP BY kind").fetchall())
     letters = dict(
         conn.execute(

@@ -14,7 +14,7 @@ from tlsrpt_mailer.report.times import DAY, Time
 from tlsrpt_mailer.store import words
 from tlsrpt_mailer.store.bind import select_in, unpack
 from tlsrpt_mailer.store.judging import established
-from tlsrpt_mailer.store.listing import KEPT, LAST_KEPT_FIRST, Page, page
+from tlsrpt_mailer.store.listing import HELD, KEPT, LAST_KEPT_FIRST, Page, page
 from tlsrpt_mailer.store.rows import HeldMail, HeldTotals, KeptRow, ReporterRow
 from tlsrpt_mailer.store.snapshots import Snapshots
 
@@ -26,7 +26,7 @@ _HELD = (
     "SELECT r.mail_id, r.id, r.held_for, m.source, m.taken_at, k.file_name, k.size"
     " FROM reports AS r JOIN mails AS m ON m.id = r.mail_id"
     " LEFT JOIN kept AS k ON k.mail_id = r.mail_id AND k.kind = 'held'"
-    " WHERE r.status = 'held'"
+    " WHERE r.status = 'held' AND r.held_for > ''"
 )
 
 
@@ -142,10 +142,10 @@ def held_totals(conn: sqlite3.Connection, now: Time) -> HeldTotals:
     """See `PutAsideReads.held_totals`."""
     counts = dict(
         conn.execute(
-            "SELECT held_for, count(*) FROM reports WHERE status = 'held' GROUP BY held_for"
+            f"SELECT held_for, count(*) FROM reports WHERE {HELD} GROUP BY held_for"
         ).fetchall()
     )
-    (since,) = conn.execute("SELECT min(taken_at) FROM reports WHERE status = 'held'").fetchone()
+    (since,) = conn.execute(f"SELECT min(taken_at) FROM reports WHERE {HELD}").fetchone()
     # By when the mails were stored: an old mailbox that is read today is news of today.
     of_day = dict(
         conn.execute(
@@ -164,27 +164,29 @@ def held_totals(conn: sqlite3.Connection, now: Time) -> HeldTotals:
 
 
 def _reporters(conn: sqlite3.Connection, now: Time) -> list[ReporterRow]:
-    domains = dict(
-        conn.execute("SELECT reporter, count(*) FROM pairs GROUP BY reporter").fetchall()
-    )
+    counts = conn.execute("SELECT reporter, count(*) FROM pairs GROUP BY reporter")
+    domains = dict(counts.fetchall())
+    # A plus sign keeps SQLite from the index on reporters, which leads to all their reports.
     held = dict(
         conn.execute(
-            "SELECT reporter, count(*) FROM reports WHERE status = 'held' GROUP BY reporter"
+            f"SELECT reporter, count(*) FROM reports WHERE {HELD} GROUP BY +reporter"
         ).fetchall()
     )
     said = words.said(conn)
     names = sorted({*domains, *held, *said})
     solid = established(conn, [name for name in names if not is_marked(name)])
+    idle = _not_counted(conn, now - SHARE_OF)
     found = []
     for name in names:
-        counts, held_lately = conn.execute(
-            "SELECT coalesce(sum(status = 'counted'), 0), coalesce(sum(status = 'held'), 0)"
-            " FROM reports WHERE reporter = ? AND taken_at > ?",
+        taken, last = conn.execute(
+            "SELECT count(*), max(taken_at) FROM reports WHERE reporter = ? AND taken_at > ?",
             (name, now - SHARE_OF),
         ).fetchone()
-        (last,) = conn.execute(
-            "SELECT max(taken_at) FROM reports WHERE reporter = ?", (name,)
-        ).fetchone()
+        if last is None:
+            (last,) = conn.execute(
+                "SELECT max(taken_at) FROM reports WHERE reporter = ?", (name,)
+            ).fetchone()
+        held_lately = idle.get((name, "held"), 0)
         found.append(
             ReporterRow(
                 reporter=name,
@@ -192,9 +194,19 @@ def _reporters(conn: sqlite3.Connection, now: Time) -> list[ReporterRow]:
                 is_established=name in solid,
                 domains=domains.get(name, 0),
                 held=held.get(name, 0),
-                counted_lately=counts,
+                counted_lately=taken - held_lately - idle.get((name, "superseded"), 0),
                 held_lately=held_lately,
                 last_report=last,
             )
         )
     return found
+
+
+def _not_counted(conn: sqlite3.Connection, since: Time) -> dict[tuple[str, str], int]:
+    """(reporter, status) to how many of its reports do not count, of those taken since then."""
+    rows = conn.execute(
+        "SELECT reporter, status, count(*) FROM reports WHERE status <> 'counted'"
+        " AND status IN ('held', 'superseded') AND taken_at > ? GROUP BY +reporter, +status",
+        (since,),
+    )
+    return {(reporter, status): count for reporter, status, count in rows}

@@ -25,6 +25,8 @@ KEPT = (
     " FROM kept AS k JOIN mails AS m ON m.id = k.mail_id"
 )
 LAST_KEPT_FIRST = "ORDER BY k.kept_at DESC, k.size DESC, k.mail_id DESC"
+HELD = "status = 'held' AND held_for > ''"
+"""Held reports, by the index that has them alone; each is held for something."""
 LETTER = (
     "id, message_id, recipient, subject, event, created_at, state, attempts,"
     " CASE state WHEN 'waiting' THEN next_try END, answer, done_at"

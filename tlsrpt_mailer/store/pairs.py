@@ -7,6 +7,7 @@ from tlsrpt_mailer.failures.silence import Seen
 from tlsrpt_mailer.ports import FirstReport
 from tlsrpt_mailer.report.times import HOUR, Time
 from tlsrpt_mailer.store.bind import text
+from tlsrpt_mailer.store.words import BELIEVED
 
 FIRST_AT_MOST = 3
 
@@ -24,7 +25,7 @@ def note_pairs(conn: sqlite3.Connection, last: Mapping[tuple[str, str], Time]) -
 def pairs(conn: sqlite3.Connection, since: Time) -> list[tuple[str, str, Time]]:
     """See `ports.Watching.pairs`."""
     return conn.execute(
-        "SELECT domain, reporter, last_end FROM pairs WHERE last_end > ?", (since,)
+        f"SELECT domain, reporter, last_end FROM pairs WHERE last_end > ? AND {BELIEVED}", (since,)
     ).fetchall()
 
 
@@ -32,7 +33,7 @@ def seen(conn: sqlite3.Connection, domain: str, since: Time) -> list[Seen]:
     """See `ports.Watching.seen`; by the index on where windows start."""
     rows = conn.execute(
         "SELECT domain, reporter, end_at, received_at, total FROM windows"
-        " WHERE domain = ? AND start_at > ?",
+        f" WHERE domain = ? AND start_at > ? AND {BELIEVED}",
         (text(domain), since),
     )
     return [Seen(*row) for row in rows]
@@ -68,7 +69,7 @@ def first(conn: sqlite3.Connection, domain: str) -> list[FirstReport]:
     """See `ports.Watching.first`."""
     rows = conn.execute(
         "SELECT reporter, start_at, end_at, received_at, total, failed FROM windows"
-        " WHERE domain = ? ORDER BY start_at, id LIMIT ?",
+        f" WHERE domain = ? AND {BELIEVED} ORDER BY start_at, id LIMIT ?",
         (text(domain), FIRST_AT_MOST),
     )
     return [FirstReport(*row) for row in rows]

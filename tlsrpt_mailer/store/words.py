@@ -11,13 +11,10 @@ from tlsrpt_mailer.store.bind import text, text_or_none
 _WORDS = "SELECT reporter FROM reporter_words WHERE word = 'distrust'"
 _MARKED = "SELECT reporter || '{mark}' FROM reporter_words WHERE word = 'distrust'"
 
-BELIEVED = (
-    "reporter NOT IN ("
-    + " UNION ALL ".join(
-        [_WORDS, *(_MARKED.format(mark=mark) for mark in (unverified(""), history("")))]
-    )
-    + ")"
+_DISTRUSTED = " UNION ALL ".join(
+    [_WORDS, *(_MARKED.format(mark=mark) for mark in (unverified(""), history("")))]
 )
+BELIEVED = f"reporter NOT IN ({_DISTRUSTED})"
 """A condition on rows with a ``reporter``: nobody distrusts it, under whatever name it counts."""
 
 
