@@ -85,6 +85,21 @@ def test_import_makes_the_database_but_a_command_does_not(tmp_path: Path) -> Non
     assert (tmp_path / "tlsrpt.db").is_file()
 
 
+def test_an_import_keeps_no_daemon_from_starting(tmp_path: Path) -> None:
+    """
+    A pipe that takes a mail every moment asks nobody for the lock once there is a database, so
+    that a daemon which starts meanwhile gets it.
+    """
+    config = config_in(tmp_path)
+    wiring.open_app(config, holder=False, make=True).close()
+    lock = tmp_path / "tlsrpt.db.lock"
+    lock.unlink()
+
+    wiring.open_app(config, holder=False, make=True).close()
+
+    assert not lock.exists()
+
+
 def test_import_works_beside_a_daemon(tmp_path: Path) -> None:
     """While a daemon holds the lock, import is an ordinary writer."""
     with app_in(tmp_path):

@@ -1,7 +1,6 @@
 """Feed, kill, start again, and compare in the end what is there with what has to be."""
 
 import os
-import re
 import secrets
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +11,9 @@ from threading import Event
 import msgspec
 
 from tests.e2e.daemon import AT_ONCE, Daemon, Site, running
-from tests.e2e.sink import Sink, relay
+from tests.e2e.sink import relay
 from tests.e2e.waiting import until
+from tests.kill import checks
 from tests.kill.cargo import Cargo, cargo
 from tests.kill.moments import KINDS, Scene, kill_at
 from tests.kill.ways import way
@@ -42,8 +42,11 @@ class Outcome(msgspec.Struct, frozen=True):
 
     def row(self) -> str:
         """As a row of the table."""
-        cells = (self.source, self.mails, self.kills, self.again, self.alerts, self.copies)
-        return f"| {' | '.join(f'{cell:,}' if isinstance(cell, int) else cell for cell in cells)} | {self.lost} | {self.twice} | {self.seed} |"
+        cells = (
+            *(self.source, f"{self.mails:,}", self.kills, self.again, self.alerts, self.copies),
+            *(self.lost, self.twice, self.seed),
+        )
+        return f"| {' | '.join(map(str, cells))} |"
 
 
 def seed() -> int:
@@ -71,7 +74,7 @@ def _kill_all(scene: Scene, load: Cargo, kills: int, random: Random) -> None:
     """A daemon after the other, each fed its share; the last share comes before the end."""
     waiting = [mail.raw for mail in load.mails]
     with ThreadPoolExecutor(1) as feeder:
-        for number in range(kills):
+        for _ in range(kills):
             daemon = Daemon(scene.site, **scene.way.environment)
             share, waiting = waiting[: scene.share], waiting[scene.share :]
             feeding = feeder.submit(scene.way.feed, share)
@@ -100,12 +103,12 @@ def _to_the_end(scene: Scene, load: Cargo, daemon: Daemon) -> None:
 
 def _outcome(name: str, scene: Scene, load: Cargo, kills: int, seed: int) -> Outcome:
     site, sink = scene.site, scene.sink
-    wrong = [*_stored(scene, load), *_told(site, sink, load), *scene.way.wrong(load)]
+    wrong = [*checks.stored(scene, load), *checks.told(site, sink, load), *scene.way.wrong(load)]
     windows = Counter(dict(site.select("SELECT domain, count(*) FROM windows GROUP BY domain")))
-    counted = _counted(site)
+    counted = checks.counted(site)
     there = {sha for (sha,) in site.select("SELECT sha256 FROM mails")}
     (seen,) = site.select("SELECT sum(seen) FROM mails")[0]
-    told = _by_message_id(sink)
+    told = checks.by_message_id(sink)
     return Outcome(
         source=name,
         mails=len(load.mails),
@@ -118,83 +121,3 @@ def _outcome(name: str, scene: Scene, load: Cargo, kills: int, seed: int) -> Out
         seed=seed,
         wrong=tuple(wrong),
     )
-
-
-def _counted(site: Site) -> Counter[str]:
-    return Counter(
-        dict(
-            site.select(
-                "SELECT policy_domain, count(*) FROM policies JOIN reports"
-                " ON reports.id = policies.report_id WHERE status = 'counted' GROUP BY policy_domain"
-            )
-        )
-    )
-
-
-def _stored(scene: Scene, load: Cargo) -> list[str]:
-    """What is wrong with the reports, the mails and what follows from them."""
-    site = scene.site
-    facts = {
-        "mails": (
-            set(load.hashes),
-            {sha for (sha,) in site.select("SELECT sha256 FROM mails")},
-        ),
-        "counted reports": (Counter(load.counted.keys()), _counted(site)),
-        "superseded reports": (load.superseded, site.count("reports WHERE status = 'superseded'")),
-        "held reports": (0, site.count("reports WHERE status = 'held'")),
-        "windows with their sessions": (
-            sorted((domain, *sessions) for domain, sessions in load.counted.items()),
-            site.select("SELECT domain, successful, failed FROM windows ORDER BY domain"),
-        ),
-        "sightings with their sessions": (
-            sorted((domain, load.counted[domain][1]) for domain in load.failing),
-            site.select("SELECT domain, sessions FROM sightings ORDER BY domain"),
-        ),
-        "failures": (
-            sorted((domain,) for domain in load.failing),
-            site.select("SELECT domain FROM failures ORDER BY domain"),
-        ),
-        "quarantined mails": (
-            len(load.of("bad")),
-            site.count("kept WHERE kind = 'quarantine'"),
-        ),
-        "letters kept": (
-            load.letters if scene.way.keeps_letters else 0,
-            site.count("kept WHERE kind = 'ignored'"),
-        ),
-        "notes of mails being read": (0, site.count("taking")),
-        "integrity": ([("ok",)], site.select("PRAGMA integrity_check")),
-        "references": ([], site.select("PRAGMA foreign_key_check")),
-    }
-    return [
-        f"{what}: {str(found)[:300]}, not {str(wanted)[:300]}"
-        for what, (wanted, found) in facts.items()
-        if wanted != found
-    ]
-
-
-def _told(site: Site, sink: Sink, load: Cargo) -> list[str]:
-    """What is wrong with the alerts: each failure once, each mail under one Message-ID."""
-    raws = _by_message_id(sink)
-    letters = [one for (one,) in site.select("SELECT message_id FROM letters")]
-    news = site.select(
-        "SELECT domain, count(*) FROM letter_failures JOIN failures ON failures.id = failure_id"
-        " WHERE event = 'new' GROUP BY domain ORDER BY domain"
-    )
-    wrong = []
-    if sorted(raws) != sorted(letters):
-        wrong.append(f"alerts at the relay: {sorted(raws)}, written: {sorted(letters)}")
-    if news != sorted((domain, 1) for domain in load.failing):
-        wrong.append(f"failures told: {news}")
-    wrong += [f"{id} has several forms" for id, some in raws.items() if len(set(some)) > 1]
-    unsent = site.select("SELECT message_id, state FROM letters WHERE state <> 'sent'")
-    return wrong + [f"not sent: {one}" for one in unsent]
-
-
-def _by_message_id(sink: Sink) -> dict[str, list[bytes]]:
-    """What the relay has taken."""
-    found: dict[str, list[bytes]] = {}
-    for raw in sink.taken:
-        named = re.search(rb"^Message-ID: (\S+)", raw, re.M)
-        found.setdefault(named[1].decode() if named else "none", []).append(raw)
-    return found

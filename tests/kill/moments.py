@@ -31,8 +31,8 @@ TICK = 2.0
 
 DELIVERY = ("data", "answered")
 ALERTS = ("composed", *DELIVERY)
-KINDS = ("start", "any", "committed", "reading", "writing", "acknowledged", *ALERTS)
-"""Each as likely as any other."""
+KINDS = ("start", "start", "any", "committed", "reading", "writing", "acknowledged", *ALERTS)
+"""Each place is as likely as any other; a start may be cut off at many."""
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -53,7 +53,7 @@ def kill_at(kind: str, scene: Scene, daemon: Daemon, random: Random) -> None:
         return
     with suppress(AssertionError):
         daemon.wait_until_ready()
-    patience = random.uniform(0.1, 1.0)
+    patience = random.uniform(0.05, 0.6)
     if kind in ALERTS:
         patience += TICK
     if kind in DELIVERY:
@@ -110,7 +110,7 @@ def _kill_in_delivery(
     kind: str, scene: Scene, daemon: Daemon, random: Random, patience: float
 ) -> None:
     """Kill while the relay holds a mail that it has not answered, or has answered just now."""
-    left = random.randint(1, 3)
+    left = random.randint(1, 1 + min(2, scene.share // 50))  # few come with a small share
     delay = 0.0 if kind == "data" else random.uniform(0.0, 0.003)
 
     def answer() -> str:

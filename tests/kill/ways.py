@@ -1,6 +1,7 @@
 """The ways by which mails reach the daemon, each as its other side would drive it."""
 
 import os
+import signal
 import smtplib
 import subprocess
 import time
@@ -48,9 +49,10 @@ class Way(ABC):
         """What is not at the source as it has to be in the end."""
         return []
 
-    def kill(self) -> None:
+    def kill(self) -> None:  # noqa: B027  most have nothing
         """End what else reads mails, at the same instant as the daemon."""
 
+    @abstractmethod
     def close(self) -> None:
         """Stop feeding."""
 
@@ -215,6 +217,9 @@ class Maildir(Way):
         """Whether all do."""
         return self.acknowledged() == len(cargo.mails)
 
+    def close(self) -> None:
+        """Nothing is left running."""
+
     def wrong(self, cargo: Cargo) -> list[str]:
         """All mails lie in cur, as often as they were delivered, and nowhere else."""
         there = Counter(file.read_bytes() for file in (self._folder / "cur").iterdir())
@@ -238,6 +243,8 @@ class Pipe(Way):
         self._queue: deque[bytes] = deque()
         self._answered = 0
         self._child: subprocess.Popen[bytes] | None = None
+        self.deaths = 0
+        """How many ended by themselves, and badly."""
         self._over = Event()
         self._thread = Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -286,6 +293,7 @@ class Pipe(Way):
             self._child = child
             with suppress(BrokenPipeError):
                 child.communicate(raw)
+            self.deaths += child.returncode == -signal.SIGABRT
             return child.returncode
 
 

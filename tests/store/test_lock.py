@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,17 @@ def test_a_second_holder_is_told_the_pid_of_the_first(path: Path) -> None:
     lock.release()
 
     assert (os.getpid(), None) == (found, holder(path))
+
+
+def test_who_starts_waits_for_a_command_that_makes_the_database(path: Path) -> None:
+    """The first mail of a pipe holds the lock for a moment: a daemon that starts waits for it."""
+    making = hold(path)
+    timer = threading.Timer(0.3, making.release)
+    timer.start()
+
+    hold(path).release()
+
+    timer.join()
 
 
 def test_a_released_lock_can_be_had_again(path: Path) -> None:

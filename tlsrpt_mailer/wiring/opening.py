@@ -15,6 +15,7 @@ from tlsrpt_mailer.report.times import HOUR, Time, iso
 from tlsrpt_mailer.store import skew
 from tlsrpt_mailer.store.lock import become_owner, hold
 from tlsrpt_mailer.store.sqlite import SqliteStore, open_store
+from tlsrpt_mailer.store.trouble import NoDatabase, OtherVersion
 from tlsrpt_mailer.wiring.app import App, clock_of_machine, uptime_of_machine
 from tlsrpt_mailer.wiring.kinds import SOURCES
 from tlsrpt_mailer.wiring.parts import standing
@@ -79,6 +80,10 @@ def open_app(
 
 def _make(path: Path) -> None:
     """Make the database or migrate it, unless a daemon does so: it holds the lock."""
+    # Who only looks keeps no daemon from starting: a busy pipe looks once for each mail.
+    with suppress(NoDatabase, OtherVersion):
+        open_store(path, create=False).close()
+        return
     try:
         lock = hold(path)
     except Temporary:
