@@ -44,6 +44,8 @@ class Place:
 
     def configure(self, more: str = "") -> None:
         text = f'[storage]\npath = "state/tlsrpt.db"\n{more}'
+        if "[trust]" not in more:
+            text += '[trust]\ndkim = "off"\n'
         if "[alerts]" not in more:
             text += '[alerts]\nto = ["postmaster@example.com"]\n'
         self.config.write_text(text)

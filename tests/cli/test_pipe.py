@@ -31,7 +31,8 @@ def piped(folder: Path, words: str, streams: str) -> "subprocess.CompletedProces
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "config.toml").write_text('[storage]\npath = "state/tlsrpt.db"\n')
+    text = '[storage]\npath = "state/tlsrpt.db"\n[trust]\ndkim = "off"\n'
+    (tmp_path / "config.toml").write_text(text)
     return tmp_path
 
 

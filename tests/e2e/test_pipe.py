@@ -57,7 +57,8 @@ def home() -> Iterator[Path]:
             script.chmod(0o755)
             (folder / "state").mkdir()
             shutil.chown(folder / "state", USER)
-            (folder / "config.toml").write_text(f'[storage]\npath = "{folder}/state/tlsrpt.db"\n')
+            storage = f'[storage]\npath = "{folder}/state/tlsrpt.db"\n'
+            (folder / "config.toml").write_text(f'{storage}[trust]\ndkim = "off"\n')
             yield folder
         finally:
             for place in mounts:

@@ -187,6 +187,8 @@ def config_text(world: World, folder: Path, port: int) -> str:
     return f"""
 [storage]
 path = {_quoted(folder / "tlsrpt.db")}
+[trust]
+dkim = "off"
 [[source]]
 kind = "maildir"
 path = {_quoted(folder / "mail")}

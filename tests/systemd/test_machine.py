@@ -21,7 +21,10 @@ CONFIG = "/etc/tlsrpt-mailer/config.toml"
 DATABASE = "/var/lib/tlsrpt-mailer/tlsrpt.db"
 SOCKET = "/var/spool/postfix/private/tlsrpt-mailer"
 
+OFF = '[trust]\ndkim = "off"\n'
+
 GOOD = f"""
+{OFF}
 [[source]]
 kind = "lmtp"
 listen = "systemd:lmtp"
@@ -269,7 +272,7 @@ def test_a_stop_is_quick_and_clean(service: Machine) -> None:
 def test_the_smtp_socket_has_port_25(host: Machine) -> None:
     """The daemon takes mail on port 25 by its socket unit, with no right of its own to it."""
     smtp = f'[[source]]\nkind = "smtp"\nlisten = "systemd:smtp"\nrecipients = ["{RECIPIENT}"]\n'
-    host.write(CONFIG, smtp)
+    host.write(CONFIG, OFF + smtp)
     host.run("rm", "-rf", f"/etc/systemd/system/{UNIT}.d")
     host.run("systemctl", "daemon-reload")
     host.run("systemctl", "start", "tlsrpt-mailer-smtp.socket", UNIT)
@@ -300,7 +303,7 @@ def test_a_maildir_with_the_drop_in_of_the_guide(host: Machine) -> None:
     host.run("chown", "reports:reports", box)
     host.run("chmod", "0750", "/home/reports", box)
     host.write(f"/etc/systemd/system/{UNIT}.d/maildir.conf", drop_in)
-    host.write(CONFIG, f'[[source]]\nkind = "maildir"\npath = "{box}"\npoll = "1s"\n')
+    host.write(CONFIG, OFF + f'[[source]]\nkind = "maildir"\npath = "{box}"\npoll = "1s"\n')
     host.write(f"{box}/new/1.a.host", mails.mail(mails.report()).decode())
     host.run("chown", "reports:reports", f"{box}/new/1.a.host")
     host.run("systemctl", "daemon-reload")

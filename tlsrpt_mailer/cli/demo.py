@@ -40,6 +40,11 @@ kind = "lmtp"
 listen = "127.0.0.1:{lmtp}"
 recipients = ["tlsrpt@example.com"]
 
+# The reports of this demo are made up, so nobody signed them. Leave this out
+# where real ones come in.
+[trust]
+dkim = "off"
+
 [alerts]
 from = "tlsrpt-mailer@mail.example.com"
 to = ["postmaster@example.com"]
