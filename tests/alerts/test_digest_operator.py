@@ -174,6 +174,8 @@ def test_the_intake_is_counted():
     assert "1 mail, with reports stored." in read(material(intake=Intake(mails={"stored": 1})))
     assert "2 mails, all seen before." in read(material(intake=Intake(mails={"duplicate": 2})))
     assert "No mail came in." in read(material())
+    held = read(material(intake=Intake(mails={"held": 3, "stored": 1})))
+    assert "1 with reports stored, 3 held. Why, and what helps: tlsrpt-mailer reports" in held
 
 
 @pytest.mark.parametrize(

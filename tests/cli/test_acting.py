@@ -276,7 +276,26 @@ def test_a_right_configuration_is_said_to_be_right(place: Place):
     assert f"  database  {place.database}\n" in result.out
     assert "  source    imap:tlsrpt@imap.example.com\n" in result.out
     assert "  alerts    to postmaster@example.com\n" in result.out
-    assert "reports are not authenticated yet" in result.out
+    assert "\n  trust     " in result.out
+
+
+@pytest.mark.parametrize(
+    ("trust", "said"),
+    [
+        ('dkim = "off"', "reports are not authenticated (trust.dkim is off)"),
+        ('dkim = "require"', "only reports count that the reporting domain signed"),
+        ('dkim = "mark"', "reports that the reporting domain did not sign count as unverified"),
+        (
+            'dkim = "require"\nauthserv_ids = ["MX", "-"]',
+            "only reports count that the reporting domain signed; what mx, - found is believed",
+        ),
+    ],
+)
+def test_config_check_says_which_reports_count(place: Place, trust: str, said: str):
+    """Whoever checks his configuration reads what it means for forged mail."""
+    place.configure(f"[trust]\n{trust}\n")
+
+    assert f"  trust     {said}\n" in place("config", "check").out
 
 
 def test_files_that_are_not_there_are_found_before_the_start(place: Place):

@@ -367,3 +367,15 @@ def test_any_text_gives_a_configuration_or_a_list_of_problems(text: str):
         problem = error.problems[-1]
 
     assert "nothing started" in problem
+
+
+def test_names_of_trust_are_compared_in_lower_case():
+    """Whoever writes MX.Example.Com means the host that calls itself mx.example.com."""
+    config = parse(
+        '[trust]\nauthserv_ids = ["MX.Example.Com.", "-"]\nreporters = ["Bank.Example"]\n',
+        KINDS,
+        name="config.toml",
+    )
+
+    assert ("mx.example.com", "-") == config.trust.authserv_ids
+    assert ("bank.example",) == config.trust.reporters

@@ -161,6 +161,8 @@ def _intake(page: OperatorPage) -> Section:
     lines = [f"{total}: {', '.join(counts)}." if counts else "No mail came in."]
     if len(counts) == 1:
         lines = [f"{total}, {'all ' if sum(mails.values()) > 1 else ''}{_one_outcome(mails)}."]
+    if mails.get("held"):
+        lines.append("Why, and what helps: tlsrpt-mailer reports --held")
     if page.intake.waiting:
         lines.append(f"{words.plural(page.intake.waiting, 'mail')} not read yet.")
     if page.intake.trouble:

@@ -170,9 +170,21 @@ def _parts(found: Config) -> list[str]:
         f"answers   {_answers(found)}",
         *(f"channel   {_channel(one)}" for one in found.channel),
         f"digest    {_digest(found)}",
-        "trust     reports are not authenticated yet (trust.dkim is off)",
+        f"trust     {_trust(found)}",
     ]
     return [f"  {text}" for text in texts]
+
+
+def _trust(found: Config) -> str:
+    """Which reports count."""
+    if found.trust.dkim == "off":
+        return "reports are not authenticated (trust.dkim is off)"
+    others = ", ".join(found.trust.authserv_ids)
+    said = {
+        "require": "only reports count that the reporting domain signed",
+        "mark": "reports that the reporting domain did not sign count as unverified",
+    }[found.trust.dkim]
+    return f"{said}; what {others} found is believed" if others else said
 
 
 def _answers(found: Config) -> str:

@@ -115,7 +115,7 @@ class _Reading:
         return Config(
             storage=storage,
             source=sources,
-            trust=trust,
+            trust=_lower(trust),
             dns=dns,
             checks=checks,
             owner=owners,
@@ -181,6 +181,15 @@ class _Reading:
             elif settings is not BAD:
                 found[source] = path
         return tuple(found)
+
+
+def _lower(trust: Trust) -> Trust:
+    """*trust* with its names as they are looked up."""
+    return msgspec.structs.replace(
+        trust,
+        authserv_ids=tuple(name.lower().rstrip(".") for name in trust.authserv_ids),
+        reporters=tuple(name.lower().rstrip(".") for name in trust.reporters),
+    )
 
 
 def _normal(block: Any) -> Any:  # a DomainsConfig or MxConfig
