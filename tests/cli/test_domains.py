@@ -213,6 +213,20 @@ def test_a_rejected_domain_is_foreign_until_the_configuration_names_it(place: Pl
     assert 64 == place("domains", "reject", "*.example").code
 
 
+def test_status_warns_where_nothing_could_ever_count(place: Place):
+    """A Maildir has no address: whoever set it up learns why reports stay held."""
+    source = '[[source]]\nkind = "maildir"\npath = "/"\n'
+    store(place).close()
+    warning = "no domain can be known as ours; say checks.rua or [[domains]]"
+
+    told = []
+    for text in (REQUIRE + source, REQUIRE + source + ADDRESS, NAMED + source, REQUIRE):
+        place.configure(text)
+        told.append(warning in " ".join(place("status").out.split()))
+
+    assert [True, False, False, False] == told
+
+
 # ------------------------------------------------------------------ config check
 
 
