@@ -20,11 +20,13 @@ Answer = Callable[[dns.message.Message, str], Reply]
 class Server:
     """Where it listens, and what it was asked; `tcp` False: nobody is there."""
 
-    def __init__(self, answer: Answer, *, family: int, tcp: bool) -> None:
+    def __init__(
+        self, answer: Answer, *, family: int, tcp: bool, at: tuple[str, int] | None
+    ) -> None:
         self.answer = answer
         self.asked: list[tuple[str, str]] = []
-        host = "::1" if family == socket.AF_INET6 else "127.0.0.1"
-        self._udp, self._tcp = _pair(host, family)
+        host, port = at or ("::1" if family == socket.AF_INET6 else "127.0.0.1", 0)
+        self._udp, self._tcp = _pair(host, port, family)
         self.port = self._udp.getsockname()[1]
         if not tcp:
             self._tcp.close()
@@ -80,10 +82,10 @@ class Server:
                 self._over.wait(self.drip)
 
 
-def _pair(host: str, family: int) -> tuple[socket.socket, socket.socket]:
+def _pair(host: str, port: int, family: int) -> tuple[socket.socket, socket.socket]:
     """Sockets for UDP and TCP on one free port."""
     while True:
-        tcp = socket.create_server((host, 0), family=family)
+        tcp = socket.create_server((host, port), family=family)
         udp = socket.socket(family, socket.SOCK_DGRAM)
         try:
             udp.bind(tcp.getsockname()[:2])
@@ -95,9 +97,15 @@ def _pair(host: str, family: int) -> tuple[socket.socket, socket.socket]:
 
 
 @contextmanager
-def server(answer: Answer, *, family: int = socket.AF_INET, tcp: bool = True) -> Iterator[Server]:
-    """One that listens on a free port of loopback."""
-    one = Server(answer, family=family, tcp=tcp)
+def server(
+    answer: Answer,
+    *,
+    family: int = socket.AF_INET,
+    tcp: bool = True,
+    at: tuple[str, int] | None = None,
+) -> Iterator[Server]:
+    """One that listens on a free port of loopback, or *at* this address and port."""
+    one = Server(answer, family=family, tcp=tcp, at=at)
     one.start()
     try:
         yield one

@@ -19,6 +19,7 @@ from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
 NOON: Time = 1_791_979_200
 """2026-10-14T12:00:00Z."""
 YEAR: Span = 365 * DAY
+OFF = '[trust]\ndkim = "off"\n'
 READY = SourceState("test:box", state="ok")
 
 
@@ -26,13 +27,18 @@ class Host:
     """The program without its threads, as the holder of a database in *folder*."""
 
     def __init__(
-        self, folder: Path, relay: int | None = None, more: str = "", alerts: str = ""
+        self,
+        folder: Path,
+        relay: int | None = None,
+        more: str = "",
+        alerts: str = "",
+        trust: str = OFF,
     ) -> None:
         to = "" if relay is None else 'to = ["ana@example.com"]\n'
         post = "" if relay is None else f"[alerts.smtp]\nport = {relay}\n"
         self.config = config_in(
             folder,
-            f'[trust]\ndkim = "off"\n[alerts]\ngroup_wait = "0s"\n{to}{alerts}{post}{more}',
+            f'{trust}[alerts]\ngroup_wait = "0s"\n{to}{alerts}{post}{more}',
         )
         self.wall: Time = NOON
         self.true: Time = NOON

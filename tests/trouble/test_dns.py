@@ -20,6 +20,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import dns.flags
 import dns.message
@@ -284,6 +285,37 @@ def test_nobody_listens() -> None:
     with server(lambda _q, _w: None) as one:
         gone = one.address
     assert "pending" == word(Resolver([gone])).word
+
+
+@pytest.mark.servers
+def test_the_systems_name_servers_are_read_again(tmp_path: Path) -> None:
+    """A host that moved to another network needs no restart: its resolv.conf is read anew."""
+    system = tmp_path / "resolv.conf"
+    system.write_text("nameserver 127.83.7.8\n")
+    with (
+        server(refused("REFUSED"), at=("127.83.7.8", 53)),
+        server(lambda q, _w: texts(q, KEY), at=("127.83.7.9", 53)),
+    ):
+        resolver = Resolver(system=str(system))
+        kinds = [resolver.txt("a.example").kind]
+        system.write_text("nameserver 127.83.7.9\n")
+        kinds += [resolver.txt(f"{name}.example").kind for name in "bcd"]
+
+    assert ["trouble", "trouble", "trouble", "found"] == kinds
+
+
+@pytest.mark.parametrize("text", [None, "", "nameserver\n", "\x00\xff"])
+def test_a_system_that_names_no_server_is_trouble_and_no_error(
+    tmp_path: Path, text: str | None
+) -> None:
+    """Without resolv.conf this host is asked, as the C library does."""
+    system = tmp_path / "resolv.conf"
+    if text is not None:
+        system.write_text(text)
+    resolver = Resolver(system=str(system), timeout=0.3)
+
+    assert ["127.0.0.1"] == [getattr(one, "address", one) for one in resolver._resolver.nameservers]
+    assert "pending" == word(resolver).word
 
 
 # ------------------------------------------------------------------- the cache

@@ -36,11 +36,14 @@ from tests.trouble.dns import Answer, Reply, refused, server, texts
 from tests.trouble.host import DAY, HOUR, MINUTE, NOON, Host, failing
 from tests.trouble.relay import Relay, failing_relay
 from tlsrpt_mailer import daemon
+from tlsrpt_mailer.channels.log import LogChannel
 from tlsrpt_mailer.errors import Temporary
+from tlsrpt_mailer.flows.deliver import send_due
 from tlsrpt_mailer.flows.directly import StoreWatch
 from tlsrpt_mailer.flows.health import Beats, SourceHealth
 from tlsrpt_mailer.flows.refresh import Refresher
 from tlsrpt_mailer.net.resolver import Resolver
+from tlsrpt_mailer.ports import Sent
 
 ROUNDS = 5
 
@@ -194,6 +197,32 @@ def test_a_channel_that_forgets(tmp_path: Path) -> None:
 
     assert [False] * ROUNDS + [True] * 2 == done
     assert ["channel.not_refreshed", "channel.refreshed_again"] == said(logs)
+
+
+def test_a_channel_with_a_bug(tmp_path: Path) -> None:
+    """One traceback a notice, however often it is tried."""
+
+    class Bug:
+        def notify(self, *_: object) -> Sent:
+            raise RuntimeError("a bug")
+
+    host = Host(tmp_path, 1, '[[channel]]\nkind = "command"\ncommand = ["/bin/true"]\n')
+    host.works()
+    host.takes()
+    with capture_logs() as logs:
+        host.app.compose(host.wall)
+        for number in range(ROUNDS):
+            send_due(
+                host.app.store.outbox,
+                lambda _: LogChannel(),
+                host.wall + number * DAY,
+                notifier=lambda _: Bug(),
+                lane="channel:command",
+                may_give_up=False,
+            )
+    host.app.close()
+
+    assert ["alert.deferred", "channel.crashed"] == sorted(said(logs, "alert.composed"))
 
 
 def test_a_thread_that_hangs(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 import dns.exception
@@ -30,6 +31,8 @@ SILENT = 15.0
 PROBE = 0.5
 """Seconds in which a name server that is there says something about the root."""
 PORT = 53
+HERE = "127.0.0.1"
+SYSTEM = "/etc/resolv.conf"
 
 _ABSENT = (
     dns.resolver.NXDOMAIN,
@@ -55,6 +58,7 @@ class Resolver:
         nameservers: Addresses, or ``address:port`` (``[v6]:port``); none: the system's.
         timeout: The most seconds that one question may take.
         clock: Seconds that never go back.
+        system: Where the system's name servers stand; read again when none of them answers.
         zone_of: A name to the domain whose owner runs its name servers, as near as can be told.
 
     """
@@ -65,15 +69,12 @@ class Resolver:
         timeout: float = 3.0,
         clock: Callable[[], float] = time.monotonic,
         zone_of: Callable[[str], str | None] = lambda name: name,
+        system: str = SYSTEM,
     ) -> None:
-        self._resolver = dns.resolver.Resolver(configure=not nameservers)
-        if nameservers:
-            self._resolver.nameservers = [
-                dns.nameserver.Do53Nameserver(*address_of(text)) for text in nameservers
-            ]
-        several = max(2, len(self._resolver.nameservers))
-        self._resolver.timeout = min(timeout, 2 * ONE_SERVER / several)
+        self._nameservers = nameservers
+        self._system = system
         self._timeout = timeout
+        self._resolver = self._configured()
         self._clock = clock
         self._zone_of = zone_of
         self._known: OrderedDict[str, tuple[float, KeyAnswer]] = OrderedDict()
@@ -82,6 +83,18 @@ class Resolver:
         self._silent_until = -math.inf
         self._failed = 0
         self._lock = threading.Lock()
+
+    def _configured(self) -> dns.resolver.Resolver:
+        """What is configured here, else by the system: on this host, where it says nothing."""
+        made = dns.resolver.Resolver(configure=False)
+        made.nameservers = [
+            dns.nameserver.Do53Nameserver(*address_of(text)) for text in self._nameservers or [HERE]
+        ]
+        if not self._nameservers:
+            with suppress(dns.resolver.NoResolverConfiguration):
+                made = dns.resolver.Resolver(self._system)
+        made.timeout = min(self._timeout, 2 * ONE_SERVER / max(2, len(made.nameservers)))
+        return made
 
     def txt(self, name: str, within: float | None = None) -> KeyAnswer:
         """What stands at *name*, asked for *within* seconds at most. Never raises."""
@@ -115,6 +128,9 @@ class Resolver:
         self._failed += 1
         if self._failed == IN_A_ROW:
             log.warning("dns.trouble", name=name, error=answer.error)
+        if self._failed >= IN_A_ROW and not self._nameservers:
+            # The host may have moved to another network since.
+            self._resolver = self._configured()
 
     def forget_trouble(self) -> None:
         """Ask anew for what had no answer."""
