@@ -13,8 +13,8 @@ def config_in(folder: Path, text: str = "") -> Config:
     """A configuration whose database lies in *folder*."""
     head = f'[storage]\npath = "{folder / "tlsrpt.db"}"\n'
     # Whether signatures are believed is a matter of its own; a test of it says so.
-    head += "" if "[trust]" in text else '[trust]\ndkim = "off"\n'
-    return parse(head + text, wiring.KINDS, name="config.toml")
+    trust = "" if "[trust]" in text else '\n[trust]\ndkim = "off"\n'
+    return parse(head + text + trust, wiring.KINDS, name="config.toml")
 
 
 @contextmanager
