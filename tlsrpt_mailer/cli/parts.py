@@ -148,7 +148,8 @@ def trust(held: HeldTotals, config: Config, now: Time) -> Part:
         all_ = words.plural(held.day_held, "report")
         are = "is" if held.day_held == 1 else "are all"
         return Part("warn", "trust", f"{all_} of the last 24 h {are} held", (what, *more))
-    if config.source and not (config.domains or wiring.our_addresses(config)):
+    comes_in = config.source or held.counts.get("proposed")
+    if comes_in and not (config.domains or wiring.our_addresses(config)):
         nobodys = "no domain can be known as ours; say checks.rua or [[domains]]"
         return Part("warn", "trust", nobodys, (what, *more), is_standing=True)
     return Part("ok", "trust", what, more)
