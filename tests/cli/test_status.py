@@ -191,7 +191,10 @@ def test_no_source_at_all_is_a_warning(configuration: Config, what: str):
 
 
 def believing(mode: str) -> Config:
-    return config(f'[trust]\ndkim = "{mode}"\n[alerts]\nto = ["postmaster@example.com"]')
+    return config(
+        f'[trust]\ndkim = "{mode}"\n[checks]\nrua = ["mailto:tlsrpt@example.com"]\n'
+        '[alerts]\nto = ["postmaster@example.com"]'
+    )
 
 
 def held(day: int = 0, counted: int = 0, **counts: int) -> HeldTotals:
