@@ -4,7 +4,6 @@ Disks that are full, of bytes or of files: mails wait where they are, and nothin
 
 import re
 import shutil
-import smtplib
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.bad_days.disk import Disk, small_disk
-from tests.e2e.daemon import RECIPIENT, SENDER, Site, imap_source, lmtp_source, running
+from tests.bad_days.lmtp import OFF, TAKEN, answer
+from tests.e2e.daemon import Site, imap_source, lmtp_source, running
 from tests.e2e.sink import Sink
 from tests.e2e.stories import clean, failing, many
 from tests.e2e.waiting import PATIENCE, until
@@ -30,8 +30,6 @@ from tlsrpt_mailer.store.sqlite import open_store
 pytestmark = pytest.mark.servers
 
 DONE, CANNOT_WRITE, LATER = 0, 73, 75
-TAKEN, TEMPORARY = 250, 451
-OFF = '[trust]\ndkim = "off"\n'
 
 
 @pytest.fixture
@@ -39,18 +37,6 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     """Where the database will lie."""
     with small_disk(tmp_path / "state") as it:
         yield it
-
-
-def answer(port: int, raw: bytes) -> int:
-    """What LMTP says to a mail."""
-    with smtplib.LMTP("127.0.0.1", port, timeout=2 * PATIENCE) as client:
-        try:
-            client.sendmail(SENDER, RECIPIENT, raw)
-        except smtplib.SMTPDataError as refusal:
-            return refusal.smtp_code
-        except smtplib.SMTPRecipientsRefused as refusal:
-            return next(iter(refusal.recipients.values()))[0]
-    return TAKEN
 
 
 def fill_up(port: int, disk: Disk, reports: Sequence[bytes]) -> int:

@@ -1,5 +1,6 @@
 """A database of each older version is brought up to date with all that is in it."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from tests.e2e.sink import Sink, relay
 from tests.upgrade.old import VERSIONS, contents, restore, shape
 from tlsrpt_mailer.__main__ import run
+from tlsrpt_mailer.store.lock import hold
 from tlsrpt_mailer.store.retention import check
 from tlsrpt_mailer.store.sqlite import open_store
 from tlsrpt_mailer.store.versions import NAMES
@@ -171,6 +173,29 @@ def test_commands_of_the_new_version_wait_for_the_daemon(
     assert codes == {1}
     assert 2 == capsys.readouterr().err.count("systemctl restart tlsrpt-mailer")
     assert contents(old) == before
+
+
+def test_an_upgrade_beside_the_old_daemon_waits_for_its_end(
+    old: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    While the old daemon has the lock nobody changes its tables: a new daemon ends with 75 and
+    names it, an import says to restart it, a pipe keeps its mail waiting.
+    """
+    before = contents(old)
+    config = str(config_of(old.parent))
+    lock = hold(old)
+
+    daemons = [run(["-c", config, word]) for word in ("run", "once")]
+    said = capsys.readouterr().err
+    imports = [run(["-c", config, "import", str(config)]), run(["-c", config, "import", "-"])]
+    lock.release()
+
+    assert [75, 75] == daemons
+    assert 2 == said.count(f"(pid {os.getpid()}) is at work")
+    assert [1, 75] == imports
+    assert "systemctl restart tlsrpt-mailer" in capsys.readouterr().err
+    assert before == contents(old)
 
 
 _OLD_DAEMON = """

@@ -24,10 +24,12 @@ _WAIT_SECONDS = 0.02
 
 LOADED_LATE = (
     "tlsrpt_mailer.store.schema",
-    # Names of domains in U-labels, what /proc says, and files inside the package.
+    # Threads of a pool, names of domains in U-labels, what /proc says, files of the package.
+    "concurrent.futures.thread",
     "encodings.ascii",
     "encodings.idna",
     "encodings.punycode",
+    "encodings.unicode_escape",
     "importlib.readers",
     "importlib.resources",
 )

@@ -1,5 +1,6 @@
 """How the program is opened: as the lock's holder, beside it, or to make the database."""
 
+import os
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -18,7 +19,7 @@ from tlsrpt_mailer.store.sqlite import SqliteStore, open_store
 from tlsrpt_mailer.store.trouble import NoDatabase, OtherVersion
 from tlsrpt_mailer.wiring.app import App, clock_of_machine, uptime_of_machine
 from tlsrpt_mailer.wiring.kinds import SOURCES
-from tlsrpt_mailer.wiring.parts import standing
+from tlsrpt_mailer.wiring.parts import organisational, standing
 from tlsrpt_mailer.wiring.ways import heavy
 
 
@@ -58,6 +59,9 @@ def open_app(
             # An extra that is not installed is said later, in words.
             with suppress(ImportError):
                 import_module(name)
+        if os.geteuid() == 0:
+            import_module("apscheduler.triggers.interval")
+            organisational("example.com")  # reads the list of public suffixes
     become_owner(path)
     if make and not holder:
         _make(path)
