@@ -81,7 +81,7 @@ def test_an_empty_file_is_a_whole_configuration():
         config.alerts.max_per_hour,
         config.alerts.max_age,
     )
-    assert ("off", ()) == (config.trust.dkim, config.trust.reporters)
+    assert ("require", ()) == (config.trust.dkim, config.trust.reporters)
     assert () == config.source
     assert Mail() == config.mail
 

@@ -41,7 +41,7 @@ class Storage(msgspec.Struct, frozen=True, kw_only=True):
 class Trust(msgspec.Struct, frozen=True, kw_only=True):
     """``[trust]``: whose reports count."""
 
-    dkim: Literal["require", "mark", "off"] = "off"
+    dkim: Literal["require", "mark", "off"] = "require"
     """require: without the reporter's signature a report is held; mark: it counts, but less."""
     authserv_ids: tuple[str, ...] = ()
     """MTAs whose Authentication-Results are believed, in lower case; ``-`` for those without."""
