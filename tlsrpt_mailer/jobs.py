@@ -58,6 +58,7 @@ def table(app: App) -> list[Job]:
         Job("pending", MINUTE, app.verify_pending, within=5 * MINUTE),
         Job("adopt", app.find_out_every, app.find_out_whose, within=5 * MINUTE),
         Job("relay", MINUTE, app.watch_relay),
+        Job("room", MINUTE, app.make_room, within=5 * MINUTE),
         Job("prune", PRUNE, app.prune, within=HOUR),
         Job("sources", SOURCES, app.watch_sources),
         Job("program", SOURCES, app.watch_program),

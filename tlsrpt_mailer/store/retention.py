@@ -17,6 +17,7 @@ from tlsrpt_mailer.errors import CannotWrite
 from tlsrpt_mailer.report.times import DAY, Span, Time
 from tlsrpt_mailer.store.adoptions import prune_proposed
 from tlsrpt_mailer.store.connection import Writer, open_reader
+from tlsrpt_mailer.store.eviction import evict
 from tlsrpt_mailer.store.keys import prune_keys
 from tlsrpt_mailer.store.ledger import FORGOTTEN_BYTES
 from tlsrpt_mailer.store.lock import as_root
@@ -107,7 +108,7 @@ def prune(writer: Writer, now: Time, keep: Keep, beat: Callable[[], None] = lamb
         reports=run(lambda conn: _prune_reports(conn, now - keep.reports, now)),
         raw=run(lambda conn: _prune_kept(conn, ("quarantine", "held"), now - keep.raw)),
         ignored=run(lambda conn: _prune_kept(conn, ("ignored",), now - keep.ignored)),
-        evicted=run(lambda conn: _evict(conn, keep.untrusted_bytes)),
+        evicted=evict(writer, keep.untrusted_bytes, beat),
         mails=run(lambda conn: _prune_mails(conn, now - keep.reports)),
         letters=run(lambda conn: _prune_letters(conn, now, keep)),
         windows=run(_Windows(now - INCIDENT_KEEP)),
@@ -138,25 +139,6 @@ def _prune_kept(conn: sqlite3.Connection, kinds: tuple[str, ...], before: Time) 
         " AND kept_at < ? LIMIT ?)",
         (*kinds, before, CHUNK),
     ).rowcount
-
-
-def _evict(conn: sqlite3.Connection, limit: int) -> int:
-    """The oldest go first; ignored mail counts, but stays its time: it was acknowledged."""
-    (total,) = conn.execute("SELECT coalesce(sum(size), 0) FROM kept").fetchone()
-    over = total - limit
-    going: list[tuple[int]] = []
-    oldest = conn.execute(
-        "SELECT mail_id, size FROM kept WHERE kind IN ('quarantine', 'held')"
-        " ORDER BY kept_at, mail_id LIMIT ?",
-        (CHUNK,),
-    )
-    for mail, size in oldest:
-        if over <= 0:
-            break
-        over -= size
-        going.append((mail,))
-    conn.executemany("DELETE FROM kept WHERE mail_id = ?", going)
-    return len(going)
 
 
 def _prune_mails(conn: sqlite3.Connection, before: Time) -> int:

@@ -38,9 +38,10 @@ from tlsrpt_mailer.flows.watch_sources import watch_sources
 from tlsrpt_mailer.intake.model import MailContent
 from tlsrpt_mailer.intake.read import read
 from tlsrpt_mailer.ports import Letter, RawMail, Receipt
-from tlsrpt_mailer.report.times import HOUR, MINUTE, Span, Time
+from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
 from tlsrpt_mailer.store import retention
 from tlsrpt_mailer.store.digesting import open_digest_reader
+from tlsrpt_mailer.store.eviction import evict
 from tlsrpt_mailer.store.lock import HolderLock
 from tlsrpt_mailer.store.sqlite import SqliteStore
 from tlsrpt_mailer.wiring.kinds import sources
@@ -96,6 +97,8 @@ class App:
         self._lock = lock
         self._host = host_name()
         self._rests_until: Time = 0
+        self._evicted = 0
+        self._evicted_said: Time = 0
         self._integrity = integrity.Integrity(
             partial(retention.check, store.path),
             partial(store.state.save_fact, integrity.FACT),
@@ -155,7 +158,7 @@ class App:
     def find_out_all(self) -> None:
         """As `find_out_whose`, until nothing is left to read again: for `once`."""
         for _ in range(MOST_TURNS):
-            if not self.find_out_whose(self.clock()):
+            if not self.find_out_whose(self.clock()) and not self._whose.has_more:
                 return
 
     def verify_pending(self, now: Time) -> int:
@@ -307,11 +310,21 @@ class App:
             untrusted_bytes=storage.max_untrusted_mb * 1024 * 1024,
         )
         pruned = retention.prune(self.store.writer, now, keep)
-        if pruned.evicted:
-            log.warning(
-                "store.evicted", mails=pruned.evicted, max_untrusted_mb=storage.max_untrusted_mb
-            )
+        self._say_evicted(pruned.evicted, now)
         return pruned
+
+    def make_room(self, now: Time) -> None:
+        """Drop mail that nobody vouches for, where there is more than may be."""
+        limit = self.config.storage.max_untrusted_mb * 1024 * 1024
+        self._say_evicted(evict(self.store.writer, limit), now)
+
+    def _say_evicted(self, mails: int, now: Time) -> None:
+        """Say it at once, then once a day at most, with all that went since."""
+        self._evicted += mails
+        if self._evicted and not self._evicted_said <= now < self._evicted_said + DAY:
+            most = self.config.storage.max_untrusted_mb
+            log.warning("store.evicted", mails=self._evicted, max_untrusted_mb=most)
+            self._evicted, self._evicted_said = 0, now
 
     def look_for_damage(self, now: Time) -> None:
         """Read the whole database for damage, and keep what was found; raises if there is any."""
