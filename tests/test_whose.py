@@ -160,7 +160,7 @@ def test_alerts_wait_until_all_that_was_held_is_read(
 ) -> None:
     """What the report of one day breaks the next may mend: nobody is mailed in between."""
     monkeypatch.setattr("tlsrpt_mailer.flows.adopting.MAILS", 1)
-    monkeypatch.setattr("tlsrpt_mailer.flows.adopting.BATCH", 1)
+    monkeypatch.setattr("tlsrpt_mailer.flows.adopting.PORTION", 1)
     composed: list[Time] = []
     with app_in(tmp_path, REQUIRE + NAMED, now=NOW) as app:
         hold(app, ["2026-10-11", "2026-10-12", "2026-10-13"])

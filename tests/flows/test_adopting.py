@@ -312,15 +312,35 @@ def test_many_held_mails_are_read_in_portions(house: House, monkeypatch: pytest.
     for day in range(1, 29):
         house.take("shop.example", f"2026-09-{day:02}")
         house.take("stranger.example", f"2026-09-{day:02}")
-    monkeypatch.setattr(adopting, "BATCH", 3)
+    monkeypatch.setattr(adopting, "PORTION", 30)
     monkeypatch.setattr(adopting, "MAILS", 10)
     house.use("shop.example")
 
-    turns = [house.reclaimer.reclaim() for _ in range(5)]
+    turns, more = [], []
+    for _ in range(5):
+        turns.append(house.reclaimer.reclaim())
+        more.append(house.reclaimer.has_more)
 
     assert 28 == sum(turns)
-    assert max(turns) <= 10 + 10 * 3
+    assert max(turns) <= 10 + 15
     assert 0 == turns[-1]
+    assert more[0]
+    assert not more[-1]
+
+
+def test_strangers_do_not_hide_what_is_ours(house: House, monkeypatch: pytest.MonkeyPatch):
+    """A turn that finds nothing among many is not the last one."""
+    house.use("other.example")
+    for day in range(1, 7):
+        house.take("stranger.example", f"2026-09-{day:02}")
+    house.take("shop.example")
+    monkeypatch.setattr(adopting, "PORTION", 1)
+    monkeypatch.setattr(adopting, "SCANNED", 3)
+    house.use("shop.example")
+
+    turns = [(house.reclaimer.reclaim(), house.reclaimer.has_more) for _ in range(4)]
+
+    assert [(0, True), (0, True), (1, False), (0, False)] == turns
 
 
 def test_many_held_mails_of_an_adopted_domain_are_read_in_portions(
@@ -360,15 +380,22 @@ def test_what_cannot_be_stored_now_is_read_later(house: House):
     """A full disk loses nothing: the same mails are tried at the next turn."""
     house.take("mine.example")
     adopted = house.adopt(Dns({}, NAMES_US))
-    full = Reclaimer(
-        house.store.adoptions, lambda mails: [Receipt("failed", "full")] * len(mails), house.ours
+    full, scanning = (
+        Reclaimer(
+            house.store.adoptions,
+            lambda mails: [Receipt("failed", "full")] * len(mails),
+            house.ours,
+        )
+        for _ in range(2)
     )
 
-    assert 0 == full.reclaim(adopted)
+    assert (0, False) == (full.reclaim(adopted), full.has_more)
+    assert (0, False) == (scanning.reclaim(), scanning.has_more)
     assert 0 == full.reclaim()
-    full._deliver = house.ingest.deliver
-    assert 1 == full.reclaim()
+    full._deliver = scanning._deliver = house.ingest.deliver
+    assert 1 == scanning.reclaim()
     assert 0 == full.reclaim()
+    assert ["mine.example"] == house.counted()
 
 
 def test_a_mail_whose_bytes_are_gone_is_passed_over(house: House):

@@ -38,6 +38,7 @@ SCANNED = 2_000
 """Held reports that are looked at in one run."""
 MAILS = 200
 """Held mails that are read again in one run, more or less."""
+PORTION = 200
 BATCH = 20
 BATCH_BYTES = 8 * 1024 * 1024
 
@@ -150,6 +151,8 @@ class Reclaimer:
         self._clock = clock
         self._seen = 0
         self._fresh: dict[str, int] = {}
+        self.has_more = False
+        """The last turn ended before all was looked at."""
 
     def reclaim(self, fresh: Collection[str] = ()) -> int:
         """
@@ -169,12 +172,16 @@ class Reclaimer:
                     del self._fresh[domain]
                 elif self._read_again(found, turn):
                     self._fresh[domain] = found[-1].id
-        while self._goes_on(turn):
-            found = self._adoptions.held(self._seen, 10 * BATCH)
+        self.has_more = True
+        while self.has_more and self._goes_on(turn):
+            found = self._adoptions.held(self._seen, PORTION)
             turn.scanned += len(found)
-            if not found or not self._read_again(list(filter(self._is_ours, found)), turn):
-                break
-            self._seen = found[-1].id
+            if not found:
+                self.has_more = bool(self._fresh)
+            elif self._read_again(list(filter(self._is_ours, found)), turn):
+                self._seen = found[-1].id
+        if turn.is_stuck:
+            self.has_more = False
         if turn.mails:
             log.info("held.read_again", mails=turn.mails)
         return turn.mails

@@ -83,13 +83,17 @@ class Whose:
             self._look_again(now)
             adopted = self._adopt(now)
         done = self._reclaimer.reclaim(adopted)
-        if done:
-            # There may be more than one turn takes.
-            self._is_asked = True
-            self._busy_since = now if self._busy_since is None else self._busy_since
-        else:
+        if not self.has_more:
             self._busy_since = None
+        elif done and self._busy_since is None:
+            self._busy_since = now
+        self._is_asked = self._is_asked or self.has_more
         return done
+
+    @property
+    def has_more(self) -> bool:
+        """Whether one turn was not enough for all that is held."""
+        return self._reclaimer.has_more
 
     def _adopt(self, now: Time) -> list[str]:
         adoptions = self._store.adoptions
