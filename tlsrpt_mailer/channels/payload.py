@@ -9,6 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
+from tlsrpt_mailer.alerts.words import NAME_CHARS, safe
 from tlsrpt_mailer.ports import Notice, NoticeFailure
 from tlsrpt_mailer.report.times import iso, iso_or_none
 
@@ -19,7 +20,10 @@ Moment: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """One failure. Domain, result type and MX come from a report: any text may stand there."""
+    """
+    One failure. Domain, result type and MX come from a report: any text may stand there, in
+    printable ASCII.
+    """
 
     id: int
     event: str
@@ -87,10 +91,10 @@ def _failure(one: NoticeFailure) -> Failure:
     return Failure(
         id=one.failure,
         event=one.event,
-        policy_domain=one.policy_domain,
-        policy_type=one.policy_type,
-        result_type=one.result_type,
-        mx=one.mx,
+        policy_domain=safe(one.policy_domain, NAME_CHARS),
+        policy_type=safe(one.policy_type, NAME_CHARS),
+        result_type=safe(one.result_type, NAME_CHARS),
+        mx=None if one.mx is None else safe(one.mx, NAME_CHARS),
         severity=one.severity,
         state=one.state,
         first_seen=iso(one.first_seen),
