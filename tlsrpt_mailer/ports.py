@@ -906,7 +906,8 @@ class PutAside(Protocol):
 
     def unbelieved(self, since: Time) -> list[Unbelieved]:
         """Reports held for their signature, or since DNS did not answer, in mails that were
-        stored after *since*; the newest first, a few thousand at most."""
+        stored after *since*, of nobody who is distrusted; the newest first, a few thousand at
+        most."""
 
     def believed(self, since: Time) -> dict[str, int]:
         """Reporter to how many of its reports verified, in mails stored after *since*."""

@@ -37,6 +37,20 @@ def state(world: World) -> list[tuple[object, ...]]:
     )
 
 
+def test_a_week_of_reports_does_not_outweigh_distrust(world: World) -> None:
+    """Whoever is distrusted is never known, however long he reports; forgotten, he is again."""
+    for day in ("03", "07", "13"):
+        body = report(day=f"2026-10-{day}", organization=STRANGER, details=(), report_id=day)
+        world.take(mail(body, submitter=STRANGER))
+    known = []
+    for word in (None, "distrust", "trust", None):
+        say(world, word, STRANGER)
+        with world.store.write() as txn:
+            known.append(STRANGER in txn.established({STRANGER}))
+
+    assert [True, False, True, True] == known
+
+
 def test_who_is_trusted_is_believed_at_once(world: World) -> None:
     """A failure that only a stranger saw is low; his word counts once somebody vouches for it."""
     world.take(failing(STRANGER))

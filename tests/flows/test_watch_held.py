@@ -183,6 +183,41 @@ def test_even_all_of_it_forged_is_one_mail_a_week(world: Signed) -> None:
     assert ["OPERATOR 1 report of today fails DKIM: not signed"] == counts
 
 
+def test_who_is_distrusted_is_no_news(world: Signed) -> None:
+    """Whoever is left out may send what he likes, be it in Google's name."""
+    with world.store.write() as txn:
+        txn.people.save_reporter_word(GOOGLE, "distrust", world.now, "ana", None)
+    world.take(*(with_banner(world.signed(GOOGLE)) for _ in range(5)))
+    wait(world, "a.example")
+    assert [] == look(world)
+
+    with world.store.write() as txn:
+        txn.people.save_reporter_word(GOOGLE, None, world.now, "ana", None)
+    assert 2 == len(look(world))
+
+
+def test_what_was_never_over_is_not_told_again(world: Signed) -> None:
+    """Ten days without any mail are no proof that signatures verify."""
+    world.take(*(with_banner(world.signed()) for _ in range(3)))
+    assert 1 == len(look(world))
+    world.now += 10 * DAY
+    assert [] == look(world)
+    world.take(*(with_banner(world.signed()) for _ in range(3)))
+
+    assert [] == look(world)
+
+
+def test_dns_that_failed_just_now_is_no_part_of_it(world: Signed) -> None:
+    """Beside an old trouble, too, a mail is given an hour to be verified again."""
+    world.take(world.signed(GOOGLE))
+    world.take(with_banner(world.signed(MICROSOFT)), with_banner(world.signed(MICROSOFT)))
+    world.now += 2 * HOUR
+    world.dns.trouble = "timed out"
+    world.take(*(world.signed(MICROSOFT) for _ in range(3)))
+
+    assert [] == look(world, 10 * MINUTE)
+
+
 def test_two_of_many_are_no_news(world: Signed) -> None:
     """Less than three, while others verify, is what happens on the way of mail."""
     world.take(*(world.signed(GOOGLE) for _ in range(3)))

@@ -7,6 +7,7 @@ from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.store.bind import unpack
 from tlsrpt_mailer.store.connection import Writer
 from tlsrpt_mailer.store.judging import established
+from tlsrpt_mailer.store.words import BELIEVED
 
 MOST = 5_000
 """Reports that are looked at; with more of them held, the newest tell enough."""
@@ -25,7 +26,7 @@ class SqlitePutAside:
                 "SELECT m.id, r.reporter, r.trust, r.trust_reason, r.signed_by, r.taken_at,"
                 " m.stored_at FROM mails AS m JOIN reports AS r ON r.mail_id = m.id"
                 " WHERE m.outcome = 'held' AND m.stored_at > ? AND r.status = 'held'"
-                " AND r.held_for IN ('signature', 'pending')"
+                f" AND r.held_for IN ('signature', 'pending') AND r.{BELIEVED}"
                 " ORDER BY m.stored_at DESC, r.id DESC LIMIT ?",
                 (since, MOST),
             )
@@ -61,7 +62,7 @@ class SqlitePutAside:
                 " JOIN policies AS p ON p.report_id = r.id"
                 " JOIN adoptions AS a ON a.domain = p.policy_domain"
                 " WHERE r.status = 'held' AND r.held_for = 'proposed'"
-                " AND a.state = 'proposed' AND a.tries > 0"
+                f" AND a.state = 'proposed' AND a.tries > 0 AND r.{BELIEVED}"
                 " GROUP BY a.domain, r.reporter ORDER BY a.domain, r.reporter"
             )
             return [WaitingPair(*row) for row in rows]
