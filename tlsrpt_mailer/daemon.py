@@ -14,7 +14,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from threading import Event, Thread
 from threading import enumerate as enumerate_threads
@@ -25,6 +25,7 @@ import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
 
 from tlsrpt_mailer import wiring
 from tlsrpt_mailer.config.model import Config, SourceConfig
@@ -45,6 +46,8 @@ PING_SECONDS = 10
 """How often it is looked whether `[health] ping_url` is due."""
 LONG_SECONDS = 60
 """How often it is looked whether a job that takes long is due."""
+FAR = timedelta(minutes=1)
+"""No job is due so far ahead, unless the clock went back."""
 STOP_SECONDS = 1.2
 CRASH_WAIT_SECONDS = 10
 POST_WITHIN: Span = 12 * MINUTE
@@ -117,6 +120,22 @@ def once(config: Config, now: Time | None = None, *, force: bool = False) -> Onc
         return OnceResult(tuple(letters), sent, tuple(problems))
     finally:
         app.close()
+
+
+class _Every(BaseTrigger):  # type: ignore[misc]  # apscheduler has no types
+    """
+    So many seconds after the last run.
+
+    Its own interval counts every run that was missed: 16 million of them in a clock that
+    jumps ahead by a year.
+    """
+
+    def __init__(self, seconds: int) -> None:
+        self._span = timedelta(seconds=seconds)
+
+    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
+        """See `BaseTrigger`."""
+        return now + self._span
 
 
 class _Runner:
@@ -201,11 +220,19 @@ class _Daemon:
     def wait(self) -> None:
         """Until SIGTERM or SIGINT; reload on SIGHUP."""
         while not self._stop.is_set():
-            self._wake.wait()
+            self._wake.wait(TICK_SECONDS)
             self._wake.clear()
+            self._hurry()
             if self._reload.is_set() and not self._stop.is_set():
                 self._reload.clear()
                 self._do_reload()
+
+    def _hurry(self) -> None:
+        """Do not wait, as apscheduler would, until a clock that went back has caught up."""
+        now = datetime.now(UTC)
+        for job in self._scheduler.get_jobs():
+            if job.next_run_time is not None and job.next_run_time > now + FAR:
+                job.modify(next_run_time=now)
 
     def stop(self) -> None:
         """Shut sockets, give the threads a moment, leave: what is not committed comes again."""
@@ -224,8 +251,7 @@ class _Daemon:
     def _add_job(self, name: str, work: Callable[[], None], seconds: int) -> None:
         self._scheduler.add_job(
             work,
-            "interval",
-            seconds=seconds,
+            _Every(seconds),
             id=name,
             name=name,
             max_instances=1,
