@@ -1,9 +1,13 @@
 """Databases that are damaged, moved away, or on a disk that is read-only."""
 
+import errno
 import os
 import shutil
+import signal
 import sqlite3
+import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,11 +15,14 @@ from pathlib import Path
 import pytest
 
 from tests.store.build import NOW, entry_of, report_of
-from tlsrpt_mailer.errors import Corrupt, Temporary, TlsrptError
+from tlsrpt_mailer.errors import CannotWrite, Corrupt, Temporary, TlsrptError
+from tlsrpt_mailer.store import retention
 from tlsrpt_mailer.store.queries import open_queries
+from tlsrpt_mailer.store.retention import backup, check
 from tlsrpt_mailer.store.sqlite import SqliteStore, open_store
 
 PAGE = 4096
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -167,3 +174,63 @@ def test_a_database_in_use_can_be_read_through_a_read_only_mount(path: Path) -> 
         _put(store, 10, 1)
         with _read_only(path.parent), open_queries(path) as reader:
             assert 310 == reader.mails().total
+
+
+_DYING_BACKUP = """
+import os, signal, sys
+from pathlib import Path
+from tlsrpt_mailer.store import retention
+retention._sync = lambda path: os.kill(os.getpid(), signal.SIGKILL)
+retention.backup(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+def test_a_backup_that_is_killed_leaves_nothing_of_that_name(path: Path, tmp_path: Path) -> None:
+    """Half a copy is never taken for a backup, and does not stand in the way of the next one."""
+    target = tmp_path / "night.db"
+    words = [sys.executable, "-c", _DYING_BACKUP, path, target]
+    done = subprocess.run(words, cwd=ROOT, check=False)
+    left = sorted(one.name for one in tmp_path.glob("night*"))
+
+    backup(path, target)
+
+    assert (-signal.SIGKILL, ["night.db.part"]) == (done.returncode, left)
+    assert ["night.db"] == [one.name for one in tmp_path.glob("night*")]
+    assert [] == check(target, thorough=True)
+
+
+def test_a_backup_to_a_disk_without_second_names(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On FAT and some network disks, where no file has two names, a backup is whole as well."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+
+    backup(path, tmp_path / "night.db")
+
+    assert ["night.db"] == [one.name for one in tmp_path.glob("night*")]
+    assert 0o600 == stat.S_IMODE((tmp_path / "night.db").stat().st_mode)
+    assert [] == check(tmp_path / "night.db")
+
+
+def test_two_backups_of_one_name_do_not_overwrite_each_other(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second to be done is refused, and the first stays."""
+    first = tmp_path / "night.db"
+    whole = retention._sync
+
+    def another(part: Path) -> None:
+        first.write_bytes(b"another's")
+        whole(part)
+
+    monkeypatch.setattr(retention, "_sync", another)
+
+    with pytest.raises(CannotWrite, match="exists already"):
+        backup(path, first)
+
+    assert b"another's" == first.read_bytes()
+    assert ["night.db"] == [one.name for one in tmp_path.glob("night*")]

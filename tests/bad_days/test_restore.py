@@ -11,13 +11,11 @@ from typing import Any
 import pytest
 
 from tests import mails
-from tests.bad_days.lmtp import OFF, TAKEN, answer
-from tests.e2e.daemon import Site, imap_source, lmtp_source, running
+from tests.bad_days.lmtp import OFF
+from tests.e2e.daemon import Site, imap_source
 from tests.e2e.sink import Sink
-from tests.e2e.stories import clean, day, failing, many
-from tests.e2e.waiting import until
+from tests.e2e.stories import day
 from tests.servers.dovecot import PASSWORD, Dovecot
-from tlsrpt_mailer.store.retention import check
 
 pytestmark = pytest.mark.servers
 
@@ -155,30 +153,3 @@ def test_a_maildir_brings_everything_back(tmp_path: Path, sink: Sink) -> None:
     assert 0 == imported.returncode, imported.stderr
     assert before == _state(site)
     assert {"new.example"} == _told(sink)
-
-
-@pytest.mark.timeout(180)
-def test_a_backup_is_restored(tmp_path: Path, sink: Sink, port: int) -> None:
-    """
-    The steps of the guide, with the daemon stopped: what was stored until the backup is there,
-    and what came since and comes again counts once.
-    """
-    site = Site(tmp_path, OFF + lmtp_source(port), sink.port)
-    reports = many(30)
-    with running(site):
-        assert {TAKEN} == {answer(port, raw) for raw in [failing(), *reports[:20]]}
-        sink.wait()
-        assert 0 == site.command("backup", str(tmp_path / "night.db")).returncode
-        assert {TAKEN} == {answer(port, raw) for raw in reports[20:]}
-    for suffix in ("", "-wal", "-shm"):
-        Path(f"{site.database}{suffix}").unlink(missing_ok=True)
-    subprocess.run(["install", "-m", "0600", tmp_path / "night.db", site.database], check=True)
-    said = len(sink.taken)
-    with running(site):
-        restored = site.count("reports")
-        assert {TAKEN} == {answer(port, raw) for raw in [*reports, clean(9)]}
-        until(lambda: site.count("reports") == 32, "all of it, once")
-
-    assert 21 == restored
-    assert [] == check(site.database, thorough=True)
-    assert len({mail["Message-ID"] for mail in sink.mails[:said]}) == said

@@ -144,6 +144,17 @@ def test_commands_that_meet_damage_end_with_1_and_say_what_to_do(place: Place) -
     assert "Traceback" not in said
 
 
+def test_a_damaged_database_makes_no_backup(place: Place, tmp_path: Path) -> None:
+    """A backup of what is damaged would only take the place of a good one; it says which it is."""
+    place.break_page("reports")
+
+    code, _, err = place("backup", str(tmp_path / "b.db"))
+
+    assert 1 == code
+    assert "is damaged (corrupt)" in err
+    assert [] == list(tmp_path.glob("b.db*"))
+
+
 def test_a_pipe_never_bounces_a_mail_for_a_damaged_database(
     place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from tlsrpt_mailer.errors import CannotWrite
+from tlsrpt_mailer.errors import CannotWrite, Corrupt
 from tlsrpt_mailer.report.times import DAY, Span, Time
 from tlsrpt_mailer.store.adoptions import prune_proposed
 from tlsrpt_mailer.store.connection import Writer, open_reader
@@ -21,7 +21,7 @@ from tlsrpt_mailer.store.eviction import evict
 from tlsrpt_mailer.store.keys import prune_keys
 from tlsrpt_mailer.store.ledger import FORGOTTEN_BYTES
 from tlsrpt_mailer.store.lock import as_root
-from tlsrpt_mailer.store.trouble import translated
+from tlsrpt_mailer.store.trouble import code_of, in_words, translated
 
 INCIDENT_KEEP: Span = 400 * DAY
 ROLLUP_KEEP: Span = 5 * 365 * DAY
@@ -232,6 +232,7 @@ def backup(database: Path, target: Path) -> int:
 
     Raises:
         CannotWrite: *target* exists, or cannot be written.
+        Corrupt: The database is damaged.
         NoSuch: There is no database, or it may not be read.
         Temporary: The database is in trouble.
 
@@ -240,12 +241,12 @@ def backup(database: Path, target: Path) -> int:
     try:
         # The database was opened as its owner; where root wants the copy, only root may write.
         with as_root():
-            return _copy(conn, target.absolute())
+            return _copy(conn, database, target.absolute())
     finally:
         conn.close()
 
 
-def _copy(conn: sqlite3.Connection, target: Path) -> int:
+def _copy(conn: sqlite3.Connection, database: Path, target: Path) -> int:
     """Write a part beside *target*, which gets that name when it is whole and on the disk."""
     if os.path.lexists(target):
         raise CannotWrite(f"{target} exists already; name a new file")
@@ -260,6 +261,8 @@ def _copy(conn: sqlite3.Connection, target: Path) -> int:
     except FileExistsError:
         raise CannotWrite(f"{target} exists already; name a new file") from None
     except (sqlite3.Error, OSError) as error:
+        if isinstance(error, sqlite3.Error) and code_of(error) == sqlite3.SQLITE_CORRUPT:
+            raise Corrupt(in_words(error, database)) from error
         said = (error.strerror if isinstance(error, OSError) else None) or error
         raise CannotWrite(f"cannot write {target}: {said}") from error
     finally:
