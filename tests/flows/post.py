@@ -26,11 +26,15 @@ class Zone:
     def __init__(self, *domains: str) -> None:
         self.domains = set(domains)
         self.is_down = False
+        self.takes = 0.0
+        """Seconds for a question."""
+        self.time = 0.0
         self.asked = 0
 
     def txt(self, name: str, within: float | None = None) -> KeyAnswer:
         """See `flows.verify.Lookup.txt`."""
         self.asked += 1
+        self.time += min(self.takes, within or 0.0)
         if self.is_down or (within is not None and within <= 0):
             return KeyAnswer("trouble", error="nobody answers")
         domain = name.partition("._domainkey.")[2]
@@ -81,7 +85,13 @@ class Post:
 
     def _trust(self) -> Trust:
         def verified(raw: bytes, taken_at: Time, forwarded: bool, within: float) -> Verdict:
-            settings = Settings(self.zone, self.store.keys, organisational, self._ids)
+            settings = Settings(
+                self.zone,
+                self.store.keys,
+                organisational,
+                self._ids,
+                clock=lambda: self.zone.time,
+            )
             now = self.world.now
             return verify(raw, taken_at, now, settings, forwarded=forwarded, within=within)
 
@@ -90,6 +100,7 @@ class Post:
             verify=verified,
             is_ours=self.ours.ownership,
             trusted_before=self._before,
+            timer=lambda: self.zone.time,
         )
 
     @property

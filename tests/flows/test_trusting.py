@@ -11,8 +11,9 @@ from tests.flows.post import NOW, Ours, Post, Zone, forward, signed, unsigned
 from tests.flows.world import World
 from tests.mails import detail, document, letter, mail, policy, report
 from tlsrpt_mailer.errors import Temporary
+from tlsrpt_mailer.flows.judging import Standing
 from tlsrpt_mailer.flows.trusting import MAIL_SECONDS, Patience, Trust
-from tlsrpt_mailer.report.times import DAY
+from tlsrpt_mailer.report.times import DAY, MINUTE
 
 Make = Callable[..., Post]
 
@@ -594,6 +595,22 @@ def test_mails_of_one_batch_wait_for_dns_together() -> None:
     assert 1.0 == second()
 
 
+@pytest.mark.parametrize(("awaited", "seconds"), [(True, 3.0), (False, 15.0)])
+def test_no_batch_waits_for_slow_name_servers(make: Make, awaited: bool, seconds: float) -> None:
+    """Who waits for an answer has it in three seconds, however many came at once."""
+    zone = Zone("google.com")
+    zone.takes = 3.0
+    zone.is_down = True
+    post = make(zone=zone)
+
+    raws = [signed(mail(report(day=f"2026-09-{day:02}"))) for day in range(1, 9)]
+    outcomes = post.take(*raws, keep_ignored=awaited)
+
+    assert ["held"] * 8 == outcomes
+    assert seconds == zone.time
+    assert 8 == len(post.store.pending.due(NOW + MINUTE, 99))
+
+
 def test_without_more_nothing_is_believed_and_all_is_ours(tmp_path: Path) -> None:
     """A program put together without a verifier holds what comes, but for files."""
     world = World(tmp_path, trust=Trust(dkim="require"))
@@ -602,3 +619,17 @@ def test_without_more_nothing_is_believed_and_all_is_ours(tmp_path: Path) -> Non
     world.store.close()
 
     assert ("held", "stored") == (held.outcome, stored.outcome)
+
+
+def test_a_marked_name_never_gains_standing(make: Make) -> None:
+    """Not by weeks of unsigned reports, and not by trust.reporters."""
+    post = make("mark")
+    for day in range(1, 13):
+        post.take(unsigned(report(day=f"2026-10-{day:02}")))
+    name = "google.com (unverified)"
+    with post.store.write() as txn:
+        established = txn.established([name])
+    standing = Standing(frozenset({name}), frozenset({name}))
+
+    assert [("low",)] == post.world.rows("SELECT severity FROM failures")
+    assert frozenset() == standing.known([name], established | {name})

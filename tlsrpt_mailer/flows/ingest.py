@@ -20,6 +20,8 @@ from tlsrpt_mailer.flows.deciding import Decision, ReadMail, as_before, decide, 
 from tlsrpt_mailer.flows.judging import Standing, judge_domains
 from tlsrpt_mailer.flows.replies import Answers
 from tlsrpt_mailer.flows.trusting import (
+    BATCH_SECONDS,
+    MAIL_SECONDS,
     Opinion,
     Patience,
     Trust,
@@ -100,7 +102,10 @@ class Ingest:
     ) -> list[Receipt]:
         self._store.faults.begin(hashes, self._clock())
         try:
-            patience = Patience(self._settings.trust.timer)
+            # Where somebody waits for an answer, all of a batch wait no longer than one mail may.
+            is_awaited = any(mail.keep_ignored for mail in mails)
+            seconds = MAIL_SECONDS if is_awaited else BATCH_SECONDS
+            patience = Patience(self._settings.trust.timer, seconds)
             read = [
                 ReadMail(mail, sha, None, reason=f"reading it ended the program {TRIES} times")
                 if unread

@@ -20,7 +20,7 @@ from tlsrpt_mailer.trust.reporter import signing_reporter
 MAIL_SECONDS = 3.0
 """How long one mail waits for DNS, with all that are within it."""
 BATCH_SECONDS = 15.0
-"""How long all mails that were offered together wait; the rest is verified later."""
+"""How long all mails of a mailbox that are read together wait; the rest is verified later."""
 MOST_MESSAGES = 10
 """Mails within one mail of which the signatures are looked at."""
 
@@ -83,7 +83,7 @@ class Standing(msgspec.Struct, frozen=True):
 class Patience:
     """How long mails that were offered together may still wait for DNS."""
 
-    def __init__(self, timer: Callable[[], float], seconds: float = BATCH_SECONDS) -> None:
+    def __init__(self, timer: Callable[[], float], seconds: float) -> None:
         self._timer = timer
         self._until = timer() + seconds
 
