@@ -1,6 +1,7 @@
 """Domains that nobody named are adopted by their records, and what was held counts then."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -407,3 +408,29 @@ def test_a_mail_whose_bytes_are_gone_is_passed_over(house: House):
 
     assert 1 == house.reclaimer.reclaim(house.adopt(Dns({}, NAMES_US)))
     assert ["mine.example"] == house.counted()
+
+
+@pytest.mark.parametrize("order", list(permutations("abc!")))
+def test_when_a_domain_was_adopted_changes_nothing(house: House, order: Sequence[str]):
+    """Before, between or after its reports: what counts, and how it is judged, is the same."""
+    dns = Dns({}, NAMES_US)
+    days = {"a": "2026-10-11", "b": "2026-10-12", "c": "2026-10-13"}
+    for step in (*order, "!"):
+        if step == "!":
+            house.reclaimer.reclaim(house.adopt(dns))
+        else:
+            house.take("mine.example", days[step])
+
+    with house.store.writer.reading() as conn:
+        windows = conn.execute(
+            "SELECT domain, reporter, start_at, total, received_at FROM windows ORDER BY start_at"
+        ).fetchall()
+        states = conn.execute(
+            "SELECT domain, state, first_seen, last_seen FROM failures"
+        ).fetchall()
+        held = conn.execute("SELECT count(*) FROM reports WHERE status = 'held'").fetchall()
+    assert 3 == len(windows)
+    first = windows[0][2]
+    assert [("mine.example", "google.com", first + n * DAY, 5326, NOW) for n in range(3)] == windows
+    assert [("mine.example", "ongoing", first)] == states
+    assert [(0,)] == held
