@@ -425,9 +425,7 @@ def test_when_a_domain_was_adopted_changes_nothing(house: House, order: Sequence
         windows = conn.execute(
             "SELECT domain, reporter, start_at, total, received_at FROM windows ORDER BY start_at"
         ).fetchall()
-        states = conn.execute(
-            "SELECT domain, state, first_seen, last_seen FROM failures"
-        ).fetchall()
+        states = conn.execute("SELECT domain, state, first_seen FROM failures").fetchall()
         held = conn.execute("SELECT count(*) FROM reports WHERE status = 'held'").fetchall()
     assert 3 == len(windows)
     first = windows[0][2]
