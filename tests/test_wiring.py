@@ -130,7 +130,10 @@ def test_reporters_of_the_configuration_are_known(tmp_path: Path) -> None:
         sender="tls@partner.example",
     )
     severities = []
-    for name, text in (("a", ""), ("b", '[trust]\nreporters = ["partner.example"]\n')):
+    for name, text in (
+        ("a", ""),
+        ("b", '[trust]\ndkim = "off"\nreporters = ["partner.example"]\n'),
+    ):
         (tmp_path / name).mkdir()
         with app_in(tmp_path / name, text, now=NOW) as app:
             app.deliver([RawMail(raw, "test", NOW)])
