@@ -13,6 +13,7 @@ A clock that jumps: nothing lost, nothing silenced, no storm.
 | `--now` | is believed: a person says so |
 """
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,9 +23,12 @@ import pytest
 
 from tests.e2e.sink import Sink, relay
 from tests.mails import detail, mail, report
+from tests.place import app_in
 from tests.trouble.host import DAY, HOUR, MINUTE, NOON, YEAR, Host
 from tlsrpt_mailer.alerts.schedule import next_fire, previous_fire, slot
+from tlsrpt_mailer.flows.health import SourceState, holds_back
 from tlsrpt_mailer.report.times import Span, Time
+from tlsrpt_mailer.wiring import IMPORT
 
 AGO = ["2026-09-01", "2026-09-20", "2026-10-01", "2026-10-13"]
 
@@ -357,8 +361,6 @@ def test_the_zone_of_the_process_changes_nothing(
     tmp_path: Path, sink: Sink, monkeypatch: pytest.MonkeyPatch, zone: str
 ) -> None:
     """Whatever TZ the service runs under, the same report makes the same mail."""
-    import time  # noqa: PLC0415 - tzset only here
-
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
@@ -444,10 +446,18 @@ def test_acks_and_maintenance_end_at_their_time_after_a_jump(host: Host) -> None
     assert "acknowledged" != states[3]
 
 
+def test_what_began_under_a_wrong_clock_holds_up_nothing_for_a_year(host: Host) -> None:
+    """An import, or a drain, that a clock ahead saw begin and that was killed: alerts go out."""
+    ahead = int(time.time()) + YEAR
+    host.app.store.state.save_fact(IMPORT, f"{ahead} {ahead}")
+    drain = SourceState("imap:box", state="ok", backlog=9, backlog_since=NOON + YEAR)
+
+    assert not host.app.is_importing()
+    assert not holds_back([drain], NOON)
+
+
 def test_now_is_believed(tmp_path: Path) -> None:
     """Whoever says --now means it: no clock is asked, and nothing waits."""
-    from tests.place import app_in  # noqa: PLC0415
-
     for now in (NOON, NOON + 500 * DAY):
         with app_in(tmp_path, now=now) as app:
             app.look_at_clock()

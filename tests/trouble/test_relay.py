@@ -21,6 +21,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.waiting import until
+from tests.servers.postfix import postfix
 from tests.trouble.host import DAY, HOUR, MINUTE, Host
 from tests.trouble.relay import CLOSE, GARBAGE, HANG, Relay, failing_relay
 
@@ -241,3 +243,45 @@ def host_rows(folder: Path) -> list[tuple[object, ...]]:
 
     with sqlite3.connect(folder / "tlsrpt.db") as conn:
         return conn.execute("SELECT recipient, state FROM letters WHERE event = 'new'").fetchall()
+
+
+# ------------------------------------------------------------------- a real one
+
+
+@pytest.mark.servers
+def test_a_real_postfix_that_defers_hangs_up_and_takes(tmp_path: Path) -> None:
+    """
+    Postfix defers a recipient (450), is stopped, comes back and takes: one mail reaches the
+    mailbox, once, and another recipient's was there from the start.
+    """
+    with failing_relay() as mailbox:
+        # After this relay's own transports; what it takes goes on to our scripted server.
+        rules = (
+            f"default_transport = smtp:[127.0.0.1]:{mailbox.port}\n"
+            "smtpd_recipient_restrictions = check_recipient_access"
+            " inline:{{ bad@example.org = 450 4.2.1 busy }}, permit_mynetworks, reject\n"
+        )
+        with postfix(rules) as server:
+            host = Host(tmp_path, server.port, 'timeout = "5s"\n' + TEAMS)
+            host.works()
+            host.takes("bad.example")
+            host.takes("good.example")
+            host.works()
+            first = letters(host)
+            main = server.config / "main.cf"
+            server._command("postfix", "abort")
+            host.works(5 * MINUTE, 5 * MINUTE)
+            second = letters(host)
+            main.write_text(main.read_text().replace("450 4.2.1 busy", "DUNNO"))
+            server.start()
+            host.works(2 * HOUR, HOUR)
+            third = letters(host)
+            until(lambda: len(mailbox.taken) >= 2, "both mails")
+            host.app.close()
+
+    waiting = [("bad@example.org", "waiting"), ("good@example.org", "sent")]
+    assert waiting == first == second
+    assert [("bad@example.org", "sent"), ("good@example.org", "sent")] == third
+    alerts = [one for one in mailbox.taken if b"event=new" in one[1]]
+    assert ["bad@example.org", "good@example.org"] == sorted(to for to, _ in alerts)
+    assert 2 == len(names(alerts))
