@@ -228,3 +228,15 @@ def test_multiparts_as_the_standard_library_reads_them(texts):
     ]
 
     assert standard == [part.content for part in leaves(raw)]
+
+
+def test_the_boundary_of_parts_that_name_none_is_the_line_before_their_header():
+    """Of lines that begin like a part's header only those count that a boundary stands before."""
+    raw = (
+        b"Content-Type: multipart/mixed\n\nwords\nContent-Type: is what this is about\n"
+        b"--b\nContent-Type: text/plain\n\nhello\n--b--\n"
+    )
+
+    (part,) = walk(raw, parts=9, depth=9)
+
+    assert b"hello" == part.content
