@@ -491,7 +491,8 @@ class Adoptions(Protocol):
         """The domains of which it was found out."""
 
     def due(self, now: Time, limit: int) -> list[Adoption]:
-        """The proposed ones whose record is to be looked up, those that waited longest first."""
+        """The proposed ones whose record is to be looked up: those that never were first, of them
+        those that waited longest."""
 
     def room(self) -> int:
         """How many more domains may be adopted."""
@@ -905,9 +906,8 @@ class PutAside(Protocol):
     """What watching held reports reads."""
 
     def unbelieved(self, since: Time) -> list[Unbelieved]:
-        """Reports held for their signature, or since DNS did not answer, in mails that were
-        stored after *since*, of nobody who is distrusted; the newest first, a few thousand at
-        most."""
+        """Reports held for their signature in mails that were stored after *since*, of nobody
+        who is distrusted; the newest first, a few thousand at most."""
 
     def believed(self, since: Time) -> dict[str, int]:
         """Reporter to how many of its reports verified, in mails stored after *since*."""

@@ -52,6 +52,17 @@ def test_a_domain_is_proposed_once_and_remembers_its_reports(store: SqliteStore)
     )
 
 
+def test_a_new_domain_does_not_wait_behind_those_without_an_answer(store: SqliteStore):
+    """Thousands of names whose servers never answer keep no first report from counting."""
+    proposed(store, *(f"lame{n}.example" for n in range(20)), now=NOW - DAY)
+    lame = store.adoptions.due(NOW, 50)
+    store.adoptions.save([msgspec.structs.replace(one, said="DNS does not answer") for one in lame])
+    proposed(store, "new.example")
+
+    assert ["new.example"] == [one.domain for one in store.adoptions.due(NOW, 1)]
+    assert 20 == len(lame)
+
+
 def test_what_is_no_name_is_not_looked_up(store: SqliteStore):
     """DNS is asked for names alone."""
     proposed(store, "", "no name", "192.0.2.1", "x\ud800.example")

@@ -91,7 +91,7 @@ class SqliteAdoptions:
         with self._writer.reading() as conn:
             rows = conn.execute(
                 f"SELECT {COLUMNS} FROM adoptions WHERE next_try <= ? AND state = 'proposed'"
-                " ORDER BY next_try, domain LIMIT ?",
+                " ORDER BY said IS NOT NULL, next_try, domain LIMIT ?",
                 (now, limit),
             )
             return [adoption(row) for row in rows]
