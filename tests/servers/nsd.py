@@ -39,20 +39,28 @@ def _zone(zone: str, records: Mapping[str, bytes]) -> str:
     return "\n".join(lines) + "\n"
 
 
-@contextmanager
-def nsd(folder: Path, records: Mapping[str, bytes], port: int | None = None) -> Iterator[str]:
-    """Serve these TXT records, of whatever names; yields ``address:port``."""
-    port = port or _free_port()
+def write_config(
+    folder: Path, records: Mapping[str, bytes], port: int, seen_as: str | None = None
+) -> None:
+    """Write nsd.conf and its zones; nsd sees the *folder* under the name *seen_as*."""
+    place = seen_as or folder
     zones = ""
     for zone, own in _zones(records).items():
         (folder / f"{zone}.zone").write_text(_zone(zone, own))
         zones += f'zone:\n  name: "{zone}"\n  zonefile: "{zone}.zone"\n'
     (folder / "nsd.conf").write_text(
         f'server:\n  ip-address: 127.0.0.1@{port}\n  username: ""\n  chroot: ""\n'
-        f'  zonesdir: "{folder}"\n  pidfile: ""\n  database: ""\n  server-count: 1\n'
-        f'  zonelistfile: "{folder}/zones"\n  xfrdfile: "{folder}/xfrd"\n  xfrdir: "{folder}"\n'
-        f'  logfile: "{folder}/log"\nremote-control:\n  control-enable: no\n{zones}'
+        f'  zonesdir: "{place}"\n  pidfile: ""\n  database: ""\n  server-count: 1\n'
+        f'  zonelistfile: "{place}/zones"\n  xfrdfile: "{place}/xfrd"\n  xfrdir: "{place}"\n'
+        f'  logfile: "{place}/log"\nremote-control:\n  control-enable: no\n{zones}'
     )
+
+
+@contextmanager
+def nsd(folder: Path, records: Mapping[str, bytes], port: int | None = None) -> Iterator[str]:
+    """Serve these TXT records, of whatever names; yields ``address:port``."""
+    port = port or _free_port()
+    write_config(folder, records, port)
     program = shutil.which("nsd") or "/usr/sbin/nsd"
     child = subprocess.Popen([program, "-d", "-c", str(folder / "nsd.conf")])
     try:

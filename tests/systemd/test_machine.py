@@ -1,5 +1,6 @@
 """The units under a real systemd: the daemon in its sandbox, as it runs on a mail host."""
 
+import json
 import os
 import smtplib
 from collections.abc import Iterator
@@ -10,9 +11,11 @@ import pytest
 
 from tests import mails
 from tests.e2e.daemon import RECIPIENT, SENDER, STOP_SECONDS
-from tests.e2e.stories import clean, failing
+from tests.e2e.stories import clean, day, failing
 from tests.e2e.waiting import until
+from tests.servers.nsd import write_config
 from tests.systemd.machine import Machine
+from tests.trust.signing import ed25519_key, rsa_key, sign
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("machine")]
 
@@ -97,6 +100,60 @@ def test_it_works_in_its_sandbox(service: Machine) -> None:
     until(lambda: "certificate expired on mx1.example.com" in service.journal(UNIT), "the alert")
     assert "Operation not permitted" not in service.journal(UNIT)
     assert "Traceback" not in service.journal(UNIT)
+
+
+VERIFIED = f"""
+[trust]
+dkim = "require"
+
+[dns]
+nameservers = ["127.0.0.1:5353"]
+
+[[domains]]
+match = ["example.com"]
+
+[[source]]
+kind = "lmtp"
+listen = "systemd:lmtp"
+recipients = ["{RECIPIENT}"]
+"""
+
+
+def test_signatures_are_verified_in_the_sandbox(service: Machine) -> None:
+    """
+    What DNS and the two kinds of keys need is allowed: reports that are signed count, in
+    RSA and in Ed25519, and one that is not is held.
+    """
+    (rsa, rsa_public), (ed, ed_public) = rsa_key(), ed25519_key()
+    keys = {
+        "sel._domainkey.rsa.example": f"v=DKIM1; p={rsa_public}".encode(),
+        "sel._domainkey.ed.example": f"v=DKIM1; k=ed25519; p={ed_public}".encode(),
+    }
+    config = service.root / "run/nsd"
+    config.mkdir(mode=0o755)
+    write_config(config, keys, 5353, "/run/nsd")
+    service.run("systemd-run", "--unit=names", "/usr/sbin/nsd", "-d", "-c", "/run/nsd/nsd.conf")
+    service.write(CONFIG, VERIFIED)
+    service.run("systemctl", "restart", UNIT)
+
+    _deliver(
+        service,
+        sign(_of("rsa.example"), domain="rsa.example", key=rsa),
+        sign(_of("ed.example"), domain="ed.example", key=ed),
+        _of("none.example"),
+    )
+
+    done = service.run("/opt/tlsrpt-mailer/bin/tlsrpt-mailer", "reports", "--json")
+    trust = {one["reporter"]: one["trust"] for one in json.loads(done.stdout)}
+    expected = {"rsa.example": "pass", "ed.example": "pass", "none.example": "unsigned"}
+    assert expected.items() <= trust.items(), service.journal(UNIT)
+    assert "Operation not permitted" not in service.journal(UNIT)
+
+
+def _of(reporter: str) -> bytes:
+    """A report by that domain, not signed yet."""
+    body = mails.report("example.com", day(1), organization=reporter, details=())
+    return mails.mail(body, sender=f"tlsrpt@{reporter}", submitter=reporter, newline="\r\n")
 
 
 def test_the_socket_is_postfix_s_alone(service: Machine) -> None:
