@@ -15,27 +15,22 @@ import msgspec
 import structlog
 
 from tlsrpt_mailer.errors import Rejected, Temporary
-from tlsrpt_mailer.failures.windows import windows_of
 from tlsrpt_mailer.flows.deciding import Decision, ReadMail, as_before, decide, may_reopen
 from tlsrpt_mailer.flows.judging import Standing, judge_domains
+from tlsrpt_mailer.flows.preparing import prepare
 from tlsrpt_mailer.flows.replies import Answers
 from tlsrpt_mailer.flows.trusting import (
     BATCH_SECONDS,
     MAIL_SECONDS,
-    Opinion,
     Patience,
     Trust,
     opinions,
-    reporter,
-    standing_of,
     why_held,
 )
-from tlsrpt_mailer.intake.model import FoundReport, MailContent
+from tlsrpt_mailer.intake.model import MailContent
 from tlsrpt_mailer.intake.reply import read_reply
-from tlsrpt_mailer.ports import Entry, HeldFor, NewReport, RawMail, Receipt, Store, Txn
-from tlsrpt_mailer.report.dialects import REGENERATES, ReasonClasses
+from tlsrpt_mailer.ports import Entry, RawMail, Receipt, Store, Txn
 from tlsrpt_mailer.report.times import Time
-from tlsrpt_mailer.trust.reporter import reporter_of, revision_key
 
 log = structlog.get_logger()
 
@@ -157,9 +152,10 @@ class Ingest:
         """Everything that needs no database; None where the core raised for the first times."""
         try:
             content = self._settings.read(mail.raw, mail.file_name)
-            believed = opinions(mail, content, self._settings.trust, patience)
+            trust = self._settings.trust
+            believed = opinions(mail, content, trust, patience)
             reports = tuple(
-                self._prepare(found, content, mail, opinion)
+                prepare(found, content, mail, opinion, trust, self._settings.organisational)
                 for found, opinion in zip(content.reports, believed, strict=True)
             )
         except (Temporary, OSError, MemoryError):
@@ -170,62 +166,6 @@ class Ingest:
         if content.kind == "not-a-report" and self._settings.answers is not None:
             reply = read_reply(mail.raw, sender=mail.sender, recipients=mail.recipients)
         return ReadMail(mail, sha, content, reports, reply=reply)
-
-    def _prepare(
-        self, found: FoundReport, content: MailContent, mail: RawMail, opinion: Opinion
-    ) -> NewReport:
-        """Everything about one report that can be said without looking at the others."""
-        report = found.report
-        standing = standing_of(opinion, report.policies, self._settings.trust)
-        name = self._reporter(found, content, opinion, standing.held_for)
-        ours = tuple(
-            policy for at, policy in enumerate(report.policies) if at not in standing.foreign
-        )
-        classes = ReasonClasses()
-        windows = windows_of(
-            msgspec.structs.replace(report, policies=ours) if standing.foreign else report,
-            reporter=name,
-            received=mail.taken_at,
-            date=mail.taken_at if content.facts.date is None else content.facts.date,
-            digest=found.digest,
-        )
-        return NewReport(
-            found=found,
-            reporter=name,
-            revision_key=revision_key(name, report, name in REGENERATES),
-            status="counted" if standing.held_for is None else "held",
-            supersedes=None,
-            windows=tuple(windows) if standing.held_for is None else (),
-            trust=opinion.trust,
-            trust_reason=opinion.reason,
-            signed_by=opinion.domain,
-            held_for=standing.held_for,
-            foreign=standing.foreign,
-            proposed=standing.proposed,
-            sessions=sum(p.successful_sessions + p.failed_sessions for p in report.policies),
-            reason_classes=tuple(
-                tuple(classes.of(row.failure_reason_code) for row in policy.failure_details)
-                for policy in report.policies
-            ),
-        )
-
-    def _reporter(
-        self,
-        found: FoundReport,
-        content: MailContent,
-        opinion: Opinion,
-        held_for: HeldFor | None,
-    ) -> str:
-        report, organisational = found.report, self._settings.organisational
-        claimed = reporter_of(
-            content.facts.submitter,
-            found.file_name,
-            report.contact_info,
-            report.organization_name,
-            organisational,
-        )
-        counts = held_for not in ("signature", "pending")
-        return reporter(opinion, claimed, counts=counts, organisational=organisational)
 
     def _commit(self, read: list[ReadMail]) -> list[Receipt]:
         """One transaction: what is known, what is new, what follows from it for the failures."""

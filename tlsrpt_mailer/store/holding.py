@@ -118,7 +118,9 @@ class SqlitePending:
         if row is None:
             return None
         tries, packed, file_name, source, taken_at = row
-        raw = RawMail(bind.unpack(packed), source, taken_at, file_name, again=True)
+        raw = RawMail(
+            bind.unpack(packed), source, taken_at, file_name, keep_ignored=True, again=True
+        )
         return PendingMail(number, tries, raw)
 
     def postpone(self, number: int, next_try: Time) -> None:
