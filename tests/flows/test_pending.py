@@ -168,3 +168,14 @@ def test_a_mail_that_waits_no_more_is_passed_over(post: Post) -> None:
 
     assert post.store.pending.mail(number) is None
     assert 0 == verify_pending(Late(), post.world.ingest.deliver, NOW)
+
+
+def test_new_mail_goes_before_what_has_failed_often(post: Post) -> None:
+    """A heap of mails whose keys nobody answers for keeps no fresh report waiting."""
+    post.take(signed())
+    for _ in range(3):
+        run(post, HOUR)
+    post.world.now += HOUR
+    post.take(signed(mail(report(day="2026-10-12"))))
+
+    assert [2, 1] == post.store.pending.due(post.world.now + HOUR, AT_MOST)

@@ -633,3 +633,19 @@ def test_a_marked_name_never_gains_standing(make: Make) -> None:
 
     assert [("low",)] == post.world.rows("SELECT severity FROM failures")
     assert frozenset() == standing.known([name], established | {name})
+
+
+def test_a_superseded_verified_copy_takes_an_unverified_one_out(make: Make) -> None:
+    """
+    The reporter has corrected itself since: what only the unverified copy of its first word
+    said fails no more.
+    """
+    post = make("mark")
+    first, second = report(), report(details=())
+    post.take(mail(first, date=NOW - 7200, newline="\r\n"))
+    post.take(signed(mail(second, date=NOW - 3600)))
+    before = post.world.rows("SELECT is_open FROM failures")
+
+    assert ["superseded"] == post.take(signed(mail(first, date=NOW - 7200)))
+    assert ["google.com"] == post.counted()
+    assert ([(1,)], []) == (before, post.world.rows("SELECT is_open FROM failures"))
