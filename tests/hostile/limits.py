@@ -238,7 +238,7 @@ def _eleventh() -> bytes:
     return bad * 10 + signing.sign(signing.mail())
 
 
-def _rsa(bits: int, exponent: int = 65_537) -> str:
+def rsa_record(bits: int, exponent: int = 65_537) -> str:
     """A public key that nobody has the private one of."""
 
     def number(value: int) -> bytes:
@@ -456,12 +456,14 @@ CONSTANTS: tuple[Limit, ...] = (
     Limit(
         "trust.verify", "MAX_SIGNATURES", lambda: _why(_eleventh()) != "signed by sender.example"
     ),
-    Limit("trust.verify", "MIN_RSA_BITS", lambda: "too short" in _why(_signed(), _rsa(768)), 1),
-    Limit("trust.verify", "MAX_RSA_BITS", lambda: "too long" in _why(_signed(), _rsa(9_000))),
+    Limit(
+        "trust.verify", "MIN_RSA_BITS", lambda: "too short" in _why(_signed(), rsa_record(768)), 1
+    ),
+    Limit("trust.verify", "MAX_RSA_BITS", lambda: "too long" in _why(_signed(), rsa_record(9_000))),
     Limit(
         "trust.verify",
         "MAX_EXPONENT_BITS",
-        lambda: "too long" in _why(_signed(), _rsa(2_048, (1 << 100) + 1)),
+        lambda: "too long" in _why(_signed(), rsa_record(2_048, (1 << 100) + 1)),
         4_096,
     ),
     Limit(

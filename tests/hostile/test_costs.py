@@ -1,9 +1,17 @@
 """No mail costs more than a second and 64 MiB, whatever somebody makes it of."""
 
+import base64
+import time
+
 import pytest
 
 from tests.hostile.costs import MIB, SECONDS, Cost, child, small
+from tests.hostile.limits import rsa_record
 from tests.hostile.mails import HOSTILE, MOST
+from tests.trust import signing
+from tlsrpt_mailer.trust.message import body_hash, message
+from tlsrpt_mailer.trust.model import KeyAnswer
+from tlsrpt_mailer.trust.verify import read_signatures, verdict
 
 RETRIES = 3
 """The time of a process grows where other programs fill the caches; its least counts."""
@@ -34,3 +42,27 @@ def test_no_mail_costs_much(name: str, mode: str, least: dict[str, Cost]):
     assert cost.outcome in {"stored", "held", "quarantined", "ignored"}
     assert cost.cpu - least[mode].cpu <= SECONDS
     assert (cost.kib - least[mode].kib) / 1024 <= MIB
+
+
+def test_ten_keys_of_a_stranger_cost_little():
+    """
+    Whoever signs with a domain of his own chooses the keys as well: ten of the longest kind, over
+    the largest header, are tried within a second of CPU.
+    """
+    fields = (b"x: " + b"y " * 120 + b"\r\n") * 900 + b"From: a@sender.example\r\n\r\n"
+    end = b"hello\r\n"
+    right = body_hash(message(fields + end), relaxed=True)
+    value = base64.b64encode(b"\1" * 1_024)
+    signatures = b"".join(
+        b"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=sender.example; s=s%d;"
+        b" h=%sfrom;\r\n bh=%s; b=%s\r\n" % (number, b"x:" * 199, right, value)
+        for number in range(10)
+    )
+    key = KeyAnswer("found", (rsa_record(8_192, (1 << 63) + 1).encode(),))
+    began = time.process_time()
+
+    signed = read_signatures(signatures + fields + end, signing.TAKEN, signing.organisational)
+    said = verdict(signed, dict.fromkeys(signed.wanted, key), signing.TAKEN)
+
+    assert ("fail", 10) == (said.word, len(signed.trials))
+    assert time.process_time() - began < SECONDS
