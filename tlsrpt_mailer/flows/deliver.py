@@ -149,13 +149,11 @@ def _send(
         at = _when(outgoing, now, error.retry_in)
         outbox.retry(outgoing.id, now, str(error), at)
         # Said once a mail: it is tried up to 130 times. `alert.sent` tells the end.
-        (log.debug if outgoing.attempts else log.warning)(
-            "alert.deferred",
-            **facts,
-            attempt=outgoing.attempts + 1,
-            retry_in=at - now,
-            error=str(error),
-        )
+        attempt, wait, why = outgoing.attempts + 1, at - now, str(error)
+        if outgoing.attempts:
+            log.debug("alert.deferred", **facts, attempt=attempt, retry_in=wait, error=why)
+        else:
+            log.warning("alert.deferred", **facts, attempt=attempt, retry_in=wait, error=why)
         return "deferred", error.is_cut_off
     outbox.sent(outgoing.id, now, said.answer, said.remote_ref)
     log.info("alert.sent", **facts, answer=said.answer)
