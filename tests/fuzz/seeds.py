@@ -105,6 +105,7 @@ def _reports() -> Iterator[bytes]:
 
 def _reasons() -> Iterator[bytes]:
     yield b"x509: certificate is valid for mx.example, not mx1.example.com"
+    yield b"v=TLSRPTv1; rua=mailto:tlsrpt%2Bx@example.com!10m,https://a.example/r; x=y"
     yield b"MTA-STS MX mismatch [192.0.2.1]:25: 2026-10-13T00:00:00Z"
 
 

@@ -18,6 +18,7 @@ from typing import TypeVar
 import msgspec
 
 from tests.fuzz.keys import DOMAIN, public_keys
+from tlsrpt_mailer.domains.record import MOST_URIS, parse_record
 from tlsrpt_mailer.errors import BadReport
 from tlsrpt_mailer.failures.windows import windows_of
 from tlsrpt_mailer.intake import classify
@@ -120,7 +121,7 @@ def parse(data: bytes) -> None:
 
 
 def classes(data: bytes) -> None:
-    """What a piece of data is, what a header says, which class a reason has."""
+    """What a piece of data is, what a header or a DNS record says, which class a reason has."""
     classify.sort_of(data)
     classify.is_mail(data)
     headers, body = read_headers(data)
@@ -131,6 +132,9 @@ def classes(data: bytes) -> None:
         _hold(text is None or _is_storable(text), "a header cannot be stored")
     text = data.decode("utf-8", "replace")
     _within(lambda: reason_class(text))
+    record = _within(lambda: parse_record(data.split(b"\n")))
+    _hold(len(record.rua) <= MOST_URIS, "a record names more than is looked at")
+    _hold(all("@" in one for one in record.addresses), "an address without an @")
     classify.is_report_part(text[:100].lower(), text[-100:])
 
 

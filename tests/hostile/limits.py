@@ -22,6 +22,7 @@ from tests import mails
 from tests.hostile.mails import ANSWER, CLAIM, MIXED, REPORT, TOKEN, nested, noise, packed, parts
 from tests.trust import signing
 from tlsrpt_mailer.alerts import words
+from tlsrpt_mailer.domains.record import parse_record
 from tlsrpt_mailer.errors import BadReport
 from tlsrpt_mailer.failures.windows import not_counted, windows_of
 from tlsrpt_mailer.intake import extract, inflate, mime, reply, salvage
@@ -283,6 +284,10 @@ def _results(count: int, clauses: int = 1) -> bool:
     return vouched(mail, ["mx.example.com"], signing.organisational) is not None
 
 
+def _uris(count: int) -> tuple[str, ...]:
+    return parse_record([b"v=TLSRPTv1; rua=" + b",".join([b"mailto:a@b.example"] * count)]).rua
+
+
 def _problems() -> int:
     bad = [mails.attachment(b"{", name="r.json", kind="application/tlsrpt+json")] * 20
     good = mails.attachment(
@@ -499,5 +504,6 @@ CONSTANTS: tuple[Limit, ...] = (
     ),
     Limit("trust.results", "_LONGEST", lambda: not _results(1, 5_000)),
     Limit("trust.results", "_MOST", lambda: not _results(60)),
+    Limit("domains.record", "MOST_URIS", lambda: len(_uris(60)) == 50),
     Limit("alerts.words", "NAME_CHARS", lambda: len(words.token("x" * 500)) == 253),
 )
