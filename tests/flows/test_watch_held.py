@@ -207,17 +207,6 @@ def test_what_was_never_over_is_not_told_again(world: Signed) -> None:
     assert [] == look(world)
 
 
-def test_dns_that_failed_just_now_is_no_part_of_it(world: Signed) -> None:
-    """Beside an old trouble, too, a mail is given an hour to be verified again."""
-    world.take(world.signed(GOOGLE))
-    world.take(with_banner(world.signed(MICROSOFT)), with_banner(world.signed(MICROSOFT)))
-    world.now += 2 * HOUR
-    world.dns.trouble = "timed out"
-    world.take(*(world.signed(MICROSOFT) for _ in range(3)))
-
-    assert [] == look(world, 10 * MINUTE)
-
-
 def test_two_of_many_are_no_news(world: Signed) -> None:
     """Less than three, while others verify, is what happens on the way of mail."""
     world.take(*(world.signed(GOOGLE) for _ in range(3)))
@@ -226,18 +215,12 @@ def test_two_of_many_are_no_news(world: Signed) -> None:
     assert [] == look(world)
 
 
-def test_a_name_server_that_does_not_answer_is_named(world: Signed) -> None:
-    """Once it lasts for an hour; until then mails are verified again by themselves."""
+def test_mails_that_wait_for_dns_are_no_news_here(world: Signed) -> None:
+    """They are verified again by themselves; that DNS does not answer is told by another mail."""
     world.dns.trouble = "timed out"
     world.take(*(world.signed(GOOGLE) for _ in range(3)), world.signed(MICROSOFT))
-    assert [] == look(world, 50 * MINUTE)
 
-    ((subject, text),) = told(world, 20 * MINUTE)
-
-    assert "OPERATOR all 4 reports of today wait for their keys: DNS?" == subject
-    assert "most likely the resolver that is asked here does not work" in text
-    assert "DNS did not answer for sel._domainkey.google.com" in text
-    assert "authserv_ids" not in text
+    assert [] == look(world, 20 * HOUR)
 
 
 def test_keys_that_are_nowhere_point_at_the_resolver(world: Signed) -> None:
@@ -247,7 +230,7 @@ def test_keys_that_are_nowhere_point_at_the_resolver(world: Signed) -> None:
 
     ((subject, text),) = told(world)
 
-    assert "OPERATOR all 4 reports of today wait for their keys: DNS?" == subject
+    assert "OPERATOR all 4 reports of today have no key in DNS: the resolver?" == subject
     assert "[dns]" in text
 
 

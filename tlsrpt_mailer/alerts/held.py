@@ -118,9 +118,9 @@ def held(found: Held, context: Context) -> Rendered:
     )
     since = _since(found.since, now)
     whole = "all " if found.held == found.total > 1 else ""
-    fails = "wait for their keys" if found.cause == "resolver" else "fail DKIM"
+    fails = "have no key in DNS" if found.cause == "resolver" else "fail DKIM"
     if one:
-        fails = "waits for its key" if found.cause == "resolver" else "fails DKIM"
+        fails = "has no key in DNS" if found.cause == "resolver" else "fails DKIM"
     subject = f"OPERATOR {whole}{_number(found)} {since} {fails}{_guess(found)} [tlsrpt]"
     return operators_mail(document, context, subject, "held", (str(found.since), str(found.held)))
 
@@ -159,7 +159,7 @@ def _since(since: Time, now: Time) -> str:
 def _guess(found: Held) -> str:
     guesses = {
         "gateway": ": a gateway?",
-        "resolver": ": DNS?",
+        "resolver": ": the resolver?",
         "forwarder": ": a forwarder?",
         "unsigned": ": not signed",
         "reporter": f": {words.safe(found.reporters[0].name, 30)}",
@@ -208,10 +208,6 @@ def _ways(found: Held) -> Iterator[Block]:
         yield code(["tlsrpt-mailer reports --held", "dig +short TXT NAME_OF_THE_KEY"])
         yield para("2. If the system's resolver cannot be mended, name another one:")
         yield code(["[dns]", 'nameservers = ["ADDRESS"]'])
-        yield para(
-            "Those that wait for DNS are checked again by themselves, for as long as their mails"
-            " are kept."
-        )
         return
     number = 1
     for text, lines in _choices(found):

@@ -128,7 +128,8 @@ def show(id: int, json_: bool) -> None:
     click.echo("\n".join(report_lines(report)))
     replaced = f", superseded by {row.superseded_by}" if row.superseded_by else ""
     taken = words.moment(row.taken_at, options.now())
-    click.echo(f"\n  number {row.id}, taken {taken}, counted under {words.safe(row.reporter)}")
+    by = "said to be by" if row.held_for in ("signature", "pending") else "counted under"
+    click.echo(f"\n  number {row.id}, taken {taken}, {by} {words.safe(row.reporter)}")
     click.echo(f"  status {row.status}{replaced}")
     if row.held_for not in ("signature", "pending"):
         click.echo(f"  {whose_word(row.trust, row.trust_reason)}")

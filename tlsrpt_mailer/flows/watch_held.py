@@ -3,7 +3,8 @@ Tell the operator when signatures do not verify any more, and why that may be.
 
 Whoever writes to a mailbox can make reports that are held, so a stranger's rubbish is
 no news: told is what most reports of known reporters have in common, or all of a day.
-Once, until a signature verifies again, and once a week at most.
+Once, until a signature verifies again, and once a week at most. Mails that wait for DNS
+are another matter (`flows.watch_program`).
 """
 
 from collections import Counter, defaultdict
@@ -28,13 +29,11 @@ log = structlog.get_logger()
 KINDS = ("held", "waiting")
 LOOKS_BACK: Span = DAY
 GATHER: Span = HOUR
-"""How long the first one waits for others to be compared with; and a mail, for DNS."""
+"""How long the first one waits for others to be compared with."""
 AGAIN: Span = 7 * DAY
 ENOUGH = 3
 SAMPLE = 20
 """How many mails are looked at for who vouches for them."""
-TRIED = frozenset({"fail", "pending"})
-"""Signed in the name of the reporter, as far as can be told."""
 BELIEVABLE = frozenset({"gateway", "reporter", "mixed"})
 """Where the verdict of an MTA that saw the mail before may help."""
 
@@ -85,7 +84,7 @@ def _signatures(
 ) -> None:
     now = said.now
     told = [row for row in said.on() if row.kind == "held"]
-    unbelieved = [one for one in aside.unbelieved(now - LOOKS_BACK) if _is_settled(one, now)]
+    unbelieved = aside.unbelieved(now - LOOKS_BACK)
     if not unbelieved and not told:
         return
     believed = aside.believed(now - LOOKS_BACK)
@@ -106,11 +105,6 @@ def _signatures(
             Announced(kind="held", key="", recipient=recipient, since=found.since, told_at=now)
         )
         said.send(words.held(found, said.context(recipient)), recipient, "operator")
-
-
-def _is_settled(one: Unbelieved, now: Time) -> bool:
-    """Whether it is more than a name server that did not answer just now."""
-    return one.trust != "pending" or now - one.stored_at >= GATHER
 
 
 def _named(
@@ -144,7 +138,7 @@ def _odd(
     """
     if not believed:
         return list(unbelieved)
-    likely = [one for one in named if one.reporter not in believed or one.trust in TRIED]
+    likely = [one for one in named if one.reporter not in believed or one.trust == "fail"]
     counts = Counter(one.reporter for one in likely)
     found = [one for one in likely if counts[one.reporter] > believed.get(one.reporter, 0)]
     return found if len(found) >= ENOUGH else []
@@ -190,7 +184,7 @@ def _most_first(pair: tuple[str, Counter[str]]) -> tuple[int, str]:
 def _kind(one: Unbelieved) -> str:
     """Why it is not believed, in one word."""
     if one.trust != "fail":
-        return "key" if one.trust == "pending" else one.trust
+        return one.trust
     reason = one.reason or ""
     if reason.startswith("body hash"):
         return "body"

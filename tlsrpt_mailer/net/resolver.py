@@ -158,9 +158,9 @@ class Resolver:
             return KeyAnswer("absent"), SHORTEST
         except dns.exception.Timeout as error:
             self._note_silence(name, probe)
-            return KeyAnswer("trouble", error=str(error)), TROUBLE
+            return KeyAnswer("trouble", error=_said(error)), TROUBLE
         except (dns.exception.DNSException, OSError) as error:
-            return KeyAnswer("trouble", error=str(error) or type(error).__name__), TROUBLE
+            return KeyAnswer("trouble", error=_said(error)), TROUBLE
         self._prefer(found)
         texts = tuple(b"".join(record.strings) for record in found.rrset or ())
         seconds = found.rrset.ttl if found.rrset is not None else 0
@@ -204,6 +204,17 @@ def _is_lame(response: dns.message.Message) -> bool:
     kinds = {found.rdtype for found in response.authority}
     refers = dns.rdatatype.NS in kinds and dns.rdatatype.SOA not in kinds
     return refers and not response.flags & dns.flags.AA
+
+
+def _said(error: Exception) -> str:
+    """*error* in few words, the same each time: people see it, and reports are counted by it."""
+    if isinstance(error, dns.exception.Timeout):
+        return "no answer in time"
+    if isinstance(error, dns.resolver.NoNameservers):
+        # Each is a name server, whether by TCP, its port, what went wrong, and an answer.
+        answers = (str(one[3]) for one in error.kwargs.get("errors", ()) if one[3])
+        return ", ".join(dict.fromkeys(answers)) or "no name server answers"
+    return str(error) or type(error).__name__
 
 
 def _shorten(known: OrderedDict[str, T], newest: str) -> None:

@@ -26,7 +26,7 @@ class SqlitePutAside:
                 "SELECT m.id, r.reporter, r.trust, r.trust_reason, r.signed_by, r.taken_at,"
                 " m.stored_at FROM mails AS m JOIN reports AS r ON r.mail_id = m.id"
                 " WHERE m.outcome = 'held' AND m.stored_at > ? AND r.status = 'held'"
-                f" AND r.held_for IN ('signature', 'pending') AND r.{BELIEVED}"
+                f" AND r.held_for = 'signature' AND r.{BELIEVED}"
                 " ORDER BY m.stored_at DESC, r.id DESC LIMIT ?",
                 (since, MOST),
             )
