@@ -41,8 +41,8 @@ class Disk:
 
     def fill_inodes(self) -> None:
         """Leave no further file possible."""
-        self._ballast.mkdir()
-        number = 0
+        self._ballast.mkdir(exist_ok=True)
+        number = len(list(self._ballast.iterdir()))
         with until_full():
             while True:
                 (self._ballast / str(number)).touch()
