@@ -227,6 +227,17 @@ def test_status_warns_where_nothing_could_ever_count(place: Place):
     assert [True, False, False, False] == told
 
 
+def test_what_a_rejected_domain_left_open_is_named(full: Place):
+    """What counted before stays, so its failure would go on reminding: the way out is printed."""
+    out = full("domains", "reject", "shop.example", "fetch.example").out
+
+    assert "Not ours: shop.example and fetch.example." in out
+    assert "2 failures of before still open" in out
+    line = out.splitlines()[-1]
+    assert 0 == full(*line.split()[1:]).code
+    assert "still open" not in full("domains", "reject", "none.example").out
+
+
 # ------------------------------------------------------------------ config check
 
 

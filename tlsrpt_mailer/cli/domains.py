@@ -32,6 +32,7 @@ HEADS = (
     Column("last report"),
     Column("why"),
 )
+_NUMBERS = 20
 _SOON = "its record is looked up within minutes"
 
 
@@ -163,15 +164,22 @@ def reject(names: tuple[str, ...], note: str | None) -> None:
             raise click.UsageError(f'"{name}" is no domain name')
         if ours.names(name):
             raise click.UsageError(f"a [[domains]] names {name}: take it out there, and reload")
+    noted = [
+        AuditEntry(now, who, people.WAY, "reject", {"domain": name}, people.cut(note))
+        for name in wanted
+    ]
     with opening.writing(config) as app:
-        app.store.adoptions.say(wanted, "foreign", now, f"{who} said that it is not ours")
-        with app.store.write() as txn:
-            for name in wanted:
-                entry = AuditEntry(
-                    now, who, people.WAY, "reject", {"domain": name}, people.cut(note)
-                )
-                txn.people.save_audit(entry)
+        said = f"{who} said that it is not ours"
+        app.store.adoptions.say(wanted, "foreign", now, said, noted)
     click.echo(f"Not ours: {words.listed(wanted, 5)}.")
+    with opening.reading(config) as reader:
+        left = [record.id for name in wanted for record in reader.failures(domain=name).rows]
+    if left:
+        numbers = " ".join(map(str, left[:_NUMBERS]))
+        click.echo(
+            f"{words.plural(len(left), 'failure')} of before still open; to hear no more of them:\n"
+            f"tlsrpt-mailer failures mute {numbers}"
+        )
 
 
 def form(one: Found) -> dict[str, Any]:

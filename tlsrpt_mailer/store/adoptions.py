@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from tlsrpt_mailer.domains.ours import State
-from tlsrpt_mailer.ports import Adoption, HeldReport, RawMail
+from tlsrpt_mailer.ports import Adoption, AuditEntry, HeldReport, RawMail
 from tlsrpt_mailer.report.hosts import is_strict_host
 from tlsrpt_mailer.report.model import Policy
 from tlsrpt_mailer.report.times import DAY, Span, Time
+from tlsrpt_mailer.store import audit
 from tlsrpt_mailer.store.bind import select_in, text, text_or_none, unpack
 from tlsrpt_mailer.store.connection import Writer
 
@@ -124,9 +125,18 @@ class SqliteAdoptions:
             ).fetchone()
         return max(0, self._most_adopted - int(count))
 
-    def say(self, domains: Collection[str], state: State, now: Time, said: str) -> None:
-        """Somebody knows whose these are, whatever their records say."""
+    def say(
+        self,
+        domains: Collection[str],
+        state: State,
+        now: Time,
+        said: str,
+        noted: Iterable[AuditEntry] = (),
+    ) -> None:
+        """Somebody knows whose these are, whatever their records say; *noted* for the audit."""
         with self._writer.transaction() as conn:
+            for entry in noted:
+                audit.add(conn, entry)
             conn.executemany(
                 "INSERT INTO adoptions (domain, state, first_at, last_at, changed_at, said)"
                 " VALUES (?1, ?2, ?3, ?3, ?3, ?4) ON CONFLICT (domain) DO UPDATE SET"
