@@ -102,9 +102,9 @@ def test_what_root_does_leaves_nothing_that_is_roots(tmp_path: Path) -> None:
     Commands of root beside a daemon of another user leave no file in the state folder that
     the daemon could not open.
     """
-    tmp_path.chmod(0o711)
-    for folder in tmp_path.parents[:2]:
-        folder.chmod(0o711)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.getuid() and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o011)
     site = _site(tmp_path)
     site.state.mkdir(mode=0o700)
     os.chown(site.state, NOBODY.pw_uid, NOBODY.pw_gid)
