@@ -389,3 +389,20 @@ def test_a_record_of_many_strings_comes_as_one() -> None:
     """A key that is longer than a string of DNS is put together without blanks."""
     with asking(lambda q, w: truncated(q, w, KEY * 3)) as (resolver, _):
         assert (KEY * 3,) == resolver.txt(NAME).texts
+
+
+# ------------------------------------------------------------------- what is said
+
+
+def test_trouble_is_said_in_the_same_few_words_each_time() -> None:
+    """`reports release` counts what is held by its reason, so that holds no time and no port."""
+    servfail, silence = refused("SERVFAIL"), lambda _q, _w: None
+    said = []
+    for answer in (servfail, servfail, silence, silence):
+        with server(answer) as one:
+            said.append(Resolver([one.address], timeout=0.5).txt("a.example").error)
+
+    assert said[0] == said[1]
+    assert "SERVFAIL" in said[0]
+    assert len(said[0]) < 40
+    assert ["no answer in time"] * 2 == said[2:]
