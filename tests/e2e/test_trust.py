@@ -125,7 +125,10 @@ def test_the_pipe_and_files(tmp_path: Path) -> None:
         verified = site.json("import", "--verify", str(other))
         trusted = site.json("import", str(path), str(other))
 
-    assert (0, "1 mail: 1 held\n") == (piped.returncode, piped.stdout)
+    assert (0, "1 mail: 1 held (tlsrpt-mailer reports --held)\n") == (
+        piped.returncode,
+        piped.stdout,
+    )
     assert (1, 0) == (verified["held"], verified["stored"])
     assert (2, 0) == (trusted["stored"], trusted["held"])
     assert 0 == site.count("kept")

@@ -30,7 +30,7 @@ _WORDS = {
     "superseded": ("superseded", "superseded"),
     "duplicate": ("duplicate", "duplicates"),
     "quarantined": ("unreadable (tlsrpt-mailer quarantine)",) * 2,
-    "held": ("held", "held"),
+    "held": ("held (tlsrpt-mailer reports --held)",) * 2,
     "ignored": ("not a TLS report", "not TLS reports"),
     "failed": ("not taken", "not taken"),
 }
