@@ -200,7 +200,7 @@ def test_a_rejected_domain_is_foreign_until_the_configuration_names_it(place: Pl
     (row,) = place("domains", "--foreign", "--json").json
     assert row["why"].endswith("said that it is not ours")
     (entry,) = place("audit", "--json").json
-    assert ("reject", {"domain": "stranger.example"}, "never heard of") == (
+    assert ("domains-reject", {"domain": "stranger.example"}, "never heard of") == (
         entry["action"],
         entry["target"],
         entry["note"],

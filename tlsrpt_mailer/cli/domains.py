@@ -165,7 +165,7 @@ def reject(names: tuple[str, ...], note: str | None) -> None:
         if ours.names(name):
             raise click.UsageError(f"a [[domains]] names {name}: take it out there, and reload")
     noted = [
-        AuditEntry(now, who, people.WAY, "reject", {"domain": name}, people.cut(note))
+        AuditEntry(now, who, people.WAY, "domains-reject", {"domain": name}, people.cut(note))
         for name in wanted
     ]
     with opening.writing(config) as app:
