@@ -107,6 +107,31 @@ def test_every_command_works_beside_a_busy_daemon(tmp_path: Path, sink: Sink, po
     assert "SNAPSHOT" not in log
 
 
+@pytest.mark.timeout(180)
+def test_held_reports_are_released_beside_a_busy_daemon(
+    tmp_path: Path, sink: Sink, port: int
+) -> None:
+    """
+    `reports release` reads held mails again while others come in and are held: those that it was
+    told of count, each once, and the alert about them goes out.
+    """
+    site = Site(tmp_path, '[trust]\ndkim = "require"\n' + lmtp_source(port), sink.port)
+    with running(site):
+        assert {TAKEN} == {answer(port, raw) for raw in [failing(), *many(10)]}
+        held = [str(one["id"]) for one in site.json("reports", "--held")]
+        with Load(port).on() as load:
+            released = site.command("reports", "release", "--as-is", *held)
+            until(lambda: load.sent > 20, "some load")
+        sink.wait()
+
+    assert 11 == len(held)
+    assert 0 == released.returncode, released.stderr
+    assert [] == load.refused
+    assert 11 == site.count("reports WHERE status = 'counted'")
+    assert load.sent == site.count("reports WHERE status = 'held'")
+    assert [] == check(site.database, thorough=True)
+
+
 def _unreadable() -> bytes:
     return b"Content-Type: application/tlsrpt+gzip\n\n\x1f\x8b\x08garbage"
 
