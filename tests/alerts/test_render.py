@@ -82,6 +82,13 @@ def test_the_mail_can_be_acted_upon():
     assert "ANSWER THIS MAIL" not in text
 
 
+def test_a_signature_that_any_customer_gets_proves_nothing():
+    """Who mails by mail.ru is signed by mail.ru; the name bears a mark then."""
+    text = text_of(item(evidence=(seen("Mail.ru (unverified)", trust="pass"),)))
+
+    assert "No signature proves who wrote this report." in text
+
+
 @pytest.mark.parametrize(
     ("trusts", "said"),
     [
@@ -90,7 +97,7 @@ def test_the_mail_can_be_acted_upon():
         (("operator",), "The report was imported, or taken on an operator's word;"),
         (("operator", "operator"), "The reports were imported, or taken on an operator's word;"),
         (("pass", "unsigned"), "Not all of these reports carry a valid DKIM signature"),
-        (("fail",), "Not all of these reports carry a valid DKIM signature"),
+        (("fail", "history"), "No signature proves who wrote these reports."),
         (("pass", None), "The reports carry valid DKIM signatures of their reporters."),
         ((None,), None),
     ],

@@ -7,6 +7,7 @@ from tlsrpt_mailer.alerts.about import domains
 from tlsrpt_mailer.alerts.catalogue import Entry, entry, reason
 from tlsrpt_mailer.alerts.document import Block, Section, code, grid, pairs, para, section, steps
 from tlsrpt_mailer.alerts.model import Context, Evidence, Group, Item
+from tlsrpt_mailer.report.marks import is_marked
 
 WORST = 20
 """Domains that a long list names; the attachment has them all."""
@@ -192,7 +193,11 @@ def evidence(item: Item, context: Context, *, alone: bool) -> Section:
 
 def _whose_word(shown: Sequence[Evidence]) -> Iterator[str]:
     """What proves who wrote the reports that saw it."""
-    found = {row.trust for row in shown if row.failed and row.trust is not None}
+    found = {
+        "unproven" if is_marked(row.reporter) else row.trust
+        for row in shown
+        if row.failed and row.trust is not None
+    }
     many = sum(bool(row.failed) for row in shown) > 1
     if found == {"pass"}:
         yield (
@@ -205,8 +210,10 @@ def _whose_word(shown: Sequence[Evidence]) -> Iterator[str]:
     elif found == {"operator"}:
         said = "The reports were" if many else "The report was"
         yield f"{said} imported, or taken on an operator's word; no signature was checked."
-    elif found:
+    elif "pass" in found:
         yield "Not all of these reports carry a valid DKIM signature of the reporter."
+    elif found:
+        yield f"No signature proves who wrote {'these reports' if many else 'this report'}."
 
 
 def _evidence_row(row: Evidence, context: Context) -> tuple[str, ...]:
