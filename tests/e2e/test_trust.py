@@ -10,10 +10,19 @@ from pathlib import Path
 import pytest
 
 from tests import mails
-from tests.e2e.daemon import SENDER, Site, deliver, free_port, lmtp_source, running
+from tests.e2e.daemon import (
+    SENDER,
+    Site,
+    deliver,
+    free_port,
+    imap_source,
+    lmtp_source,
+    running,
+)
 from tests.e2e.sink import Sink
 from tests.e2e.stories import day
 from tests.e2e.waiting import until
+from tests.servers.dovecot import PASSWORD, Dovecot
 from tests.servers.nsd import nsd
 from tests.trust.signing import rsa_key, sign
 
@@ -107,6 +116,20 @@ def test_a_reload_makes_new_rules_hold(tmp_path: Path, sink: Sink, port: int) ->
 
     assert [("held", "unsigned", "signature"), ("counted", "unsigned", None)] == outcomes(site)
     assert [("google.com (unverified)",)] == site.select("SELECT reporter FROM windows")
+
+
+def test_a_held_mail_goes_where_stored_ones_go(
+    tmp_path: Path, sink: Sink, dovecot: Dovecot
+) -> None:
+    """What is kept in the database need not stay in the inbox."""
+    dovecot.put("held", [unsigned(1), unsigned(2)])
+    imap = imap_source(dovecot.port, "held", 'after = "move"\n')
+    site = Site(tmp_path, f'{imap}[trust]\ndkim = "require"\n{OURS}', sink.port)
+    with running(site, PASSWORD=PASSWORD):
+        until(lambda: 2 == len(dovecot.bodies("held", "TLSRPT/Done")), "two mails in Done")
+
+    assert [("held", "unsigned", "signature")] * 2 == outcomes(site)
+    assert 2 == site.count("kept WHERE kind = 'held'")
 
 
 def test_the_pipe_and_files(tmp_path: Path) -> None:
