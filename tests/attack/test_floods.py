@@ -11,6 +11,7 @@ from tests.attack.victim import CONNECTIONS, MAX_SIZE, Victim, crowd
 from tests.e2e.daemon import RECIPIENT
 from tests.e2e.waiting import until
 from tests.sources.listeners import Client, Running, listening
+from tlsrpt_mailer.sources.smtp_protocol import Connection
 
 OURS = "127.0.0.1"
 MEGABYTE = b"x" * 65_536 * 16
@@ -119,6 +120,20 @@ def test_a_flood_is_one_line_in_the_log(capfd: pytest.CaptureFixture[str]) -> No
             stack.enter_context(one).answer()
 
     assert capfd.readouterr().out.count("connection.refused") == 1
+
+
+def test_little_is_done_for_who_is_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flood does not keep the listener busy: what serves a connection is not made for it."""
+    made = []
+    begin = Connection.__init__
+    monkeypatch.setattr(
+        Connection, "__init__", lambda *given, **more: made.append(1) or begin(*given, **more)
+    )
+    with _house(max_connections_per_peer=2) as smtp, ExitStack() as stack:
+        answers = [stack.enter_context(one).answer() for one in _strangers(smtp, 30, "127.0.0.2")]
+
+    assert [answer[:3] for answer in answers] == ["220"] * 2 + ["421"] * 28
+    assert len(made) == 2
 
 
 def test_connections_come_and_go_without_end(target: Victim) -> None:

@@ -642,7 +642,7 @@ def test_an_error_at_the_beginning_ends_that_connection_alone(monkeypatch):
 
     with listening() as lmtp:
         with monkeypatch.context() as patch:
-            patch.setattr("tlsrpt_mailer.sources.reception.Reception.enter", broken)
+            patch.setattr("tlsrpt_mailer.sources.admission.Door.enter", broken)
             assert Client(lmtp.port).rest() == []
 
         assert Client(lmtp.port).greet().deliver()[0].startswith("250")

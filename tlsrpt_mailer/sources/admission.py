@@ -58,20 +58,26 @@ class Door(Generic[G]):
         self._said: dict[str, float] = {}
         self._unsaid: Counter[str] = Counter()
 
-    def enter(self, guest: G, address: str | None) -> str | None:
-        """Take *guest* in; returns why not, as text after ``421``. No *address*: a unix socket."""
+    def refusal(self, address: str | None) -> str | None:
+        """
+        Why nobody from *address* (None: a unix socket) may come in, as text after ``421``.
+
+        None where one may; room is made for it then, where there was none.
+        """
         admission = self._admission
         peer = peer_of(address)
-        is_stranger = address is not None and not admission.is_local(address)
-        if is_stranger and self._peers[peer] >= admission.max_per_peer:
+        if self._is_stranger(address) and self._peers[peer] >= admission.max_per_peer:
             return self._refuse(peer, "max_connections_per_peer", " from your address")
         if len(self.inside) >= admission.max_connections and not self._make_room(peer):
             return self._refuse(peer, "max_connections")
-        self.inside[guest] = peer
-        self._peers[peer] += 1
-        if is_stranger:
-            self._strangers.add(peer)
         return None
+
+    def enter(self, guest: G, address: str | None) -> None:
+        """Count *guest* in."""
+        peer = self.inside[guest] = peer_of(address)
+        self._peers[peer] += 1
+        if self._is_stranger(address):
+            self._strangers.add(peer)
 
     def leave(self, guest: G) -> None:
         """It is gone; once more does nothing."""
@@ -82,6 +88,9 @@ class Door(Generic[G]):
         if not self._peers[peer]:
             del self._peers[peer]
             self._strangers.discard(peer)
+
+    def _is_stranger(self, address: str | None) -> bool:
+        return address is not None and not self._admission.is_local(address)
 
     def _refuse(self, peer: str, reason: str, whence: str = "") -> str:
         self._tell(peer, reason)

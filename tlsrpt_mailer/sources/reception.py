@@ -16,7 +16,7 @@ from tlsrpt_mailer.sources.admission import Admission, Door
 from tlsrpt_mailer.sources.certificate import Certificate
 from tlsrpt_mailer.sources.listen import BACKLOG
 from tlsrpt_mailer.sources.memory import Memory
-from tlsrpt_mailer.sources.smtp_house import Rules
+from tlsrpt_mailer.sources.smtp_house import LINGER, Rules
 from tlsrpt_mailer.sources.smtp_protocol import Connection, LmtpConnection
 
 log = structlog.get_logger()
@@ -116,7 +116,7 @@ class Reception:
 
     async def _serve(self, sockets: Sequence[socket.socket]) -> None:
         servers = [
-            await self._loop.create_server(self._connection, sock=sock, backlog=BACKLOG)
+            await self._loop.create_server(self._doorman, sock=sock, backlog=BACKLOG)
             for sock in sockets
         ]
         await self._leaving.wait()
@@ -135,6 +135,31 @@ class Reception:
         if rest:
             await asyncio.wait(rest, timeout=GOODBYE / 4)
 
+    def _doorman(self) -> "_Doorman":
+        return _Doorman(self._welcome)
+
+    def _welcome(self, transport: asyncio.Transport) -> None:
+        """Turn a new connection away, or begin to serve it."""
+        address = _address(transport)
+        refusal = (
+            "4.3.2 Shutting down, come again later"
+            if self._leaving.is_set()
+            else self._door.refusal(address)
+        )
+        if refusal is not None:
+            transport.write(f"421 {refusal}\r\n".encode("ascii"))
+            transport.close()
+            self._loop.call_later(LINGER, transport.abort)
+            return
+        with contextlib.ExitStack() as undo:
+            undo.callback(transport.abort)
+            connection = self._connection()
+            self._door.enter(connection, address)
+            undo.callback(self._door.leave, connection)
+            transport.set_protocol(connection)
+            connection.connection_made(transport)
+            undo.pop_all()
+
     def _connection(self) -> Connection:
         connection = LmtpConnection if self._kind == "lmtp" else Connection
         return connection(self, self._loop)
@@ -148,12 +173,6 @@ class Reception:
             connection.abort()
 
     # ---------------------------------------------------- asked by the connections
-
-    def enter(self, connection: Connection) -> str | None:
-        """Count a connection in; see `House.enter`."""
-        if self._leaving.is_set():
-            return "4.3.2 Shutting down, come again later"
-        return self._door.enter(connection, _address(connection))
 
     def leave(self, connection: Connection) -> None:
         """Count it out; see `House.leave`."""
@@ -209,10 +228,26 @@ ANSWERS = {
 }
 
 
-def _address(connection: Connection) -> str | None:
+class _Doorman(asyncio.Protocol):
+    """
+    Who meets a connection first.
+
+    What serves one takes a millisecond to make, so it is made only for those that may
+    come in: a flood would keep the loop busy with making them.
+    """
+
+    def __init__(self, welcome: Callable[[asyncio.Transport], None]) -> None:
+        self._welcome = welcome
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - of a stream
+        self._welcome(transport)
+
+
+def _address(transport: asyncio.Transport) -> str | None:
     """The peer's IP address; None on a unix socket."""
-    peer = connection.session.peer if connection.session is not None else None
-    return peer[0] if isinstance(peer, tuple) else None
+    peer = transport.get_extra_info("peername")
+    return str(peer[0]) if isinstance(peer, tuple) else None
 
 
 def _settle(future: "asyncio.Future[Receipt]", receipt: Receipt) -> None:

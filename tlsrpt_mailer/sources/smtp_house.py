@@ -19,6 +19,9 @@ log = structlog.get_logger()
 MAX_RECIPIENTS = 100
 """RFC 5321, 4.5.3.1.8."""
 
+LINGER = 1.0
+"""Seconds that a closed connection has to take its last answer."""
+
 ENHANCED = {
     "221": "2.0.0",
     "250": "2.0.0",
@@ -56,11 +59,8 @@ class House(Protocol):
     rules: Rules
     memory: Memory
 
-    def enter(self, connection: "Connection") -> str | None:
-        """A new connection; returns why it has to leave, as text after ``421``."""
-
     def leave(self, connection: "Connection") -> None:
-        """It is over; called once for each that entered."""
+        """It is over; called once for each."""
 
     def tls(self) -> ssl.SSLContext | None:
         """What STARTTLS offers; None where it is not offered."""

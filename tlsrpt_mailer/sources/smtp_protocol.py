@@ -24,7 +24,7 @@ from aiosmtpd.smtp import SMTP, syntax
 from tlsrpt_mailer.report.times import Span
 from tlsrpt_mailer.sources.addresses import parse_path
 from tlsrpt_mailer.sources.data import Collector, TooBusy, TooMuch
-from tlsrpt_mailer.sources.smtp_house import Hooks, House, on_the_wire
+from tlsrpt_mailer.sources.smtp_house import LINGER, Hooks, House, on_the_wire
 
 log = structlog.get_logger()
 
@@ -32,9 +32,6 @@ COMMAND_BYTES = 4096
 """RFC 5321, 4.5.3.1.4 wants 512; SMTPUTF8 and long VERP senders need more."""
 
 CHUNK = 64 * 1024
-LINGER = 1.0
-"""Seconds that a closed connection has to take its last answer."""
-
 HANDSHAKE: Span = 30
 
 TURN = 8
@@ -120,11 +117,7 @@ class Connection(SMTP):
             self.transport.abort()
 
     async def _handle_client(self) -> None:
-        refusal = self.house.enter(self)
         try:
-            if refusal is not None:
-                self.dismiss(refusal)
-                return
             await super()._handle_client()
         except OSError:
             log.debug("connection.lost")
