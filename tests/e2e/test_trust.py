@@ -126,7 +126,8 @@ def test_a_held_mail_goes_where_stored_ones_go(
     imap = imap_source(dovecot.port, "held", 'after = "move"\n')
     site = Site(tmp_path, f'{imap}[trust]\ndkim = "require"\n{OURS}', sink.port)
     with running(site, PASSWORD=PASSWORD):
-        until(lambda: 2 == len(dovecot.bodies("held", "TLSRPT/Done")), "two mails in Done")
+        until(lambda: "TLSRPT/Done" in dovecot.folders("held"), "the done folder")
+        until(lambda: 2 == len(dovecot.bodies("held", "TLSRPT/Done")), "two mails in it")
 
     assert [("held", "unsigned", "signature")] * 2 == outcomes(site)
     assert 2 == site.count("kept WHERE kind = 'held'")
