@@ -18,9 +18,8 @@ STRANGER, GOOGLE = "stranger.example", "google.com"
 
 
 def say(world: World, word: ReporterWord | None, *names: str, note: str | None = None) -> Judged:
-    with world.store.write() as txn:
-        said = Word(word=word, who="ana", way="command", note=note)
-        return say_of_reporters(txn, names, said, STANDING, world.now)
+    said = Word(word=word, who="ana", way="command", note=note)
+    return say_of_reporters(world.store, names, said, STANDING, world.now)
 
 
 def failing(reporter: str, day: str = "2026-10-13", domain: str = "example.com") -> bytes:
@@ -169,6 +168,16 @@ def test_a_clean_report_of_a_distrusted_one_acquits_nobody(world: World) -> None
         world.take(mail(body, submitter=STRANGER))
 
     assert [(1, "critical")] == world.rows("SELECT is_open, severity FROM failures")
+
+
+def test_many_domains_are_judged_in_portions(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider's ten thousand domains keep no mail waiting; each is judged, once."""
+    monkeypatch.setattr("tlsrpt_mailer.flows.reporters.CHUNK", 2)
+    world.take(*(failing(GOOGLE, domain=f"d{at}.example") for at in range(5)))
+
+    assert Judged(domains=5, before=5, open=0) == say(world, "distrust", GOOGLE)
+    assert Judged(domains=5, before=0, open=5) == say(world, None, GOOGLE)
+    assert 2 == world.count("audit")
 
 
 def test_detail_rows_do_not_matter(world: World) -> None:

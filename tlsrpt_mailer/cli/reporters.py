@@ -139,13 +139,14 @@ def _say(
     names: tuple[str, ...], word: ReporterWord | None, note: str | None, *, json_: bool
 ) -> None:
     config = opening.load()
-    with opening.writing(config) as app, app.store.write() as txn:
-        said = txn.people.said_of_reporters()
+    with opening.writing(config) as app:
+        with app.store.write() as txn:
+            said = txn.people.said_of_reporters()
         meant = list(dict.fromkeys(_name(name, said) for name in names))
         if word is None and (unsaid := [name for name in meant if name not in said]):
             raise NoSuch(f"nothing was said of {words.listed(map(log.safe, unsaid))}")
         one = Word(word=word, who=people.who(), way=people.WAY, note=people.cut(note))
-        judged = say_of_reporters(txn, meant, one, wiring.standing(config), app.clock())
+        judged = say_of_reporters(app.store, meant, one, wiring.standing(config), app.clock())
     if json_:
         out.as_json(
             {
