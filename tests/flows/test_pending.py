@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.flows.post import NOW, Post, signed, unsigned
 from tests.mails import mail, report
+from tlsrpt_mailer.flows.ingest import Ingest
 from tlsrpt_mailer.flows.pending import AT_MOST, SECONDS, verify_pending, wait
+from tlsrpt_mailer.intake.model import MailContent
 from tlsrpt_mailer.ports import RawMail, Receipt
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE
 
@@ -179,3 +182,26 @@ def test_new_mail_goes_before_what_has_failed_often(post: Post) -> None:
     post.take(signed(mail(report(day="2026-10-12"))))
 
     assert [2, 1] == post.store.pending.due(post.world.now + HOUR, AT_MOST)
+
+
+def test_what_waits_counts_once_nothing_is_checked_any_more(post: Post) -> None:
+    """Whoever switches the check off need not release what waited."""
+    post.take(signed())
+    post.configure("off")
+    run(post, MINUTE)
+
+    assert [("counted", "unchecked", None, "google.com")] == post.statuses()
+
+
+def test_a_held_mail_that_is_no_report_any_more_is_kept(post: Post) -> None:
+    """A newer version may read it in another way; its raw bytes stay where people find them."""
+    raw = signed()
+    post.take(raw)
+    settings = post.world.ingest._settings
+    nothing = MailContent("not-a-report", "other", "no report")
+    changed = msgspec.structs.replace(settings, read=lambda _raw, _name: nothing)
+    ingest = Ingest(post.store, changed, post.world.clock)
+    verify_pending(post.store.pending, ingest.deliver, NOW + MINUTE)
+
+    assert [("ignored", None)] == post.world.rows("SELECT kind, next_try FROM kept")
+    assert [("ignored",)] == post.world.rows("SELECT outcome FROM mails")
