@@ -542,8 +542,11 @@ class Faults(Protocol):
     def begin(self, mails: Sequence[bytes], now: Time) -> None:
         """These mails (SHA-256) are about to be read."""
 
+    def survived(self, mails: Sequence[bytes]) -> None:
+        """Of these, begun by this process, nothing but the writing is left to do."""
+
     def suspects(self) -> dict[bytes, int]:
-        """Mails that were being read when the process died, with how often."""
+        """Mails that were being read (or written) when the process died, with how often."""
 
     def failed(self, mail: bytes, error: str) -> int:
         """The core raised on these bytes once more; returns how often so far."""

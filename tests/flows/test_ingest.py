@@ -277,6 +277,51 @@ def test_after_one_death_the_mails_in_hand_are_taken_singly(tmp_path: Path) -> N
     assert 0 == world.count("taking")
 
 
+def test_who_was_in_hand_most_often_comes_last(tmp_path: Path) -> None:
+    """
+    After an end of the program the mail that was in hand is read behind all others, so that a
+    machine that fails soon after each start does not fail over the same mail again and again.
+    """
+    first, second = mail(report("a.example")), mail(report("b.example"))
+    dying = World(tmp_path)
+    dying.store.faults.begin([_sha(first)], NOW)
+    dying.store.close()
+
+    world = World(tmp_path)
+    receipts = world.take(first, second)
+
+    assert ["stored", "stored"] == [one.outcome for one in receipts]
+    assert [("b.example",), ("a.example",)] == world.rows("SELECT domain FROM windows ORDER BY id")
+
+
+def test_a_suspect_that_was_read_is_hardly_blamed_for_what_comes_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A program that is ended time and again while it writes a mail, which it could read, takes the
+    mail in the end.
+    """
+
+    class Ended(BaseException):
+        pass
+
+    def end(*_: object) -> None:
+        raise Ended
+
+    raw = mail(report())
+    with monkeypatch.context() as ending:
+        ending.setattr(ingest, "judge_domains", end)
+        for _ in range(5):
+            dying = World(tmp_path)
+            with pytest.raises(Ended):
+                dying.take(raw)
+            dying.store.close()
+
+    (receipt,) = World(tmp_path).take(raw)
+
+    assert "stored" == receipt.outcome
+
+
 def _sha(raw: bytes) -> bytes:
     return hashlib.sha256(raw).digest()
 

@@ -4,6 +4,7 @@ import os
 import secrets
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from threading import Event
@@ -19,7 +20,7 @@ from tests.kill.moments import KINDS, Scene, kill_at
 from tests.kill.ways import way
 
 ALERTS = f"{AT_ONCE}\nmax_per_hour = 10000"
-TO_THE_END = 120.0
+TO_THE_END = 60.0
 """Seconds that the last daemon has for what is left."""
 
 
@@ -98,7 +99,8 @@ def _to_the_end(scene: Scene, load: Cargo, daemon: Daemon) -> None:
             and site.count("letters WHERE state = 'waiting'") == 0
         )
 
-    until(is_over, "everything in, and everybody told", TO_THE_END)
+    with suppress(AssertionError):  # what is missing then, the comparison says better
+        until(is_over, "everything in, and everybody told", TO_THE_END)
 
 
 def _outcome(name: str, scene: Scene, load: Cargo, kills: int, seed: int) -> Outcome:

@@ -112,13 +112,16 @@ def _kill_in_delivery(
     """Kill while the relay holds a mail that it has not answered, or has answered just now."""
     left = random.randint(1, 1 + min(2, scene.share // 50))  # few come with a small share
     delay = 0.0 if kind == "data" else random.uniform(0.0, 0.003)
+    # A relay that loses its client in the middle of a mail may have it or not.
+    said = random.choice((TAKEN, "451 4.3.0 lost")) if kind == "data" else TAKEN
 
     def answer() -> str:
         nonlocal left
         left -= 1
         if left == 0 and kind == "data":
             os.kill(daemon.pid, signal.SIGKILL)
-        elif left == 0:
+            return said
+        if left == 0:
             asyncio.get_running_loop().call_later(delay, os.kill, daemon.pid, signal.SIGKILL)
         return TAKEN
 

@@ -34,10 +34,10 @@ class _Site(Site):
 
 
 def _load() -> Cargo:
-    """Twenty mails as ever, and in their midst one that nobody survives."""
-    load = cargo(20)
+    """Ten mails as ever, and in their midst one that nobody survives."""
+    load = cargo(10)
     deadly = mails.mail(mails.report("deadly.example"), headers=[MARK.decode()], newline="\r\n")
-    fed = [*load.mails[:10], Mail(deadly, "bad"), *load.mails[10:]]
+    fed = [*load.mails[:5], Mail(deadly, "bad"), *load.mails[5:]]
     return msgspec.structs.replace(load, mails=tuple(fed))
 
 

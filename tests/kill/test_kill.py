@@ -22,6 +22,7 @@ def _check(name: str, folder: Path, *, mails: int, kills: int) -> None:
     assert ((), 0, 0) == (outcome.wrong, outcome.lost, outcome.twice)
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", WAYS)
 def test_a_few_kills(tmp_path: Path, name: str) -> None:
     """

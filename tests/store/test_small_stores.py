@@ -71,10 +71,32 @@ def test_mails_beside_the_culprit_are_not_counted_again(path: Path, store: Sqlit
     assert {MAIL: 2, b"innocent": 1} == store.faults.suspects()
 
 
+def test_a_process_that_ends_while_it_writes_blames_the_mail_less(
+    path: Path, store: SqliteStore
+) -> None:
+    """
+    A machine that fails again and again while a mail is written, and not read, is no reason to
+    put it aside: that takes four times as many ends.
+    """
+    begin(path, MAIL)
+    for _ in range(7):
+        with closing(open_store(path, create=False)) as dying:
+            dying.faults.begin([MAIL], NOW)
+            dying.faults.survived([MAIL])
+            assert {} == {
+                mail: times for mail, times in dying.faults.suspects().items() if times > 2
+            }
+
+    assert {MAIL: 2} == store.faults.suspects()
+    begin(path, MAIL)
+    assert {MAIL: 3} == store.faults.suspects()
+
+
 def test_work_under_way_is_no_suspect(store: SqliteStore) -> None:
     """A process does not suspect what it reads itself."""
     store.faults.begin([MAIL], NOW)
     store.faults.begin([MAIL], NOW)
+    store.faults.survived([MAIL])
 
     assert {} == store.faults.suspects()
 
