@@ -54,7 +54,7 @@ def configure(level: Level, format: Format | None = None, *, stream: TextIO | No
 
 class _Forgiving:
     """
-    *stream*, of which a full disk under the log's file, or a reader that went, makes no error.
+    *stream*, of which a full disk under the log's file, a reader that went, or its end make no error.
 
     A line of the log is not worth a mail: where it is written the mail may be committed already.
     """
@@ -63,12 +63,12 @@ class _Forgiving:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             self._stream.flush()
 
 

@@ -148,3 +148,21 @@ def test_the_form_follows_from_where_it_runs(tmp_path):
         assert "console" == logs.fitting_format(stream, {"JOURNAL_STREAM": "1:2"})
         assert "console" == logs.fitting_format(stream, {})
     assert "console" == logs.fitting_format(io.StringIO(), {"JOURNAL_STREAM": ours})
+
+
+@pytest.mark.parametrize("trouble", [OSError(28, "No space left on device"), ValueError("closed")])
+def test_a_line_that_cannot_be_written_is_no_error(trouble: Exception):
+    """A full disk under the log, or a log that was closed, costs no mail."""
+
+    class Broken(io.StringIO):
+        def write(self, text: str, /) -> int:
+            raise trouble
+
+        def flush(self) -> None:
+            raise trouble
+
+    logs.configure("info", "console", stream=Broken())
+
+    log.info("message.stored", reports=1)
+
+    assert isinstance(trouble, OSError | ValueError)
