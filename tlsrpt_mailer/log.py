@@ -54,7 +54,7 @@ def configure(level: Level, format: Format | None = None, *, stream: TextIO | No
 
 class _Forgiving:
     """
-    *stream*, of which a full disk under the log's file, a reader that went, or its end make no error.
+    *stream*, which makes no error of a full disk under it, a reader that went, or its own end.
 
     A line of the log is not worth a mail: where it is written the mail may be committed already.
     """

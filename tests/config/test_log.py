@@ -153,9 +153,11 @@ def test_the_form_follows_from_where_it_runs(tmp_path):
 @pytest.mark.parametrize("trouble", [OSError(28, "No space left on device"), ValueError("closed")])
 def test_a_line_that_cannot_be_written_is_no_error(trouble: Exception):
     """A full disk under the log, or a log that was closed, costs no mail."""
+    tried: list[str] = []
 
     class Broken(io.StringIO):
         def write(self, text: str, /) -> int:
+            tried.append(text)
             raise trouble
 
         def flush(self) -> None:
@@ -165,4 +167,4 @@ def test_a_line_that_cannot_be_written_is_no_error(trouble: Exception):
 
     log.info("message.stored", reports=1)
 
-    assert isinstance(trouble, OSError | ValueError)
+    assert 1 == len(tried)
