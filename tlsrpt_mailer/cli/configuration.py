@@ -37,8 +37,9 @@ def check(json_: bool) -> None:
     Looks at the file, at the files that it names and at the database; asks no
     server. Prints one line a part, whose each domain is (or, where there are
     many, how many each owner has), and notes: folders that are not there,
-    patterns that fit no domain that reports speak of, domains that two blocks
-    match, domains that are nobody's, domains whose reports are held.
+    secrets that everybody may read, programs that others may change, patterns
+    that fit no domain that reports speak of, domains that two blocks match,
+    domains that are nobody's, domains whose reports are held.
 
     Exit codes: 0 right, 1 it may not be read, 78 wrong.
 
