@@ -229,3 +229,33 @@ def test_status_says_that_all_of_the_day_is_held(held: Place):
     assert "3 reports of the last 24 h are all held" == part["what"]
     assert "tlsrpt-mailer reports --held" in result.out
     assert 3 == held("status", "--json").json["held"]
+
+
+def test_what_cannot_be_written_now_is_tried_again_later(held: Place):
+    """The exit code says so, nothing is lost, and the next try does it."""
+    store = open_store(held.database, create=False)
+    with store.writer.transaction() as conn:
+        conn.execute(
+            "CREATE TRIGGER full BEFORE DELETE ON kept BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+
+    failed = held("reports", "release", "--all", "--as-is")
+    with store.writer.transaction() as conn:
+        conn.execute("DROP TRIGGER full")
+    store.close()
+    done = held("reports", "release", "--all", "--as-is")
+
+    assert 75 == failed.code
+    assert "2 could not be stored" in failed.out
+    assert "not everything was checked; try again" in failed.err
+    assert (0, "2 mails checked again: 2 count now.\n") == (done.code, done.out)
+
+
+def test_the_audit_stays_readable(held: Place, monkeypatch: pytest.MonkeyPatch):
+    """Of thousands of reports it names some, and how many more there were."""
+    monkeypatch.setattr("tlsrpt_mailer.cli.releasing.NAMED", 2)
+
+    held("reports", "release", "--all")
+
+    (row,) = held("audit", "--json").json
+    assert {"reports": [1, 2], "more": 1} == row["target"]
