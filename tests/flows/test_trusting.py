@@ -649,3 +649,17 @@ def test_a_superseded_verified_copy_takes_an_unverified_one_out(make: Make) -> N
     assert ["superseded"] == post.take(signed(mail(first, date=NOW - 7200)))
     assert ["google.com"] == post.counted()
     assert ([(1,)], []) == (before, post.world.rows("SELECT is_open FROM failures"))
+
+
+def test_nobody_falls_silent_because_his_name_has_lost_its_mark(make: Make) -> None:
+    """Weeks of history or of unverified reports, then signed ones, are one reporter's habit."""
+    post = make("mark")
+    post.take(*(unsigned(report(day=f"2026-10-{day:02}")) for day in range(1, 10)))
+    post.configure("require")
+    post.take(*(signed(mail(report(day=f"2026-10-{day:02}"))) for day in range(10, 13)))
+    watching = post.store.watching
+    end = 1_791_849_600  # 2026-10-13T00:00:00Z
+
+    assert [("example.com", "google.com", end)] == watching.pairs(0)
+    assert {"google.com"} == {one.reporter for one in watching.seen("example.com", 0)}
+    assert 12 == len(watching.seen("example.com", 0))

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from tlsrpt_mailer.failures.silence import Seen
 from tlsrpt_mailer.ports import FirstReport
+from tlsrpt_mailer.report.marks import bare
 from tlsrpt_mailer.report.times import HOUR, Time
 from tlsrpt_mailer.store.bind import text
 from tlsrpt_mailer.store.words import BELIEVED
@@ -23,10 +24,20 @@ def note_pairs(conn: sqlite3.Connection, last: Mapping[tuple[str, str], Time]) -
 
 
 def pairs(conn: sqlite3.Connection, since: Time) -> list[tuple[str, str, Time]]:
-    """See `ports.Watching.pairs`."""
-    return conn.execute(
+    """
+    See `ports.Watching.pairs`.
+
+    A reporter's history, and what counts without a signature, are its reports all the same: it
+    does not fall silent because its name bears a mark no more.
+    """
+    found: dict[tuple[str, str], Time] = {}
+    rows = conn.execute(
         f"SELECT domain, reporter, last_end FROM pairs WHERE last_end > ? AND {BELIEVED}", (since,)
-    ).fetchall()
+    )
+    for domain, reporter, end in rows:
+        pair = domain, bare(reporter)[0]
+        found[pair] = max(end, found.get(pair, end))
+    return [(*pair, end) for pair, end in found.items()]
 
 
 def seen(conn: sqlite3.Connection, domain: str, since: Time) -> list[Seen]:
@@ -36,7 +47,7 @@ def seen(conn: sqlite3.Connection, domain: str, since: Time) -> list[Seen]:
         f" WHERE domain = ? AND start_at > ? AND {BELIEVED}",
         (text(domain), since),
     )
-    return [Seen(*row) for row in rows]
+    return [Seen(domain, bare(reporter)[0], *row) for domain, reporter, *row in rows]
 
 
 def receipts(conn: sqlite3.Connection, since: Time) -> list[Time]:
