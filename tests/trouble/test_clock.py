@@ -15,20 +15,26 @@ A clock that jumps: nothing lost, nothing silenced, no storm.
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from tests.e2e.sink import Sink, relay
 from tests.mails import detail, mail, report
-from tests.place import app_in
-from tests.trouble.host import DAY, HOUR, MINUTE, NOON, YEAR, Host
+from tests.place import app_in, config_in
+from tests.trouble.host import DAY, HOUR, MINUTE, NOON, OFF, YEAR, Host, failing
+from tlsrpt_mailer import daemon, wiring
 from tlsrpt_mailer.alerts.schedule import next_fire, previous_fire, slot
+from tlsrpt_mailer.flows.clock import Line, Mark, Uptime
 from tlsrpt_mailer.flows.health import SourceState, holds_back
+from tlsrpt_mailer.ports import RawMail
 from tlsrpt_mailer.report.times import Span, Time
 from tlsrpt_mailer.wiring import IMPORT
+from tlsrpt_mailer.wiring.app import uptime_of_machine
 
 AGO = ["2026-09-01", "2026-09-20", "2026-10-01", "2026-10-13"]
 
@@ -206,6 +212,27 @@ def test_once_by_cron_proves_a_clock_too(host: Host) -> None:
         host.passes(HOUR)
 
     assert [True] * 24 + [False] * 2 == doubts
+
+
+def test_once_tells_nothing_at_the_moment_of_a_jump(tmp_path: Path) -> None:
+    """`once` by cron, just after the clock jumped: the mails are for a later run, which sends."""
+    config = config_in(tmp_path, OFF)
+    with closing(wiring.open_app(config, holder=True)) as app:
+        app.deliver([RawMail(failing("example.com", int(time.time())), "test:box", app.clock())])
+
+    letters = []
+    for doubted_for in (None, HOUR):
+        with closing(wiring.open_app(config, holder=True)) as app:
+            now, up = int(time.time()), uptime_of_machine()
+            before = Mark(now - 2 * YEAR, up)
+            began = doubted_for and Mark(
+                now - doubted_for, Uptime(up.boot, up.seconds - doubted_for)
+            )
+            line = msgspec.json.encode(Line(before, began)).decode()
+            app.store.state.save_fact("clock", line)
+        letters.append([one.event for one in daemon.once(config).letters])
+
+    assert [[], ["new"]] == letters
 
 
 # ------------------------------------------------------------------- behind
