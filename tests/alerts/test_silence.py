@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from email import message_from_bytes, policy
+from typing import get_args
 
 import msgspec
 import pytest
 
-from tlsrpt_mailer.alerts import first, silence, sources
+from tlsrpt_mailer.alerts import first, program, silence, sources
 from tlsrpt_mailer.alerts.model import Context, Rendered
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Time
 
@@ -240,6 +241,11 @@ def every_mail(name: str, context: Context) -> Iterator[Rendered]:
     )
     yield sources.trouble(msgspec.structs.replace(TROUBLE, source=name, error=name), context)
     yield sources.works_again(name, at, context)
+    for kind in get_args(program.PartKind):
+        part = program.Part(kind=kind, name=name, since=at, error=name, waiting=3)
+        yield program.trouble(part, context, again=True)
+        if kind != "given-up":
+            yield program.over(part, context)
     yield first.first((begun(name, name),), context)
 
 
