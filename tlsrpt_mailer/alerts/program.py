@@ -110,7 +110,7 @@ def over(part: Part, context: Context) -> Rendered:
     since = f"{words.moment(part.since, now)} ({words.length(now - part.since)})"
     document = Document(
         label="OPERATOR",
-        head=(_sentence(what), f"The trouble began {since} ago."),
+        head=(_sentence(what), f"It was in trouble since {since}."),
         sections=(),
         footer=_footer(context),
     )
