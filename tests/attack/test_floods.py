@@ -1,6 +1,7 @@
 """Floods of connections, of commands and of data."""
 
 import contextlib
+import select
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -134,6 +135,32 @@ def test_little_is_done_for_who_is_turned_away(monkeypatch: pytest.MonkeyPatch) 
 
     assert [answer[:3] for answer in answers] == ["220"] * 2 + ["421"] * 28
     assert len(made) == 2
+
+
+def test_who_hangs_up_before_the_answer_frees_no_memory() -> None:
+    """
+    Great mails whose senders are gone while they wait to be stored still count as memory: a
+    thousand of them do not wait at once, and all is free when they are stored.
+    """
+    raw = b"x" * 900_000 + b"\r\n"
+    with _house(max_size=MAX_SIZE) as smtp:
+        smtp.store.is_open.clear()
+        reception = until(lambda: smtp.source.reception, "it runs")
+        for _ in range(6):
+            with Client(smtp.port).greet("EHLO x") as client:
+                client.begin(RECIPIENT)
+                client.data(raw)
+                until(lambda: reception.waiting or _has_answer(client), "it came, or was refused")
+            until(lambda: reception.connections == 0, "the peer is gone")
+
+        assert reception.memory.free < len(raw)
+        smtp.store.is_open.set()
+        until(lambda: reception.memory.free == 2 * MAX_SIZE, "all memory is free again")
+        assert len(smtp.store.mails) == 2
+
+
+def _has_answer(client: Client) -> bool:
+    return bool(select.select([client.sock], [], [], 0)[0])
 
 
 def test_connections_come_and_go_without_end(target: Victim) -> None:

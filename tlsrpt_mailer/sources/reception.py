@@ -196,15 +196,17 @@ class Reception:
         # A transport map that routes too much must delay mail, not bounce it.
         return "450 4.1.1 Not among the recipients of this listener"
 
-    async def take(self, raw: bytes, sender: str | None, recipients: list[str]) -> Receipt:
-        """Deliver, and wait for the receipt."""
+    async def take(
+        self, raw: bytes, sender: str | None, recipients: list[str], done: Callable[[], None]
+    ) -> Receipt:
+        """Deliver, and wait for the receipt; see `House.take`."""
         future: asyncio.Future[Receipt] = self._loop.create_future()
         admission = self._admission
         for_postmaster = admission.takes_postmaster and any(
             admission.recipients.is_postmaster(address) for address in recipients
         )
         incoming = Incoming(raw, sender, tuple(recipients), for_postmaster)
-        self._receive(incoming, lambda receipt: self._call(_settle, future, receipt))
+        self._receive(incoming, lambda receipt: self._call(_settle, future, receipt, done))
         try:
             return await asyncio.wait_for(future, ANSWER_WITHIN)
         except TimeoutError:
@@ -250,7 +252,8 @@ def _address(transport: asyncio.Transport) -> str | None:
     return str(peer[0]) if isinstance(peer, tuple) else None
 
 
-def _settle(future: "asyncio.Future[Receipt]", receipt: Receipt) -> None:
+def _settle(future: "asyncio.Future[Receipt]", receipt: Receipt, done: Callable[[], None]) -> None:
+    done()
     if not future.done():
         future.set_result(receipt)
 

@@ -1,6 +1,7 @@
 """What SMTP and LMTP connections ask of their listener, and how answers are written."""
 
 import ssl
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -68,8 +69,10 @@ class House(Protocol):
     def recipient(self, address: str) -> str | None:
         """The answer that refuses *address*, or None where its mail is taken."""
 
-    async def take(self, raw: bytes, sender: str | None, recipients: list[str]) -> Receipt:
-        """Deliver; returns after the commit."""
+    async def take(
+        self, raw: bytes, sender: str | None, recipients: list[str], done: Callable[[], None]
+    ) -> Receipt:
+        """Deliver; returns after the commit. *done* is called then, whoever still waits."""
 
     def answer(self, receipt: Receipt) -> str:
         """The receipt as an SMTP answer."""

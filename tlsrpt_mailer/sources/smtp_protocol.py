@@ -271,13 +271,16 @@ class Connection(SMTP):
 
     async def _take_data(self, sender: str | None, recipients: list[str]) -> str:
         collector = Collector(self.house.rules.max_size, self.house.memory)
+        is_handed_over = False
         try:
             raw = await self._read_data(collector)
             # The wait for the commit is ours, not the peer's: it is limited by `take`.
             if self._timeout_handle is not None:
                 self._timeout_handle.cancel()
-            self.is_waiting = True
-            return self.house.answer(await self.house.take(raw, sender, recipients))
+            self.is_waiting = is_handed_over = True
+            # A peer that hangs up now leaves its mail behind, and that takes memory still.
+            receipt = await self.house.take(raw, sender, recipients, collector.close)
+            return self.house.answer(receipt)
         except TooMuch as error:
             if error.is_hopeless:
                 self._hang_up("4.3.4 Far too much mail data, goodbye")
@@ -293,7 +296,8 @@ class Connection(SMTP):
             raise
         finally:
             self.is_waiting = False
-            collector.close()
+            if not is_handed_over:
+                collector.close()
 
     async def _read_data(self, collector: Collector) -> bytes:
         """
