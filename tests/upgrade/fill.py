@@ -23,6 +23,8 @@ from tests.e2e.answers import answer
 from tests.e2e.sink import Sink, relay
 
 ADDRESSES = """
+[trust]
+dkim = "off"
 [alerts]
 to = ["postmaster@example.com"]
 from = "tlsrpt-mailer@mail.example.com"
