@@ -186,6 +186,8 @@ class NewReport(msgspec.Struct, frozen=True):
     """Positions of the policies that are not ours: stored, never counted."""
     proposed: frozenset[str] = frozenset()
     """Domains in it of which nobody knows yet whether they are ours."""
+    rivals: tuple[bytes, ...] = ()
+    """Revision keys of the same report under names that say more, or less, of who wrote it."""
     replaces: tuple[int, ...] = ()
     """Numbers of reports with the same JSON that are believed less: held, or counted without
     proof of who wrote them."""

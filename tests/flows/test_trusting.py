@@ -635,18 +635,17 @@ def test_a_marked_name_never_gains_standing(make: Make) -> None:
     assert frozenset() == standing.known([name], established | {name})
 
 
-def test_a_superseded_verified_copy_takes_an_unverified_one_out(make: Make) -> None:
-    """
-    The reporter has corrected itself since: what only the unverified copy of its first word
-    said fails no more.
-    """
+def test_a_verified_revision_takes_an_unverified_one_out(make: Make) -> None:
+    """The reporter's own word on a range is the only one that counts, whatever else was said."""
     post = make("mark")
     first, second = report(), report(details=())
-    post.take(mail(first, date=NOW - 7200, newline="\r\n"))
-    post.take(signed(mail(second, date=NOW - 3600)))
+    post.take(mail(first, date=NOW - 3600, newline="\r\n"))
     before = post.world.rows("SELECT is_open FROM failures")
+    post.take(signed(mail(second, date=NOW - 7200)))
+    later = mail(first, date=NOW - 60, newline="\r\n")
 
-    assert ["superseded"] == post.take(signed(mail(first, date=NOW - 7200)))
+    assert ["superseded"] == post.take(mail(report(successful=1), newline="\r\n"))
+    assert ["duplicate"] == post.take(later)
     assert ["google.com"] == post.counted()
     assert ([(1,)], []) == (before, post.world.rows("SELECT is_open FROM failures"))
 

@@ -8,7 +8,8 @@ the greater hash, and only the winner counts. Everything else is new; a
 report-id alone identifies nothing.
 
 A held report makes no other one a duplicate. A report whose author is verified
-takes the place of copies that are held, or that count without proof.
+takes the place of copies that are held, and of copies and revisions that count
+without proof.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -194,6 +195,11 @@ def _newest(read: Sequence[ReadMail], known: Known) -> dict[bytes, bytes]:
     return {key: rank[-1] for key, rank in best.items()}
 
 
+def _is_outdone(new: NewReport, newest: Mapping[bytes, bytes]) -> bool:
+    """Whether it lacks proof, and the reporter's own word on the same range is there."""
+    return is_marked(new.reporter) and any(key in newest for key in new.rivals)
+
+
 def _store(
     one: ReadMail,
     newest: Mapping[bytes, bytes],
@@ -210,9 +216,13 @@ def _store(
         elif new.status == "held":
             kept.append(new)
             outcomes.append("held")
-        elif newest[new.revision_key] == new.found.digest:
+        elif newest[new.revision_key] == new.found.digest and not _is_outdone(new, newest):
             old = revisions.get(new.revision_key)
-            kept.append(msgspec.structs.replace(new, supersedes=old and old.report))
+            less = [revisions[key].report for key in new.rivals if key in revisions]
+            replaces = tuple(dict.fromkeys((*new.replaces, *less)))
+            kept.append(
+                msgspec.structs.replace(new, supersedes=old and old.report, replaces=replaces)
+            )
             outcomes.append("stored")
         else:
             kept.append(msgspec.structs.replace(new, status="superseded", windows=()))

@@ -10,6 +10,7 @@ from tlsrpt_mailer.flows.trusting import Opinion, Standing, Trust, reporter, sta
 from tlsrpt_mailer.intake.model import FoundReport, MailContent
 from tlsrpt_mailer.ports import HeldFor, NewReport, RawMail
 from tlsrpt_mailer.report.dialects import REGENERATES, ReasonClasses
+from tlsrpt_mailer.report.marks import bare, history, unverified
 from tlsrpt_mailer.trust.reporter import reporter_of, revision_key
 
 Organisational = Callable[[str], str | None]
@@ -39,10 +40,15 @@ def prepare(
     standing = standing_of(opinion, report.policies, trust)
     name = _reporter(found, content, opinion, standing.held_for, organisational)
     is_held = standing.held_for is not None
+    base = bare(name)[0]
+
+    def key(reporter: str) -> bytes:
+        return revision_key(reporter, report, base in REGENERATES)
+
     return NewReport(
         found=found,
         reporter=name,
-        revision_key=revision_key(name, report, name in REGENERATES),
+        revision_key=key(name),
         status="held" if is_held else "counted",
         supersedes=None,
         windows=() if is_held else _windows(found, content, mail, standing, name),
@@ -57,7 +63,14 @@ def prepare(
         held_for=standing.held_for,
         foreign=standing.foreign,
         proposed=standing.proposed,
+        rivals=() if opinion.trust == "unchecked" else tuple(map(key, _rivals(name))),
     )
+
+
+def _rivals(name: str) -> tuple[str, ...]:
+    """The other names under which the same report may count."""
+    base, mark = bare(name)
+    return (base,) if mark else (unverified(base), history(base))
 
 
 def _windows(
