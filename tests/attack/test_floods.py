@@ -140,23 +140,50 @@ def test_little_is_done_for_who_is_turned_away(monkeypatch: pytest.MonkeyPatch) 
 def test_who_hangs_up_before_the_answer_frees_no_memory() -> None:
     """
     Great mails whose senders are gone while they wait to be stored still count as memory: a
-    thousand of them do not wait at once, and all is free when they are stored.
+    thousand of them do not wait at once, and all is free when their turn has come.
     """
     raw = b"x" * 900_000 + b"\r\n"
     with _house(max_size=MAX_SIZE) as smtp:
         smtp.store.is_open.clear()
         reception = until(lambda: smtp.source.reception, "it runs")
         for _ in range(6):
-            with Client(smtp.port).greet("EHLO x") as client:
-                client.begin(RECIPIENT)
-                client.data(raw)
-                until(lambda: reception.waiting or _has_answer(client), "it came, or was refused")
-            until(lambda: reception.connections == 0, "the peer is gone")
+            _send_and_leave(smtp, raw)
 
         assert reception.memory.free < len(raw)
         smtp.store.is_open.set()
         until(lambda: reception.memory.free == 2 * MAX_SIZE, "all memory is free again")
-        assert len(smtp.store.mails) == 2
+
+
+def test_who_hangs_up_before_the_answer_makes_nobody_wait() -> None:
+    """
+    Mails whose senders are gone before their turn has come are not stored: those were told
+    nothing, and come again. So they do not stand in line before who waits.
+    """
+    with _house() as smtp:
+        smtp.store.is_open.clear()
+        for number in range(20):
+            _send_and_leave(smtp, b"Subject: %d\r\n" % number)
+        honest = Client(smtp.port).greet("EHLO x")
+        honest.begin(RECIPIENT)
+        honest.data(b"Subject: honest\r\n")
+        smtp.store.is_open.set()
+
+        assert honest.answer().startswith("250")
+        assert [mail.raw for mail in smtp.store.mails] == [
+            b"Subject: 0\r\n",
+            b"Subject: honest\r\n",
+        ]
+
+
+def _send_and_leave(running: Running, raw: bytes) -> None:
+    """A mail whose sender does not wait for the answer; returns when he is gone."""
+    reception = until(lambda: running.source.reception, "it runs")
+    with Client(running.port).greet("EHLO x") as client:
+        client.begin(RECIPIENT)
+        client.data(raw)
+        until(lambda: reception.waiting or _has_answer(client), "it came, or was refused")
+        until(lambda: running.store.batches, "the first is being stored")
+    until(lambda: reception.connections == 0, "the peer is gone")
 
 
 def _has_answer(client: Client) -> bool:

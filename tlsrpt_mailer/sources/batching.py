@@ -30,6 +30,8 @@ class Waiting(msgspec.Struct, frozen=True):
     mail: RawMail
     settle: Settle
     """Called once, from the thread that delivers."""
+    is_wanted: Callable[[], bool] = lambda: True
+    """Whether its sender waits still; asked from that thread, before it is delivered."""
 
 
 class Batcher:
@@ -76,6 +78,11 @@ class Batcher:
             one = self._take(0 if batch else until - monotonic())
             if one is None:
                 break
+            if not one.is_wanted():
+                # Nobody was told that it is stored, so it comes again. A flood of mails whose
+                # senders are gone would else make those wait who are not.
+                one.settle(Receipt("failed", "its sender is gone"))
+                continue
             size += len(one.mail.raw)
             if batch and size > BATCH_BYTES:
                 self._kept = one

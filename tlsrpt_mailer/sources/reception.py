@@ -34,8 +34,9 @@ class Incoming(msgspec.Struct, frozen=True):
     for_postmaster: bool
 
 
-Receive: TypeAlias = Callable[[Incoming, Callable[[Receipt], None]], None]
-"""Called with a mail, and what to call with its receipt (from any thread)."""
+Receive: TypeAlias = Callable[[Incoming, Callable[[Receipt], None], Callable[[], bool]], None]
+"""Called with a mail, what to call with its receipt, and what says whether anybody waits for
+that still (both from any thread)."""
 
 ANSWER_WITHIN: Span = 5 * MINUTE
 """RFC 5321, 4.5.3.2.6: senders wait ten minutes for the answer to a mail."""
@@ -206,7 +207,11 @@ class Reception:
             admission.recipients.is_postmaster(address) for address in recipients
         )
         incoming = Incoming(raw, sender, tuple(recipients), for_postmaster)
-        self._receive(incoming, lambda receipt: self._call(_settle, future, receipt, done))
+        self._receive(
+            incoming,
+            lambda receipt: self._call(_settle, future, receipt, done),
+            lambda: not future.cancelled(),
+        )
         try:
             return await asyncio.wait_for(future, ANSWER_WITHIN)
         except TimeoutError:

@@ -166,7 +166,9 @@ class ListenerSource:
     def _reception_for(self, batcher: Batcher, health: Health) -> Reception:
         settings = self._settings
 
-        def receive(incoming: Incoming, settle: Callable[[Receipt], None]) -> None:
+        def receive(
+            incoming: Incoming, settle: Callable[[Receipt], None], is_wanted: Callable[[], bool]
+        ) -> None:
             mail = RawMail(
                 incoming.raw,
                 self.name,
@@ -177,7 +179,7 @@ class ListenerSource:
                 sender=incoming.sender,
                 recipients=incoming.recipients,
             )
-            batcher.put(Waiting(mail, settle))
+            batcher.put(Waiting(mail, settle, is_wanted))
 
         rules = Rules(
             settings.hostname or socket.gethostname(),
