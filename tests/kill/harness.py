@@ -24,6 +24,12 @@ TO_THE_END = 60.0
 """Seconds that the last daemon has for what is left."""
 
 
+COLUMNS = (
+    *("source", "mails", "kills", "handed over again", "alerts", "alert copies"),
+    *("lost", "twice", "seed"),
+)
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """What a run has shown; a row of the table in docs/explanation/delivery-guarantees.md."""
 

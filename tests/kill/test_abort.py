@@ -41,6 +41,7 @@ def _load() -> Cargo:
     return msgspec.structs.replace(load, mails=tuple(fed))
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", WAYS)
 def test_it_is_put_aside_after_three_times(tmp_path: Path, name: str) -> None:
     """
@@ -79,7 +80,7 @@ def _died(daemon: Daemon, is_over: Callable[[], bool]) -> bool:
     """Whether a daemon was ended by a mail, and not by us since all was done."""
     process = daemon.process
     try:
-        until(lambda: process.poll() is not None or is_over(), "its end, or all in", 2 * PATIENCE)
+        until(lambda: process.poll() is not None or is_over(), "its end, or all in", 4 * PATIENCE)
         assert process.returncode in (None, -signal.SIGABRT), daemon.log
         return process.returncode is not None
     finally:
