@@ -191,7 +191,12 @@ class Ingest:
             known = txn.known(
                 [one.sha256 for one in read],
                 [new.found.digest for one in read for new in one.reports],
-                [new.revision_key for one in read for new in one.reports],
+                [
+                    key
+                    for one in read
+                    for new in one.reports
+                    for key in (new.revision_key, *new.rivals)
+                ],
             )
             decided = [
                 self._settle(txn, one, decision, now)
