@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.flows.world import NOW, World
-from tests.mails import bounce, detail, dmarc_mail, letter, mail, report
+from tests.mails import bounce, detail, dmarc_mail, document, letter, mail, report
 from tlsrpt_mailer.flows import ingest
 from tlsrpt_mailer.intake.model import MailContent
 from tlsrpt_mailer.intake.read import read
@@ -380,3 +380,29 @@ def test_a_suspect_stays_one_until_it_is_over(tmp_path: Path) -> None:
     (taken,) = world.take(killer)
 
     assert ("failed", "quarantined") == (deferred.outcome, taken.outcome)
+
+
+def test_large_reports_of_a_batch_are_written_a_few_at_a_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    """
+    A mail of 10 KB may unpack to many megabytes: two hundred of them in one batch must not be
+    in memory together. Reports of the usual size still share a transaction.
+    """
+    begun: list[int] = []
+    write = world.store.write
+    monkeypatch.setattr(world.store, "write", lambda: begun.append(1) or write())
+
+    def padded(number: int, size: int) -> bytes:
+        body = report(f"d{number}.example", details=())
+        return mail(document(body) + b" " * size, domain=f"d{number}.example")
+
+    receipts = world.take(*(padded(number, 5 * 1024 * 1024) for number in range(6)))
+
+    assert ["stored"] * 6 == [receipt.outcome for receipt in receipts]
+    assert 3 == len(begun)
+
+    begun.clear()
+    world.take(*(padded(number, 10) for number in range(10, 40)))
+
+    assert 1 == len(begun)

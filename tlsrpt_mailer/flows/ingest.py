@@ -37,6 +37,9 @@ log = structlog.get_logger()
 TRIES = 3
 """How often a mail may make us raise, or die, before it is put aside unread."""
 
+UNWRITTEN_BYTES = 8 * 1024 * 1024
+"""How much JSON of several mails is in memory at once: 20 KB of mail may unpack to 32 MiB of it."""
+
 IGNORED_BYTES = 1024 * 1024 * 1024
 """How much mail that is no report is kept for people to look at; past it, senders wait."""
 
@@ -104,18 +107,42 @@ class Ingest:
         unread: bool = False,
         is_suspect: bool = False,
     ) -> list[Receipt]:
+        """One receipt a mail; those whose reports are large are committed before the next."""
+        receipts: list[Receipt] = []
+        while len(receipts) < len(mails):
+            at = len(receipts)
+            receipts += self._take_some(
+                mails[at:], hashes[at:], unread=unread, is_suspect=is_suspect
+            )
+        return receipts
+
+    def _take_some(
+        self,
+        mails: list[RawMail],
+        hashes: list[bytes],
+        *,
+        unread: bool,
+        is_suspect: bool,
+    ) -> list[Receipt]:
+        """As `_take`, for the first of them: as many as there is room for in memory."""
         self._store.faults.begin(hashes, self._clock())
         try:
             # Where somebody waits for an answer, all of a batch wait no longer than one mail may.
             is_awaited = any(mail.keep_ignored for mail in mails)
             seconds = MAIL_SECONDS if is_awaited else BATCH_SECONDS
             patience = Patience(self._settings.trust.timer, seconds)
-            read = [
-                ReadMail(mail, sha, None, reason=f"reading it ended the program {TRIES} times")
-                if unread
-                else self._read(mail, sha, patience)
-                for mail, sha in zip(mails, hashes, strict=True)
-            ]
+            read: list[ReadMail | None] = []
+            room = UNWRITTEN_BYTES
+            for mail, sha in zip(mails, hashes, strict=True):
+                one = (
+                    ReadMail(mail, sha, None, reason=f"reading it ended the program {TRIES} times")
+                    if unread
+                    else self._read(mail, sha, patience)
+                )
+                read.append(one)
+                room -= sum(len(new.found.json) for new in one.reports) if one else 0
+                if room < 0:
+                    break
             if is_suspect:
                 self._store.faults.survived(hashes)
             receipts = self._commit([one for one in read if one is not None])
@@ -126,7 +153,7 @@ class Ingest:
             return self._failed(mails, error)
         except Exception as error:  # noqa: BLE001 - the edge: one mail's bytes stop no other mail
             return self._one_by_one(mails, hashes, error)
-        return self._in_order(mails, read, receipts)
+        return self._in_order(read, receipts)
 
     def _one_by_one(
         self, mails: list[RawMail], hashes: list[bytes], error: Exception
@@ -272,12 +299,10 @@ class Ingest:
         return [Receipt("failed", text) for _ in mails]
 
     @staticmethod
-    def _in_order(
-        mails: list[RawMail], read: Sequence[ReadMail | None], receipts: list[Receipt]
-    ) -> list[Receipt]:
+    def _in_order(read: Sequence[ReadMail | None], receipts: list[Receipt]) -> list[Receipt]:
         """Receipts of all mails, with a `failed` one for those that could not be read this time."""
         rest = iter(receipts)
-        return [_AGAIN if one is None else next(rest) for one, _ in zip(read, mails, strict=True)]
+        return [_AGAIN if one is None else next(rest) for one in read]
 
 
 def _log_mail(one: ReadMail, receipt: Receipt) -> None:
