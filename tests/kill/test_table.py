@@ -1,6 +1,7 @@
 """The table of docs/explanation/delivery-guarantees.md is what the harness has shown."""
 
 import re
+from itertools import takewhile
 from pathlib import Path
 
 from tests.kill.harness import COLUMNS
@@ -11,10 +12,10 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "delivery-
 
 def _rows() -> list[dict[str, str]]:
     """The rows of the table, by the names of their columns."""
-    lines = [line for line in PAGE.read_text().splitlines() if line.startswith("|")]
+    lines = PAGE.read_text().splitlines()
     head = f"| {' | '.join(COLUMNS)} |"
     assert head in lines, f"no table with the columns {head}"
-    rows = lines[lines.index(head) + 2 :]
+    rows = takewhile(lambda line: line.startswith("|"), lines[lines.index(head) + 2 :])
     return [
         dict(zip(COLUMNS, (cell.strip() for cell in row.strip("|").split("|")), strict=True))
         for row in rows
