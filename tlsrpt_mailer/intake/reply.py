@@ -44,7 +44,7 @@ _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _ANGLED = re.compile(r"<([^<>]*)>")
 _COMMENT = re.compile(r"\([^()]*\)")
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"]+@[^\s@<>()\[\],;:\"]+")
-_ID = re.compile(r"<[^<>\s]{1,500}>")
+_ID = re.compile(r"<[!-;=?-~]{1,500}>")
 
 
 class Reply(msgspec.Struct, frozen=True):
