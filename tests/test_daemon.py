@@ -9,7 +9,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.place import app_in
-from tlsrpt_mailer import daemon
+from tlsrpt_mailer.daemon import runner as runner_module
+from tlsrpt_mailer.daemon import service
+from tlsrpt_mailer.daemon.runner import Runner
+from tlsrpt_mailer.daemon.service import Daemon
 from tlsrpt_mailer.errors import Temporary
 from tlsrpt_mailer.flows.health import Beats
 from tlsrpt_mailer.ports import Deliver, Health
@@ -48,10 +51,10 @@ def test_a_source_that_crashes_is_started_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bug in one source is logged and shown as trouble, and the source gets another chance."""
-    monkeypatch.setattr(daemon, "CRASH_WAIT_SECONDS", 0)
+    monkeypatch.setattr(runner_module, "CRASH_WAIT_SECONDS", 0)
     source = Crashing()
     with app_in(tmp_path) as app, capture_logs() as logs:
-        runner = daemon._Runner(source, app, Beats(lambda: 0.0))
+        runner = Runner(source, app, Beats(lambda: 0.0))
         runner.start()
         works = source.works.wait(PATIENCE)
         runner.ask_to_stop()
@@ -65,7 +68,7 @@ def test_a_source_that_crashes_is_started_again(
 def test_trouble_with_the_database_is_said_once(tmp_path: Path) -> None:
     """A disk that is full for hours is one error in the log, and one line when it is over."""
     with app_in(tmp_path) as app, capture_logs() as logs:
-        running = daemon._Daemon(app, lambda: app.config)
+        running = Daemon(app, lambda: app.config)
         for _ in range(3):
             with running._store_permitting("tick"):
                 raise Temporary("no space left")
@@ -85,7 +88,7 @@ def test_sources_that_cannot_come_back_end_the_program(tmp_path: Path) -> None:
         closing(socket.create_server(("127.0.0.1", 0))) as other,
         app_in(tmp_path, LMTP.format(other.getsockname()[1])) as app,
     ):
-        running = daemon._Daemon(app, lambda: app.config)
+        running = Daemon(app, lambda: app.config)
         running._bring_back(list(app.config.source))
 
     assert "Address already in use" in running.lost
@@ -97,9 +100,9 @@ def test_a_hung_thread_starves_the_watchdog(
 ) -> None:
     """The watchdog gets WATCHDOG=1 only while every thread keeps its word."""
     said: list[str] = []
-    monkeypatch.setattr(daemon, "notify", said.append)
+    monkeypatch.setattr(service, "notify", said.append)
     with app_in(tmp_path) as app:
-        running = daemon._Daemon(app, lambda: app.config)
+        running = Daemon(app, lambda: app.config)
         running._say([])
         running._beats.beat("imap:box", -1)
         running._say([])

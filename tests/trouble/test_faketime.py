@@ -13,7 +13,7 @@ from tests.e2e.daemon import Site, deliver, lmtp_source, running
 from tests.e2e.sink import Sink
 from tests.e2e.stories import failing
 from tests.trouble.host import failing as failing_at
-from tlsrpt_mailer import daemon
+from tlsrpt_mailer.daemon.scheduling import Every
 
 __all__ = ["port", "sink"]
 
@@ -61,7 +61,7 @@ def test_a_daemon_whose_clock_is_set_lives_on(tmp_path: Path, sink: Sink, port: 
 
 def test_a_jump_ahead_is_one_run(tmp_path: Path) -> None:
     """Not one for every two seconds of the year that was jumped over."""
-    trigger = daemon._Every(2)
+    trigger = Every(2)
     now = datetime(2027, 11, 24, tzinfo=UTC)
     job = Job.__new__(Job)
     object.__setattr__(job, "trigger", trigger)

@@ -20,6 +20,7 @@ Each trouble stands in the log once, and once more when it is over.
 
 import email
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -35,8 +36,9 @@ from tests.place import app_in
 from tests.trouble.dns import Answer, Reply, refused, server, texts
 from tests.trouble.host import DAY, HOUR, MINUTE, NOON, Host, failing
 from tests.trouble.relay import Relay, failing_relay
-from tlsrpt_mailer import daemon
 from tlsrpt_mailer.channels.log import LogChannel
+from tlsrpt_mailer.daemon.service import Daemon
+from tlsrpt_mailer.daemon.systemd import notify
 from tlsrpt_mailer.errors import Temporary
 from tlsrpt_mailer.flows.deliver import send_due
 from tlsrpt_mailer.flows.directly import StoreWatch
@@ -228,7 +230,7 @@ def test_a_channel_with_a_bug(tmp_path: Path) -> None:
 def test_a_thread_that_hangs(tmp_path: Path) -> None:
     """Not every two seconds: once, and when it goes on."""
     with app_in(tmp_path) as app, capture_logs() as logs:
-        running = daemon._Daemon(app, lambda: app.config)
+        running = Daemon(app, lambda: app.config)
         running._beats.beat("imap:box", -1)
         for _ in range(ROUNDS):
             running._say([])
@@ -243,7 +245,7 @@ def test_a_systemd_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
     with capture_logs() as logs:
         for _ in range(ROUNDS):
-            daemon.notify("WATCHDOG=1")
+            notify("WATCHDOG=1")
 
     assert ["systemd.unreachable"] == said(logs)
 
@@ -341,8 +343,8 @@ def test_trouble_of_the_daemons_work_reaches_the_operator(
     """What makes the tick fail is what is mailed."""
     host = Host(tmp_path, relay.port)
     seconds = 0.0
-    monkeypatch.setattr(daemon.time, "monotonic", lambda: seconds)
-    running = daemon._Daemon(host.app, lambda: host.app.config)
+    monkeypatch.setattr(time, "monotonic", lambda: seconds)
+    running = Daemon(host.app, lambda: host.app.config)
     for moment in (0.0, 1000.0):
         seconds = moment
         with running._store_permitting("tick"):

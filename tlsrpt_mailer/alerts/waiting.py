@@ -45,9 +45,7 @@ def waiting(domains: Sequence[WaitingDomain], context: Context) -> Rendered:
             section(
                 "THE DOMAINS",
                 grid([("domain", "reports"), *rows], (60, 10), (1,)),
-                para(f"and {words.number(more)} more: tlsrpt-mailer domains")
-                if more > 0
-                else None,
+                para(f"and {words.number(more)} more: tlsrpt-mailer domains") if more > 0 else None,
             ),
             section(
                 "WHAT TO DO",

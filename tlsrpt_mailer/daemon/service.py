@@ -1,41 +1,29 @@
-"""
-The long-running program: start, signals, readiness and watchdog, orderly stop.
+"""The daemon: start, signals, readiness and watchdog, reload, orderly stop."""
 
-One thread a source, two of apscheduler (the tick with its jobs, and the posting
-of mails), and the main thread, which waits for signals. Killing any of it at any
-moment loses nothing (docs/explanation/delivery-guarantees.md), so the stop is
-short: sources get a good second, then the process leaves.
-"""
-
-import logging
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from functools import cache, partial
-from threading import Event, Thread
-from threading import enumerate as enumerate_threads
+from datetime import UTC, datetime
+from functools import partial
+from threading import Event
 from types import FrameType
 
-import msgspec
 import structlog
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.base import BaseTrigger
 
 from tlsrpt_mailer import wiring
 from tlsrpt_mailer.config.model import Config, SourceConfig
+from tlsrpt_mailer.daemon.runner import Runner
+from tlsrpt_mailer.daemon.scheduling import FAR, Every, others, scheduler
+from tlsrpt_mailer.daemon.systemd import notify
+from tlsrpt_mailer.daemon.work import tick
 from tlsrpt_mailer.errors import Temporary, TlsrptError
-from tlsrpt_mailer.flows.deliver import SendResult
 from tlsrpt_mailer.flows.directly import StoreWatch
-from tlsrpt_mailer.flows.health import Beats, SourceHealth, SourceState, holds_back
-from tlsrpt_mailer.jobs import long_table, run_due, table
-from tlsrpt_mailer.ports import Letter, Source
-from tlsrpt_mailer.report.times import MINUTE, Span, Time
+from tlsrpt_mailer.flows.health import Beats, SourceState
+from tlsrpt_mailer.jobs import long_table, run_due
+from tlsrpt_mailer.ports import Source
+from tlsrpt_mailer.report.times import MINUTE, Span
 
 log = structlog.get_logger()
 
@@ -46,23 +34,9 @@ PING_SECONDS = 10
 """How often it is looked whether `[health] ping_url` is due."""
 LONG_SECONDS = 60
 """How often it is looked whether a job that takes long is due."""
-FAR = timedelta(minutes=1)
-"""No job is due so far ahead, unless the clock went back."""
 STOP_SECONDS = 1.2
-CRASH_WAIT_SECONDS = 10
 POST_WITHIN: Span = 12 * MINUTE
 """How long one mail or notice may take: more than each way out allows itself."""
-MOST_THREADS = 200
-"""Of apscheduler, which makes them as they are needed; one a channel."""
-
-
-class OnceResult(msgspec.Struct, frozen=True):
-    """What one tick did."""
-
-    letters: tuple[Letter, ...]
-    sent: SendResult
-    problems: tuple[str, ...]
-    """Sources that could not be read, in words."""
 
 
 def run(config: Config, load: Callable[[], Config]) -> None:
@@ -78,7 +52,7 @@ def run(config: Config, load: Callable[[], Config]) -> None:
         CannotWrite: A socket cannot be bound.
     """
     app = wiring.open_app(config, holder=True)
-    daemon = _Daemon(app, load)
+    daemon = Daemon(app, load)
     daemon.start()
     daemon.wait()
     daemon.stop()
@@ -86,110 +60,18 @@ def run(config: Config, load: Callable[[], Config]) -> None:
         raise Temporary(f"sources were lost at a reload, start again: {daemon.lost}")
 
 
-def once(config: Config, now: Time | None = None, *, force: bool = False) -> OnceResult:
-    """Drain every source, judge, compose with all groups closed, and deliver once."""
-    app = wiring.open_app(config, holder=True, now=now, force=force)
-    beats = Beats(time.monotonic)
-    problems: list[str] = []
-    states: list[SourceState] = []
-    try:
-        app.look_at_clock()
-        found = wiring.sources(app)
-        app.forget_sources({source.name for source in found})
-        app.save_worker("once")
-        for source in found:
-            health = SourceHealth(source.name, beats, app.clock)
-            try:
-                source.drain(app.deliver, health)
-                health.fine(health.state.detail or "")
-            except TlsrptError as error:
-                health.trouble(str(error))
-                problems.append(f"{source.name}: {error}")
-            finally:
-                source.close()
-            app.save_source(health.state)
-            states.append(health.state)
-        app.find_out_all()
-        app.review(app.clock())
-        # What follows from a jump of the clock alone is for the next run to tell.
-        settled = app.is_clock_settled
-        letters = app.compose(app.clock(), close_groups=True) if settled else []
-        sent = app.send_due(app.clock())
-        run_due([*table(app), *long_table(app)], app, idle=settled)
-        # What the jobs wrote: trouble of the relay goes out by other ways.
-        sent += app.send_due(app.clock())
-        app.ping(states)
-        return OnceResult(tuple(letters), sent, tuple(problems))
-    finally:
-        app.close()
+class Daemon:
+    """The threads of the program, and the one that waits for signals."""
 
-
-class _Every(BaseTrigger):  # type: ignore[misc]  # apscheduler has no types
-    """
-    So many seconds after the last run.
-
-    Its own interval counts every run that was missed: 16 million of them in a clock that
-    jumps ahead by a year.
-    """
-
-    def __init__(self, seconds: int) -> None:
-        self._span = timedelta(seconds=seconds)
-
-    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
-        """See `BaseTrigger`."""
-        return now + self._span
-
-
-class _Runner:
-    """One source in its own thread, started again if it should ever raise."""
-
-    def __init__(self, source: Source, app: wiring.App, beats: Beats) -> None:
-        self.source = source
-        self.health = SourceHealth(source.name, beats, app.clock)
-        self._app = app
-        self._beats = beats
-        self._stop = Event()
-        self._thread = Thread(target=self._run, name=source.name, daemon=True)
-
-    def start(self) -> None:
-        self._beats.beat(self.source.name, 60)
-        self._thread.start()
-
-    def ask_to_stop(self) -> None:
-        self._stop.set()
-        self.source.close()
-
-    def join(self, deadline: float) -> bool:
-        """Wait until the thread has ended or *deadline* (monotonic) is past; whether it ended."""
-        self._thread.join(max(0.0, deadline - time.monotonic()))
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        with structlog.contextvars.bound_contextvars(thread=self.source.name):
-            while not self._stop.is_set():
-                try:
-                    self.source.run(self._app.deliver, self.health, self._stop)
-                except Exception as error:
-                    # The edge: an error of ours in one source stops no other one.
-                    said = f"internal error: {error}"
-                    if self.health.state.error != said:
-                        log.exception("source.crashed")
-                    self.health.trouble(said, CRASH_WAIT_SECONDS)
-                    self.health.beat(CRASH_WAIT_SECONDS + 60)
-                    self._stop.wait(CRASH_WAIT_SECONDS)
-        self._beats.forget(self.source.name)
-
-
-class _Daemon:
     def __init__(self, app: wiring.App, load: Callable[[], Config]) -> None:
         self._app = app
         self._load = load
         self._beats = Beats(time.monotonic)
-        self._runners: list[_Runner] = []
+        self._runners: list[Runner] = []
         self._stop = Event()
         self._wake = Event()
         self._reload = Event()
-        self._scheduler = _scheduler()
+        self._scheduler = scheduler()
         self._status = ""
         self._refused = ""
         self._hung: list[str] = []
@@ -205,7 +87,7 @@ class _Daemon:
         signal.signal(signal.SIGHUP, self._on_signal)
         for source in wiring.sources(self._app):
             source.open()
-            self._runners.append(_Runner(source, self._app, self._beats))
+            self._runners.append(Runner(source, self._app, self._beats))
         self._app.forget_sources({runner.source.name for runner in self._runners})
         self._app.save_worker("run")
         for runner in self._runners:
@@ -244,7 +126,7 @@ class _Daemon:
             runner.ask_to_stop()
         self._scheduler.shutdown(wait=False)
         left = [runner.source.name for runner in self._runners if not runner.join(deadline)]
-        left += _others(deadline)
+        left += others(deadline)
         log.info("daemon.stopped", left_behind=left)
         if not self._app.close(max(0.0, deadline - time.monotonic())) or left:
             # Safe: everything that was acknowledged is committed.
@@ -253,7 +135,7 @@ class _Daemon:
     def _add_job(self, name: str, work: Callable[[], None], seconds: int) -> None:
         self._scheduler.add_job(
             work,
-            _Every(seconds),
+            Every(seconds),
             id=name,
             name=name,
             max_instances=1,
@@ -325,7 +207,7 @@ class _Daemon:
             log.critical("sources.lost", error=self.lost)
             self._stop.set()
 
-    def _open(self, sources: list[Source]) -> list[_Runner]:
+    def _open(self, sources: list[Source]) -> list[Runner]:
         """Bind all of them, or none."""
         opened: list[Source] = []
         try:
@@ -336,9 +218,9 @@ class _Daemon:
             for source in opened:
                 source.close()
             raise
-        return [_Runner(source, self._app, self._beats) for source in opened]
+        return [Runner(source, self._app, self._beats) for source in opened]
 
-    def _run(self, runners: list[_Runner]) -> None:
+    def _run(self, runners: list[Runner]) -> None:
         for runner in runners:
             runner.start()
         self._runners += runners
@@ -416,81 +298,3 @@ class _Daemon:
         if status != self._status:
             self._status = status
             notify("STATUS=" + " ".join(status.split())[:500])
-
-
-def tick(app: wiring.App, states: list[SourceState], beats: Beats | None = None) -> None:
-    """
-    The work of every few seconds: jobs that are due, then the alerts, by the app's clock.
-
-    Args:
-        states: How the sources are doing; alerts wait while one works through a backlog.
-
-    Raises:
-        Temporary: The database cannot be used now; all of it is tried again at the next one.
-    """
-    idle = not holds_back(states, app.clock()) and not app.is_importing()
-    idle = idle and app.is_clock_settled
-    starting = any(state.state == "starting" for state in states)
-    run_due(table(app), app, beats, idle=idle and not starting)
-    now = app.clock()
-    # A job may have begun to read held mails again.
-    if idle and not app.is_importing():
-        app.compose_in_turn(now)
-
-
-def _others(deadline: float) -> list[str]:
-    """
-    Wait for the scheduler's threads until *deadline* (monotonic); those that are still busy.
-
-    Python joins an executor's threads when it ends, daemonic ones as well, and
-    one of these may wait for a relay for minutes.
-    """
-    busy = [one for one in enumerate_threads() if one.name.startswith("ThreadPoolExecutor")]
-    for thread in busy:
-        thread.join(max(0.0, deadline - time.monotonic()))
-    return [thread.name for thread in busy if thread.is_alive()]
-
-
-def notify(message: str) -> None:
-    """Tell systemd (sd_notify(3)); nothing where it did not start us."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    name = "\0" + address[1:] if address.startswith("@") else address
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-            sock.settimeout(1)
-            sock.connect(name)
-            sock.sendall(message.encode())
-    except OSError as error:
-        _unreachable(str(error))
-
-
-@cache
-def _unreachable(error: str) -> None:
-    """Said once in a process: it is tried every few seconds."""
-    log.warning("systemd.unreachable", error=error)
-
-
-def _scheduler() -> BackgroundScheduler:
-    """apscheduler, told not to drop a job that starts late and to log what raises."""
-    # It warns every time a job is still at work when it would be due again. Posting to
-    # a slow relay is; what hangs for good, the watchdog names.
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)
-    scheduler = BackgroundScheduler(
-        timezone=UTC,
-        job_defaults={"misfire_grace_time": None},
-        executors={"default": ThreadPoolExecutor(MOST_THREADS)},
-    )
-    scheduler.add_listener(_on_job_error, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
-    return scheduler
-
-
-def _on_job_error(event: JobExecutionEvent) -> None:
-    _log_crash(event.job_id, repr(event.exception), event.traceback)
-
-
-@cache
-def _log_crash(job: str, error: str, traceback: str) -> None:
-    """Said once in a process: it is tried every few seconds."""
-    log.error("job.failed", job=job, error=error, traceback=traceback)
