@@ -13,6 +13,7 @@ from tlsrpt_mailer.intake.model import MailContent
 from tlsrpt_mailer.intake.read import read
 from tlsrpt_mailer.ports import Receipt
 from tlsrpt_mailer.report.times import DAY
+from tlsrpt_mailer.store.sqlite import SqliteTxn
 
 MICROSOFT = {"organization": "Microsoft Corporation", "contact": "tlsrpt-noreply@microsoft.com"}
 
@@ -406,3 +407,22 @@ def test_large_reports_of_a_batch_are_written_a_few_at_a_time(
     world.take(*(padded(number, 10) for number in range(10, 40)))
 
     assert 1 == len(begun)
+
+
+def test_a_bug_of_ours_in_writing_loses_no_mail(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What can neither be stored nor put aside is asked for again, however often, until it can."""
+    raw = mail(report())
+    with monkeypatch.context() as broken:
+        broken.setattr(SqliteTxn, "known", _raise)
+        outcomes = [world.take(raw)[0].outcome for _ in range(ingest.TRIES + 2)]
+    (mended,) = world.take(raw)
+
+    assert {"failed"} == set(outcomes)
+    assert "stored" == mended.outcome
+    assert 0 == world.count("taking")
+
+
+def _raise(*_: object) -> None:
+    raise RuntimeError("a bug")

@@ -108,11 +108,15 @@ class Ingest:
         is_suspect: bool = False,
     ) -> list[Receipt]:
         """One receipt a mail; those whose reports are large are committed before the next."""
+        # Where somebody waits for an answer, all of a batch wait no longer than one mail may.
+        is_awaited = any(mail.keep_ignored for mail in mails)
+        seconds = MAIL_SECONDS if is_awaited else BATCH_SECONDS
+        patience = Patience(self._settings.trust.timer, seconds)
         receipts: list[Receipt] = []
         while len(receipts) < len(mails):
             at = len(receipts)
             receipts += self._take_some(
-                mails[at:], hashes[at:], unread=unread, is_suspect=is_suspect
+                mails[at:], hashes[at:], patience, unread=unread, is_suspect=is_suspect
             )
         return receipts
 
@@ -120,6 +124,7 @@ class Ingest:
         self,
         mails: list[RawMail],
         hashes: list[bytes],
+        patience: Patience,
         *,
         unread: bool,
         is_suspect: bool,
@@ -127,10 +132,6 @@ class Ingest:
         """As `_take`, for the first of them: as many as there is room for in memory."""
         self._store.faults.begin(hashes, self._clock())
         try:
-            # Where somebody waits for an answer, all of a batch wait no longer than one mail may.
-            is_awaited = any(mail.keep_ignored for mail in mails)
-            seconds = MAIL_SECONDS if is_awaited else BATCH_SECONDS
-            patience = Patience(self._settings.trust.timer, seconds)
             read: list[ReadMail | None] = []
             room = UNWRITTEN_BYTES
             for mail, sha in zip(mails, hashes, strict=True):
@@ -174,7 +175,15 @@ class Ingest:
         unread = self._count(mail, sha, error)
         if unread is None:
             return _AGAIN
-        return self._commit([unread])[0]
+        try:
+            return self._commit([unread])[0]
+        except (Temporary, OSError, MemoryError):
+            raise
+        except Exception as trouble:
+            # The edge: it cannot even be put aside.
+            log.error("mail.troubles", source=mail.source, times=TRIES, exc_info=trouble)
+            self._store.faults.done([sha])
+            return _AGAIN
 
     def _count(self, mail: RawMail, sha: bytes, error: Exception) -> ReadMail | None:
         """Count that the core raised; what to put aside when it was once too often."""
