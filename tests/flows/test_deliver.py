@@ -6,9 +6,10 @@ import pytest
 
 from tests.flows.world import NOW, World
 from tlsrpt_mailer.errors import Refused, Temporary
-from tlsrpt_mailer.flows.deliver import SendResult, next_try, send_due
+from tlsrpt_mailer.flows.deliver import Handed, SendResult, next_try, send_due
 from tlsrpt_mailer.ports import Letter
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE
+from tlsrpt_mailer.store.outbox import SqliteOutbox
 
 
 class Relay:
@@ -57,6 +58,29 @@ def test_a_deferred_mail_comes_again_with_the_same_bytes(world: World) -> None:
 
     assert (SendResult(deferred=1), SendResult(), SendResult(sent=1)) == (first, at_once, later)
     assert ["<one@mail.example.com>"] == [letter.message_id for letter in relay.taken]
+
+
+def test_what_cannot_be_noted_is_not_sent_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk the relay gets each mail once, not once every two seconds."""
+    relay, handed = Relay(), Handed()
+    write(world, "one")
+    with monkeypatch.context() as full:
+        full.setattr(SqliteOutbox, "sent", _no_room)
+        for _ in range(3):
+            with pytest.raises(Temporary):
+                send_due(world.store.outbox, lambda _: relay, NOW, handed=handed)
+
+    results = [send_due(world.store.outbox, lambda _: relay, NOW, handed=handed) for _ in range(2)]
+
+    assert [SendResult(sent=1), SendResult()] == results
+    assert 1 == len(relay.taken)
+    assert [("sent", "250 taken")] == world.rows("SELECT state, answer FROM letters")
+
+
+def _no_room(*_: object) -> None:
+    raise Temporary("the disk is full")
 
 
 def test_one_deferred_mail_holds_up_no_other(world: World) -> None:

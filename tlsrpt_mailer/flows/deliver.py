@@ -2,7 +2,8 @@
 Hand over the frozen mails and notices that are due, and try again for five days.
 
 Both are at-least-once: the process may end between the other side's answer and
-`Outbox.sent`; the second copy then has the same bytes and Message-ID.
+`Outbox.sent`; the second copy then has the same bytes and Message-ID. While it lives,
+`Handed` remembers what a full disk did not let it write down.
 
 Mails share one lane, each channel has one of its own. The daemon works every lane
 in a thread of its own, so that none waits for another.
@@ -45,6 +46,29 @@ class SendResult(msgspec.Struct, frozen=True):
         )
 
 
+class Handed:
+    """What the other side took and the database does not know of; one for all lanes."""
+
+    def __init__(self) -> None:
+        self._answers: dict[tuple[int, str], Sent] = {}
+
+    def answer(self, outgoing: Outgoing) -> Sent | None:
+        """What was said to this very mail, if it was handed over already."""
+        return self._answers.get(_key(outgoing))
+
+    def keep(self, outgoing: Outgoing, said: Sent) -> None:
+        """Remember it, until it is written down."""
+        self._answers[_key(outgoing)] = said
+
+    def forget(self, outgoing: Outgoing) -> None:
+        """It is written down."""
+        del self._answers[_key(outgoing)]
+
+
+def _key(outgoing: Outgoing) -> tuple[int, str]:
+    return outgoing.id, outgoing.letter.message_id
+
+
 def _no_notifier(recipient: str) -> Notifier:
     raise Temporary(f"there is no {recipient}")
 
@@ -59,6 +83,7 @@ def send_due(
     notifier: Callable[[str], Notifier] = _no_notifier,
     lane: str | None = None,
     may_give_up: bool = True,
+    handed: Handed | None = None,
 ) -> SendResult:
     """
     Send everything whose time has come, once each.
@@ -70,7 +95,13 @@ def send_due(
         beat: Called before each one, for the watchdog.
         lane: Only this one, see `ports.Outbox.due`.
         may_give_up: False while the clock is in doubt: nothing is too old then.
+        handed: What was handed over in earlier calls and could not be noted.
+
+    Raises:
+        Temporary: The database cannot be written now.
+
     """
+    handed = Handed() if handed is None else handed
     done = {"sent": 0, "deferred": 0, "failed": 0}
     cut_off = False
     # What was tried is not due again at *now*, so this ends; a notice that waited for an
@@ -81,8 +112,14 @@ def send_due(
                 return SendResult(**done, is_cut_off=cut_off)
             beat()
             became, cut_off = _send(
-                outbox, _way(outgoing, channel, notifier), outgoing, now, may_give_up=may_give_up
+                outbox,
+                _way(outgoing, channel, notifier, handed),
+                outgoing,
+                now,
+                may_give_up=may_give_up,
             )
+            if became == "sent":
+                handed.forget(outgoing)
             done[became] += 1
     return SendResult(**done, is_cut_off=cut_off)
 
@@ -97,14 +134,20 @@ def _way(
     outgoing: Outgoing,
     channel: Callable[[str], Channel],
     notifier: Callable[[str], Notifier],
+    handed: Handed,
 ) -> Callable[[], Sent]:
-    """What hands it over."""
+    """What hands it over, unless that was done already."""
     letter = outgoing.letter
 
     def hand_over() -> Sent:
-        if letter.recipient.startswith(CHANNEL):
-            return _notify(notifier(letter.recipient), outgoing)
-        return Sent(channel(letter.recipient).send(letter))
+        said = handed.answer(outgoing)
+        if said is None:
+            if letter.recipient.startswith(CHANNEL):
+                said = _notify(notifier(letter.recipient), outgoing)
+            else:
+                said = Sent(channel(letter.recipient).send(letter))
+            handed.keep(outgoing, said)
+        return said
 
     return hand_over
 

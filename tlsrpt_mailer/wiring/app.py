@@ -21,7 +21,7 @@ from tlsrpt_mailer.flows import integrity
 from tlsrpt_mailer.flows.beginnings import watch_beginnings
 from tlsrpt_mailer.flows.clock import Timekeeper, Uptime
 from tlsrpt_mailer.flows.compose import compose
-from tlsrpt_mailer.flows.deliver import SendResult
+from tlsrpt_mailer.flows.deliver import Handed, SendResult
 from tlsrpt_mailer.flows.digest import send_digests
 from tlsrpt_mailer.flows.directly import Routes
 from tlsrpt_mailer.flows.health import HOLD_BACK, SourceState
@@ -97,6 +97,7 @@ class App:
         self._lock = lock
         self._host = host_name()
         self._rests_until: Time = 0
+        self._handed = Handed()
         self._evicted = 0
         self._evicted_said: Time = 0
         self._integrity = integrity.Integrity(
@@ -123,7 +124,7 @@ class App:
         )
         self._ingest = Ingest(self.store, settings, self.clock)
         self._audience = audience(config, self._host)
-        self._ways = Ways(config, self.store)
+        self._ways = Ways(config, self.store, self._handed)
         self._pinger = pinger(config)
 
     def check(self, config: Config) -> None:
@@ -166,7 +167,10 @@ class App:
         if not self.store.pending.due(now, 1):
             return 0
         self.resolver.forget_trouble()
-        return verify_pending(self.store.pending, self.deliver, now)
+        known = self._standing.shipped | self._standing.configured
+        return verify_pending(
+            self.store.pending, self.deliver, now, organisational=organisational, known=known
+        )
 
     def review(self, now: Time) -> int:
         """Judge what is open again; returns the number of domains."""

@@ -13,7 +13,7 @@ from tlsrpt_mailer.config import Config, host_name, secret
 from tlsrpt_mailer.config.model import ChannelConfig
 from tlsrpt_mailer.errors import Temporary
 from tlsrpt_mailer.flows.compose import Audience
-from tlsrpt_mailer.flows.deliver import SendResult, send_due
+from tlsrpt_mailer.flows.deliver import Handed, SendResult, send_due
 from tlsrpt_mailer.flows.directly import Routes
 from tlsrpt_mailer.flows.ping import Pinger
 from tlsrpt_mailer.flows.refresh import Refresher
@@ -63,9 +63,10 @@ def pinger(config: Config) -> Pinger | None:
 class Ways:
     """What one configuration has of them; a reload makes new ones."""
 
-    def __init__(self, config: Config, store: SqliteStore) -> None:
+    def __init__(self, config: Config, store: SqliteStore, handed: Handed) -> None:
         """Raises ConfigError where a channel's settings cannot be used."""
         self._store = store
+        self._handed = handed
         self._mail = mail_channel(config)
         self._notifiers = {f"{CHANNEL}{one.name}": notifier(one, config) for one in config.channel}
         self._refreshers = {
@@ -106,6 +107,7 @@ class Ways:
                 notifier=self._notifier,
                 lane=one,
                 may_give_up=may_give_up,
+                handed=self._handed,
             )
             if one == BY_MAIL and done != SendResult():
                 self.is_relay_cut_off = done.is_cut_off
