@@ -30,12 +30,15 @@ class Zone:
         """Seconds for a question."""
         self.time = 0.0
         self.asked = 0
+        self.silent: str | None = None
+        """Below this name nothing is answered."""
 
     def txt(self, name: str, within: float | None = None) -> KeyAnswer:
         """See `flows.verify.Lookup.txt`."""
         self.asked += 1
         self.time += min(self.takes, within or 0.0)
-        if self.is_down or (within is not None and within <= 0):
+        is_silent = self.silent is not None and name.endswith(self.silent)
+        if self.is_down or is_silent or (within is not None and within <= 0):
             return KeyAnswer("trouble", error="nobody answers")
         domain = name.partition("._domainkey.")[2]
         return KeyAnswer("found", (KEY,)) if domain in self.domains else KeyAnswer("absent")

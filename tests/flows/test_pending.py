@@ -7,7 +7,9 @@ import msgspec
 import pytest
 
 from tests.flows.post import NOW, Post, signed, unsigned
+from tests.flows.world import organisational
 from tests.mails import mail, report
+from tlsrpt_mailer.flows import pending
 from tlsrpt_mailer.flows.ingest import Ingest
 from tlsrpt_mailer.flows.pending import AT_MOST, SECONDS, verify_pending, wait
 from tlsrpt_mailer.intake.model import MailContent
@@ -166,22 +168,22 @@ def test_a_mail_that_waits_no_more_is_passed_over(post: Post) -> None:
             self.mail = post.store.pending.mail
             self.postpone = post.store.pending.postpone
 
-        def due(self, _now: int, _limit: int) -> list[int]:
+        def due(self, *_: object) -> list[int]:
             return [number]
 
     assert post.store.pending.mail(number) is None
     assert 0 == verify_pending(Late(), post.world.ingest.deliver, NOW)
 
 
-def test_new_mail_goes_before_what_has_failed_often(post: Post) -> None:
-    """A heap of mails whose keys nobody answers for keeps no fresh report waiting."""
-    post.take(signed())
+def test_new_mail_does_not_wait_behind_a_heap_that_failed_often(post: Post) -> None:
+    """Mails whose keys nobody answers for keep no fresh report of another waiting."""
+    post.take(*(junk(n, "evil.example") for n in range(5)))
     for _ in range(3):
         run(post, HOUR)
     post.world.now += HOUR
-    post.take(signed(mail(report(day="2026-10-12"))))
+    post.take(signed())
 
-    assert [2, 1] == post.store.pending.due(post.world.now + HOUR, AT_MOST)
+    assert [1, 6, 2, 3, 4, 5] == post.store.pending.due(post.world.now + HOUR, AT_MOST)
 
 
 def test_what_waits_counts_once_nothing_is_checked_any_more(post: Post) -> None:
@@ -205,3 +207,54 @@ def test_a_held_mail_that_is_no_report_any_more_is_kept(post: Post) -> None:
 
     assert [("ignored", None)] == post.world.rows("SELECT kind, next_try FROM kept")
     assert [("ignored",)] == post.world.rows("SELECT outcome FROM mails")
+
+
+def junk(number: int, domain: str) -> bytes:
+    """Signed by a domain whose name servers say nothing; another one for each number."""
+    raw = mail(report(report_id=str(number)), sender=f"a@{domain}", submitter=domain)
+    return signed(raw, domain=domain)
+
+
+@pytest.mark.parametrize("known", [(), ("google.com",)])
+@pytest.mark.parametrize("name", ["{0}", "x{1}.{0}"])
+def test_a_flood_of_mails_without_a_key_keeps_no_true_one_waiting(
+    post: Post, monkeypatch: pytest.MonkeyPatch, known: tuple[str, ...], name: str
+) -> None:
+    """More of them come each minute than a run can read; they are all of one organisation."""
+    monkeypatch.setattr(pending, "AT_MOST", 4)
+    post.take(signed())
+    for minute in range(1, 6):
+        post.take(
+            *(junk(n, name.format("evil.example", n)) for n in range(6 * minute, 6 * minute + 6))
+        )
+        post.world.now += MINUTE
+        if minute == 2:
+            post.zone.is_down = False
+            post.zone.silent = "evil.example"
+        if minute < 2:
+            continue
+        verify_pending(
+            post.store.pending,
+            post.world.ingest.deliver,
+            post.world.now,
+            organisational=organisational,
+            known=known,
+        )
+        if post.counted():
+            break
+
+    assert 2 == minute
+    assert ["google.com"] == post.counted()
+
+
+def test_who_hides_behind_a_known_name_waits_for_the_name_itself(post: Post) -> None:
+    """Mails of a forgotten subdomain of a large sender do not delay its own."""
+    post.take(*(junk(n, f"x{n}.google.com") for n in range(5)))
+    post.world.now += MINUTE
+    post.take(signed(), junk(9, "evil.example"))
+    post.world.now += HOUR
+
+    order = post.store.pending.due(post.world.now, 9, organisational, ("google.com",))
+
+    assert [6, 7] == order[:2]
+    assert 7 == len(order)

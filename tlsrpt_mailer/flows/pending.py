@@ -1,7 +1,7 @@
 """Verify again the mails whose key could not be asked for when they came."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from tlsrpt_mailer.ports import Deliver, PendingMails
 from tlsrpt_mailer.report.times import HOUR, MINUTE, Span, Time
@@ -21,16 +21,19 @@ def verify_pending(
     deliver: Deliver,
     now: Time,
     timer: Callable[[], float] = time.monotonic,
+    organisational: Callable[[str], str | None] = str,
+    known: Collection[str] = (),
 ) -> int:
     """
     Read again what is due; returns how many mails that was.
 
     Each is judged anew in one transaction of its own: what is verified counts, what still has
-    no key waits longer the next time.
+    no key waits longer the next time. The signing domains take turns: mails of one whose name
+    servers are silent keep nobody else's waiting, however many they are.
     """
     until = timer() + SECONDS
     done = 0
-    for number in pending.due(now, AT_MOST):
+    for number in pending.due(now, AT_MOST, organisational, known):
         if timer() >= until:
             break
         one = pending.mail(number)

@@ -1,6 +1,6 @@
 """Reports that are put aside: until their key is known, or whose domain it is."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 import msgspec
@@ -82,8 +82,19 @@ class PendingMail(msgspec.Struct, frozen=True):
 class PendingMails(Protocol):
     """The mails that wait for DNS; each call is its own transaction."""
 
-    def due(self, now: Time, limit: int) -> list[int]:
-        """Those to be verified again, those that were tried least first."""
+    def due(
+        self,
+        now: Time,
+        limit: int,
+        organisational: Callable[[str], str | None] = str,
+        known: Collection[str] = (),
+    ) -> list[int]:
+        """
+        Those to be verified again.
+
+        The domains that they say signed them take turns, those of one organisation among
+        themselves; in each turn the *known* ones go first, then who has waited longest.
+        """
 
     def mail(self, number: int) -> PendingMail | None:
         """One of them; None once it waits no more."""

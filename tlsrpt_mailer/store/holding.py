@@ -5,22 +5,23 @@ All but `SqlitePending` works inside a write transaction that the caller began.
 """
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 
-from tlsrpt_mailer.ports import HeldCopy, PendingMail, RawMail, Trusted
+from tlsrpt_mailer.ports import CountedCopy, HeldCopy, PendingMail, RawMail, Trusted
 from tlsrpt_mailer.report.marks import is_marked
 from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.store import bind
 from tlsrpt_mailer.store.bind import select_in
 from tlsrpt_mailer.store.connection import Writer
+from tlsrpt_mailer.store.turns import in_turns
 
 
 class Copies(msgspec.Struct):
     """What is stored of some JSON, by digest; see `ports.Known`."""
 
-    proven: set[bytes] = set()
+    counted: dict[bytes, list[CountedCopy]] = {}
     unproven: dict[bytes, list[int]] = {}
     held: dict[bytes, list[HeldCopy]] = {}
 
@@ -30,19 +31,20 @@ def known_copies(conn: sqlite3.Connection, digests: Collection[bytes]) -> Copies
     found = Copies()
     rows = select_in(
         conn,
-        "SELECT digest, id, status, held_for, reporter, trust FROM reports"
+        "SELECT digest, id, status, held_for, reporter, trust, vouched_by FROM reports"
         " WHERE digest IN ({keys}) ORDER BY id",
         digests,
     )
-    for digest, number, status, held_for, reporter, trust in rows:
+    for digest, number, status, held_for, reporter, trust, vouched_by in rows:
         if status == "held":
-            copy = HeldCopy(number, held_for or "signature")
+            copy = HeldCopy(number, held_for or "signature", reporter, trust, vouched_by)
             found.held.setdefault(digest, []).append(copy)
         elif is_marked(reporter):
             counted = found.unproven.setdefault(digest, [])
             counted += [number] if status == "counted" else []
         elif trust in _BELIEVED:
-            found.proven.add(digest)
+            copy_of = CountedCopy(number, reporter, trust, status == "counted")
+            found.counted.setdefault(digest, []).append(copy_of)
     return found
 
 
@@ -97,14 +99,30 @@ class SqlitePending:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
-    def due(self, now: Time, limit: int) -> list[int]:
+    def due(
+        self,
+        now: Time,
+        limit: int,
+        organisational: Callable[[str], str | None] = str,
+        known: Collection[str] = (),
+    ) -> list[int]:
         """See `ports.PendingMails.due`."""
         with self._writer.reading() as conn:
             rows = conn.execute(
-                "SELECT mail_id FROM kept WHERE next_try <= ? ORDER BY tries, next_try LIMIT ?",
-                (now, limit),
+                "SELECT mail_id, coalesce((SELECT coalesce(signed_by, reporter) FROM reports"
+                " WHERE reports.mail_id = kept.mail_id ORDER BY id LIMIT 1), '')"
+                " FROM kept WHERE next_try <= ? ORDER BY next_try, mail_id",
+                (now,),
             ).fetchall()
-        return [number for (number,) in rows]
+        signers = {signer for _, signer in rows}
+        whose = {signer: organisational(signer) or signer for signer in signers}
+
+        def last(row: tuple[int, str]) -> tuple[bool, bool]:
+            of = whose[row[1]]
+            return of not in known, of in known and of != row[1]
+
+        turns = in_turns(sorted(rows, key=last), lambda row: str(row[1]), lambda row: whose[row[1]])
+        return [number for number, _ in turns[:limit]]
 
     def mail(self, number: int) -> PendingMail | None:
         """See `ports.PendingMails.mail`."""
