@@ -1,6 +1,8 @@
 """`status`: what is said of each part, and the codes that monitoring lives on."""
 
+import os
 import shutil
+import time
 from collections import namedtuple
 from pathlib import Path
 
@@ -109,6 +111,37 @@ def test_somebody_must_do_the_work(
 
     assert level == part.level
     assert part.what.startswith(what)
+
+
+@pytest.mark.parametrize(
+    ("last", "since", "level"),
+    [
+        (NOW - HOUR, NOW - 2 * HOUR, "FAIL"),
+        (NOW - 60, NOW - 2 * HOUR, "ok"),
+        (NOW - HOUR, NOW - 60, "ok"),
+        (NOW - HOUR, None, "ok"),
+        (None, NOW - HOUR, "FAIL"),
+    ],
+)
+def test_a_daemon_that_cannot_reach_this_database_is_a_failure(
+    last: int | None, since: int | None, level: str
+):
+    """It runs, and every mail gets a 451: its disk is full, or the file was replaced under it."""
+    ran = [JobRow("review", last, None)] if last is not None else []
+
+    part = parts.daemon(4711, ran, WITH_SOURCE, NOW, "run", since)
+
+    assert level == part.level
+    assert (level == "FAIL") == ("wrote nothing here" in part.what)
+
+
+def test_when_a_process_began():
+    """Our own began before now; of one that is not there nothing is known."""
+    began = parts.started(os.getpid())
+
+    assert began is not None
+    assert began <= time.time()
+    assert [None, None] == [parts.started(None), parts.started(1 << 30)]
 
 
 def test_a_source_that_works_says_when_it_brought_the_last_report():

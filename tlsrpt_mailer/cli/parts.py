@@ -12,7 +12,7 @@ from tlsrpt_mailer import log, wiring
 from tlsrpt_mailer.alerts import words
 from tlsrpt_mailer.config import Config
 from tlsrpt_mailer.ports import BY_MAIL
-from tlsrpt_mailer.report.times import DAY, HOUR, Time
+from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Time
 from tlsrpt_mailer.store.queries import Reader
 from tlsrpt_mailer.store.rows import HeldTotals, JobRow, LaneRow, LetterRow, SourceRow, Totals
 
@@ -22,6 +22,12 @@ SOME_SPACE = 1024 * MIB
 FRESH = DAY + HOUR
 """How old the last round may be where `once` runs from cron."""
 WAITS_LONG = HOUR
+STUCK = 10 * MINUTE
+"""Jobs run every minute; after so long the database is out of the daemon's reach."""
+_STUCK = (
+    "why: journalctl -u tlsrpt-mailer",
+    "if the disk was full or the file replaced: systemctl restart tlsrpt-mailer",
+)
 
 _MAILS = {
     "stored": "with reports stored",
@@ -64,13 +70,43 @@ def lines(part: Part) -> Iterator[str]:
         yield from words.wrap(text, indent, indent if number else label)
 
 
+def started(pid: int | None) -> Time | None:
+    """When a process of this machine began; None where that cannot be seen."""
+    try:
+        return None if pid is None else int(Path(f"/proc/{pid}").stat().st_ctime)
+    except OSError:
+        return None
+
+
 def daemon(
-    pid: int | None, ran: Sequence[JobRow], config: Config, now: Time, worker: str | None
+    pid: int | None,
+    ran: Sequence[JobRow],
+    config: Config,
+    now: Time,
+    worker: str | None,
+    since: Time | None = None,
 ) -> Part:
-    """Whether anybody does the work; *worker* did it last (`run` or `once`)."""
-    if pid is not None:
-        return Part("ok", "daemon", f"runs as process {pid}")
+    """
+    Whether anybody does the work.
+
+    Args:
+        pid: Who holds the database.
+        ran: The jobs; each notes in the database that it ran.
+        config: The configuration.
+        now: The time.
+        worker: Who did it last (`run` or `once`).
+        since: When *pid* began, if that is known.
+
+    """
     last = max((job.last_at for job in ran), default=None)
+    if pid is not None:
+        idle = now - max(last or 0, now if since is None else since)
+        if idle < STUCK:
+            return Part("ok", "daemon", f"runs as process {pid}")
+        what = (
+            f"process {pid} has written nothing here for {words.length(idle)}: it takes no report"
+        )
+        return Part("FAIL", "daemon", what, _STUCK)
     if last is not None and now - last < FRESH and worker == "once":
         return Part("ok", "daemon", f"does not run; `once` ran {words.when(last, now)}")
     if not config.source:

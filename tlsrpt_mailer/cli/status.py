@@ -78,8 +78,9 @@ def _look(now: Time, *, integrity: bool) -> tuple[list[Part], Totals]:
 
 def _parts(reader: Reader, config: Config, now: Time) -> tuple[list[Part], Totals]:
     totals = reader.totals(now)
+    pid, worker = holder(reader.path), reader.fact(wiring.WORKER)
     found = [
-        parts.daemon(holder(reader.path), reader.jobs(), config, now, reader.fact(wiring.WORKER)),
+        parts.daemon(pid, reader.jobs(), config, now, worker, parts.started(pid)),
         *parts.sources(reader.sources(now), config, now),
         parts.trust(reader.held_totals(now), config, now),
         parts.alerts(reader, totals, config, now),
