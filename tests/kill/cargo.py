@@ -42,6 +42,12 @@ class Cargo(msgspec.Struct, frozen=True, dict=True):
     """Each domain with the sessions of its one report that counts: successful, failed."""
     superseded: int
     failing: frozenset[str]
+    held: Mapping[str, str] = {}
+    """Each domain with why its one report is held."""
+    foreign: frozenset[str] = frozenset()
+    """Domains that are not ours, in reports that count for one of ours."""
+    trust: str = "unchecked"
+    """Of all reports that count."""
 
     @cached_property
     def hashes(self) -> Counter[bytes]:
@@ -105,11 +111,11 @@ def _report(
     body = mails.report(domain, on, successful=successful, details=(row,) if fails else ())
     at = "10" if successful == SESSIONS else "11"
     raw = mails.mail(
-        body, date=f"{_written(on)} {at}:00:00 +0000", message_id=message_id, newline="\r\n"
+        body, date=f"{written(on)} {at}:00:00 +0000", message_id=message_id, newline="\r\n"
     )
     return Mail(raw, "report")
 
 
-def _written(on: str) -> str:
+def written(on: str) -> str:
     """The day after *on*, as a Date header has it."""
     return (date.fromisoformat(on) + timedelta(days=1)).strftime("%d %b %Y")

@@ -14,7 +14,7 @@ def counted(site: Site) -> Counter[str]:
     rows = site.select(
         "SELECT policy_domain, count(*) FROM policies"
         " JOIN reports ON reports.id = policies.report_id"
-        " WHERE status = 'counted' GROUP BY policy_domain"
+        " WHERE status = 'counted' AND is_foreign = 0 GROUP BY policy_domain"
     )
     return Counter(dict(rows))
 
@@ -28,8 +28,31 @@ def stored(scene: Scene, load: Cargo) -> list[str]:
             {sha for (sha,) in site.select("SELECT sha256 FROM mails")},
         ),
         "counted reports": (Counter(load.counted.keys()), counted(site)),
-        "superseded reports": (load.superseded, site.count("reports WHERE status = 'superseded'")),
-        "held reports": (0, site.count("reports WHERE status = 'held'")),
+        "superseded reports": (
+            load.superseded,
+            # Beside them there may be those that were held until what is signed took their place.
+            site.count(f"reports WHERE status = 'superseded' AND trust = '{load.trust}'"),
+        ),
+        "held reports, and why": (
+            sorted(load.held.items()),
+            site.select(
+                "SELECT policy_domain, held_for FROM reports JOIN policies"
+                " ON policies.report_id = reports.id WHERE status = 'held' ORDER BY policy_domain"
+            ),
+        ),
+        "held mails": (len(load.held), site.count("kept WHERE kind = 'held'")),
+        "mails that wait for a key": (0, site.count("kept WHERE next_try IS NOT NULL")),
+        "whose word counts": (
+            [(load.trust,)],
+            site.select("SELECT DISTINCT trust FROM reports WHERE status = 'counted'"),
+        ),
+        "domains of others in what counts": (
+            sorted((domain,) for domain in load.foreign),
+            site.select(
+                "SELECT policy_domain FROM policies JOIN reports ON reports.id = policies.report_id"
+                " WHERE status = 'counted' AND is_foreign = 1 ORDER BY policy_domain"
+            ),
+        ),
         "windows with their sessions": (
             sorted((domain, *sessions) for domain, sessions in load.counted.items()),
             site.select("SELECT domain, successful, failed FROM windows ORDER BY domain"),

@@ -15,8 +15,9 @@ from tests.e2e.daemon import AT_ONCE, Daemon, Site, running
 from tests.e2e.sink import relay
 from tests.e2e.waiting import until
 from tests.kill import checks
-from tests.kill.cargo import Cargo, cargo
-from tests.kill.moments import KINDS, Scene, kill_at
+from tests.kill.cargo import Cargo
+from tests.kill.moments import WAITING, Scene, kill_at
+from tests.kill.setting import Setting
 from tests.kill.ways import way
 
 ALERTS = f"{AT_ONCE}\nmax_per_hour = 10000"
@@ -61,48 +62,54 @@ def seed() -> int:
     return int(os.environ.get("TLSRPT_SEED") or secrets.randbelow(1_000_000))
 
 
-def run(name: str, folder: Path, *, mails: int, kills: int, seed: int) -> Outcome:
+def run(
+    name: str, folder: Path, *, mails: int, kills: int, seed: int, setting: Setting | None = None
+) -> Outcome:
     """Kill the daemon *kills* times while *mails* mails come in by the way of that name."""
     print(f"{name}: TLSRPT_SEED={seed}", flush=True)  # noqa: T201
     random = Random(f"{seed} {name}")
     sites: list[Site] = []
-    load = cargo(mails)
+    setting = setting or Setting()
+    load = setting.cargo(mails)
     with relay() as sink, way(name, folder, lambda: sites[0]) as source:
-        site = Site(folder, source.source, sink.port, ALERTS)
+        site = Site(folder, source.source, sink.port, f"{ALERTS}\n{setting.config}")
         sites.append(site)
         scene = Scene(site, source, sink, share=max(1, mails // (kills + 1)))
-        _kill_all(scene, load, kills, random)
+        _kill_all(scene, load, kills, random, setting)
         with running(site, **source.environment) as daemon:
-            _to_the_end(scene, load, daemon)
+            _to_the_end(scene, load, daemon, setting)
         return _outcome(name, scene, load, kills, seed)
 
 
-def _kill_all(scene: Scene, load: Cargo, kills: int, random: Random) -> None:
+def _kill_all(scene: Scene, load: Cargo, kills: int, random: Random, setting: Setting) -> None:
     """A daemon after the other, each fed its share; the last share comes before the end."""
     waiting = [mail.raw for mail in load.mails]
     with ThreadPoolExecutor(1) as feeder:
-        for _ in range(kills):
+        for number in range(kills):
+            setting.before(scene.site, number, kills)
             daemon = Daemon(scene.site, **scene.way.environment)
             share, waiting = waiting[: scene.share], waiting[scene.share :]
             feeding = feeder.submit(scene.way.feed, share)
-            kind = random.choice(KINDS)
+            kind = random.choice(setting.kinds(number, kills))
             kill_at(kind, scene, daemon, random)
             feeding.result()
         scene.way.feed(waiting)
 
 
-def _to_the_end(scene: Scene, load: Cargo, daemon: Daemon) -> None:
+def _to_the_end(scene: Scene, load: Cargo, daemon: Daemon, setting: Setting) -> None:
     """Wait until everything is in, and everybody was told."""
     site, different, pause = scene.site, len(load.hashes), Event()
 
     def is_over() -> bool:
         daemon.notified.read()  # or it waits for whoever should
         pause.wait(0.1)
+        setting.nudge(site)
         return (
             scene.way.is_over(load)
             and site.count("mails") >= different
             and site.count("told") >= len(load.failing)
             and site.count("letters WHERE state = 'waiting'") == 0
+            and site.count(WAITING) == 0
         )
 
     with suppress(AssertionError):  # what is missing then, the comparison says better

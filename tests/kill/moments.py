@@ -29,8 +29,11 @@ STARTING = 0.8
 TICK = 2.0
 """Seconds until a daemon that has just started writes its first alerts."""
 
+WAITING = "kept WHERE next_try IS NOT NULL"
 DELIVERY = ("data", "answered")
 ALERTS = ("composed", *DELIVERY)
+VERIFIED = ("asked", "believed")
+"""A mail that waits for a key is read again: there still is none, or there is one."""
 KINDS = ("start", "start", "any", "committed", "reading", "writing", "acknowledged", *ALERTS)
 """Each place is as likely as any other; a start may be cut off at many."""
 
@@ -54,7 +57,7 @@ def kill_at(kind: str, scene: Scene, daemon: Daemon, random: Random) -> None:
     with suppress(AssertionError):
         daemon.wait_until_ready()
     patience = random.uniform(0.05, 0.6)
-    if kind in ALERTS:
+    if kind in (*ALERTS, *VERIFIED):
         patience += TICK
     if kind in DELIVERY:
         _kill_in_delivery(kind, scene, daemon, random, patience)
@@ -82,7 +85,28 @@ def _condition(kind: str, scene: Scene, random: Random) -> Callable[[], bool]:
             letters = site.count("letters")
             return lambda: site.count("letters") > letters
         case _:
+            return _verified(kind, scene, random)
+
+
+def _verified(kind: str, scene: Scene, random: Random) -> Callable[[], bool]:
+    """What has to be seen of the mails that wait for a key."""
+    site = scene.site
+    waits, tried = site.count(WAITING), _tries(site)
+    match kind:
+        case "asked":
+            some = random.randint(1, max(1, waits))
+            return lambda: _tries(site) >= tried + some
+        case "believed":
+            left = random.randint(0, max(0, waits - 1))
+            return lambda: site.count(WAITING) <= left
+        case _:
             return lambda: False
+
+
+def _tries(site: Site) -> int:
+    """How often mails that wait for a key were read again."""
+    rows = site.select("SELECT coalesce(sum(tries), 0) FROM kept")
+    return int(rows[0][0]) if rows else 0
 
 
 class _Changes:
