@@ -1,6 +1,17 @@
 """Which rows are the same failure, and which failures have one cause."""
 
-from tests.failures.builders import GOOGLE, MICROSOFT, judged, on, row, story, verdicts, window
+from tests.failures.builders import (
+    GOOGLE,
+    KNOWN,
+    MICROSOFT,
+    SMALL,
+    judged,
+    on,
+    row,
+    story,
+    verdicts,
+    window,
+)
 from tlsrpt_mailer.failures.identity import Folding, cause_of, folding, rows_of
 from tlsrpt_mailer.failures.model import Cause, Identity, Sighting, Window
 
@@ -67,7 +78,7 @@ def test_the_first_50_names_of_a_domain_keep_theirs():
     early = [window(day, GOOGLE, row(1, mx=f"z{day:02}.example.com")) for day in range(48)]
     late = window(50, GOOGLE, *(row(1, mx=f"{name}.example.com") for name in "abcd"))
 
-    found = folding([late, *early])
+    found = folding([late, *early], KNOWN).known
 
     assert found.hosts == {"c.example.com", "d.example.com"}
     assert set(rows_of(late, found)) == {
@@ -75,7 +86,7 @@ def test_the_first_50_names_of_a_domain_keep_theirs():
         row(1, mx="b.example.com"),
         row(2, mx="other"),
     }
-    assert not folding(early)
+    assert not folding(early, KNOWN).known
 
 
 def test_unknown_types_of_a_domain_fold_and_known_ones_do_not():
@@ -85,7 +96,7 @@ def test_unknown_types_of_a_domain_fold_and_known_ones_do_not():
         for day in range(51)
     ]
 
-    found = folding(windows)
+    found = folding(windows, KNOWN).known
 
     assert found == Folding(frozenset({"type-50"}), frozenset({"new-50"}), frozenset())
     assert set(rows_of(windows[50], found)) == {
@@ -98,9 +109,48 @@ def test_names_folded_by_one_report_are_no_name_of_the_domain():
     """What came in as `other` takes no place among the 50."""
     names = [row(1, mx=f"mx{n:02}.example.com") for n in range(50)]
 
-    found = folding([window(0, GOOGLE, *names, row(1, mx="other")), window(1, GOOGLE, row(1))])
+    found = folding(
+        [window(0, GOOGLE, *names, row(1, mx="other")), window(1, GOOGLE, row(1))], KNOWN
+    )
 
-    assert found.hosts == {"mx1.example.com"}
+    assert found.known.hosts == {"mx1.example.com"}
+
+
+def test_strangers_have_the_room_that_known_reporters_leave():
+    """
+    However early a stranger names them, its hosts and types stand behind those of
+    known reporters, and what folds of them has a name of its own.
+    """
+    names = [f"a{n:02}.example.org" for n in range(50)]
+    hearsay = window(0, SMALL, *(row(1, mx=name) for name in names), row(3), row(4, mx="other"))
+    truth = window(90, GOOGLE, row(5), row(5, mx="mx2.example.com"))
+
+    found = folding([hearsay, truth], KNOWN)
+
+    assert not found.known
+    assert found.strangers.hosts == {*names[48:], "other"}
+    assert set(rows_of(hearsay, found.of(known=False))) == {
+        *(row(1, mx=name) for name in names[:48]),
+        row(3),
+        row(6, mx="other (unknown)"),
+    }
+    assert rows_of(truth, found.of(known=True)) == truth.sightings
+
+
+def test_a_full_house_leaves_strangers_no_name():
+    """Where known reporters fold themselves, what else a stranger names folds apart from it."""
+    hosts = [f"mx{n:02}.example.com" for n in range(51)]
+    truth = window(0, GOOGLE, *(row(1, mx=name) for name in hosts))
+    hearsay = window(0, SMALL, row(1, mx=hosts[0]), row(1, mx=hosts[50]), row(1, "odd", "a.test"))
+
+    found = folding([truth, hearsay], KNOWN)
+
+    assert found.known.hosts == {hosts[50]}
+    assert set(rows_of(hearsay, found.of(known=False))) == {
+        row(1, mx=hosts[0]),
+        row(1, mx="other (unknown)"),
+        row(1, "odd", "other (unknown)"),
+    }
 
 
 def test_a_host_is_the_cause_whatever_the_domain():
@@ -136,6 +186,20 @@ def test_a_failure_without_a_host_joins_the_only_one_that_failed_alike():
 
     assert one[None] == Cause("certificate-expired", "mx1.example.com", None)
     assert two[None] == other[None] == Cause("certificate-expired", None, "example.com")
+
+
+def test_an_mx_that_only_a_stranger_names_is_no_cause_of_what_others_saw():
+    """Nor does it part a failure from its cause; strangers' own failures join as any do."""
+    hostless = window(0, MICROSOFT, row(5, "certificate-expired", None))
+    hearsay = window(0, SMALL, row(5, mx="mx9.example.org"))
+    own = window(0, "tiny.example", row(5, "certificate-expired", None))
+
+    alone = causes(hostless, hearsay)
+    beside = causes(hostless, hearsay, window(0, GOOGLE, row(5)))
+
+    assert alone[None] == Cause("certificate-expired", None, "example.com")
+    assert beside[None] == Cause("certificate-expired", "mx1.example.com", None)
+    assert causes(own, hearsay)[None] == Cause("certificate-expired", "mx9.example.org", None)
 
 
 def test_it_does_not_join_one_that_was_over_before():

@@ -221,6 +221,62 @@ def test_other_domains_change_nothing(windows: list[Window], others: list[Window
     assert verdicts(windows, now) == ours
 
 
+STRANGERS = [SMALL, "tiny.example", "google.com (history)", "mail.ru (unverified)"]
+
+
+@st.composite
+def hearsay(draw: st.DrawFn) -> Window:
+    """A stranger's window, long ago or of today, that may invent more names than there is room."""
+    count = draw(st.sampled_from([0, 1, 51]))
+    kind = draw(st.sampled_from(["mx", "result", "policy"]))
+    rows = [row(draw(st.sampled_from([1, 10**6])), **{kind: f"a{n:02}"}) for n in range(count)]
+    real = draw(st.sampled_from([(), (row(9),), (row(9, mx="other"),), (row(9, mx=None),)]))
+    return window(
+        draw(st.integers(-400, LAST)),
+        draw(st.sampled_from(STRANGERS)),
+        *rows,
+        *real,
+        good=draw(st.sampled_from([0, 10, 10**6])),
+        mode=draw(st.sampled_from(["enforce", "testing", "none", None])),
+    )
+
+
+@st.composite
+def crowded(draw: st.DrawFn) -> list[Window]:
+    """Windows of known reporters alone, about more hosts than have room, or fewer."""
+    windows = [one for one in draw(some_windows) if one.reporter in KNOWN]
+    for day in range(draw(st.sampled_from([0, 0, 3]))):
+        hosts = range(day * 20, day * 20 + 20)
+        windows.append(window(day, "mail.ru", *(row(5, mx=f"host{n}.test") for n in hosts)))
+    return windows
+
+
+@given(crowded(), st.lists(hearsay(), max_size=6), plans, moments)
+@settings(deadline=None, max_examples=200)
+def test_strangers_change_nothing_of_what_others_saw(
+    windows: list[Window], said: list[Window], quiet: list[Quiet], now: Time
+):
+    """
+    Whatever unknown reporters say, every failure of known ones keeps its name, and where
+    strangers do not say that they saw the very same one, all of its verdict.
+    """
+    alone, beside = verdicts(windows, now, quiet=quiet), verdicts(windows + said, now, quiet=quiet)
+    shared = {
+        (one.policy_type, one.result_type, one.mx)
+        for each in said
+        for one in each.sightings
+        if one.mx != "other"
+    }
+
+    assert alone.keys() <= beside.keys()
+    for identity, verdict in alone.items():
+        if (identity.policy_type, identity.result_type, identity.mx) not in shared:
+            assert verdict == beside[identity]
+    for identity in beside.keys() - alone.keys():
+        assert beside[identity].severity == "low"
+        assert not any(witness.known for witness in beside[identity].witnesses)
+
+
 @given(some_windows)
 @settings(deadline=None, max_examples=100)
 def test_time_alone_only_moves_states_along(windows: list[Window]):

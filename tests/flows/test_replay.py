@@ -13,6 +13,7 @@ from tlsrpt_mailer.alerts.route import ChannelRule
 from tlsrpt_mailer.failures.model import HumanAct, Window
 from tlsrpt_mailer.flows.compose import Audience, compose
 from tlsrpt_mailer.flows.judging import Standing
+from tlsrpt_mailer.flows.recollection import Recollection
 from tlsrpt_mailer.flows.replay import Recorded, Sent, as_sent, is_same_judgement, judged, replay
 from tlsrpt_mailer.flows.review import review
 from tlsrpt_mailer.ports import History, Maintenance
@@ -77,6 +78,19 @@ def test_an_incident_is_told_as_the_daemon_would_have_told_it() -> None:
         "CRITICAL example.com: certificate expired on mx1.example.com [tlsrpt 17]"
         == found[0].subject
     )
+
+
+def test_a_flood_of_invented_hosts_changes_nothing_of_what_is_told() -> None:
+    """A stranger's old report of 60 hosts renames no failure, and hides no figure of it."""
+    rows = [row(1, mx=f"a{number:02}.test") for number in range(60)]
+    known = recorded(window(-30, SMALL, *rows), *CLEAN, failing(1), failing(2))
+    (*_, last) = judged(known, STANDING, ZERO, on(4))
+    memory = Recollection(known.histories, ())
+    memory.learn(last.verdicts, last.at)
+    memory.look_at(audience(), last.at)
+
+    assert [1893, 1893] == [one.failed for one in memory.evidence(17) if one.failed]
+    assert [("new", (17,))] == [(one.event, one.failures) for one in told(known, until=on(4))]
 
 
 def test_the_store_and_the_replay_say_the_same(world: World) -> None:

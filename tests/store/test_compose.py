@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tests.store.build import DAY_ONE, MX, NOW, entry_of, report_of, verdict_of
-from tlsrpt_mailer.failures.model import Witness
+from tlsrpt_mailer.failures.model import Sighting, Witness
 from tlsrpt_mailer.ports import Backlog, Composed, Evidence, Letter, NewReport, Told
 from tlsrpt_mailer.report.model import FailureDetail
 from tlsrpt_mailer.report.times import DAY, HOUR
@@ -288,6 +288,21 @@ def test_evidence_names_every_reporter_that_saw_it(store: SqliteStore) -> None:
     save(store, verdict_of(witnesses=seen_by("google.com", "microsoft.com")))
 
     assert {"google.com", "microsoft.com"} == {one.reporter for one in evidence(store)}
+
+
+def test_evidence_is_named_as_the_judge_named_it(store: SqliteStore) -> None:
+    """A flood of hosts in a stranger's older report hides no figure of a known reporter's."""
+    flood = report_of(reporter="evil.example", day=-9, failed=51)
+    rows = tuple(Sighting("sts", "certificate-expired", f"a{n:02}.test", 1) for n in range(51))
+    windows = (msgspec.structs.replace(flood.windows[0], sightings=rows),)
+    put(store, msgspec.structs.replace(flood, windows=windows), report_of(failed=3))
+    stranger = msgspec.structs.replace(seen_by("evil.example")[0], known=False)
+    save(store, verdict_of(), verdict_of(mx="other (unknown)", witnesses=(stranger,)))
+
+    with store.compose() as txn:
+        found = [[one.failed for one in txn.evidence(number)] for number in (1, 2)]
+
+    assert [[3], [2]] == found
 
 
 def test_what_was_read_is_counted_for_the_domains_that_are_asked_for(store: SqliteStore) -> None:

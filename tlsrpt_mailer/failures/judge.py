@@ -122,7 +122,14 @@ def _with_causes(verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 def _cause(verdict: Verdict, hosts: Mapping[str, Sequence[Verdict]]) -> Cause:
     alike = hosts.get(verdict.identity.result_type, ())
+    if _is_believed(verdict):
+        # An MX that only a stranger names is no cause of what others saw.
+        alike = [other for other in alike if _is_believed(other)]
     return cause_of(verdict.identity, [other.identity for other in alike if _met(verdict, other)])
+
+
+def _is_believed(verdict: Verdict) -> bool:
+    return any(witness.known for witness in verdict.witnesses)
 
 
 def _met(one: Verdict, other: Verdict) -> bool:
@@ -145,17 +152,18 @@ def _verdict(
     if timeline.quiet:
         track.mark(timeline.quiet, mx or identity.mx)
     *earlier, incident = incidents(track)
+    last_mode = timeline.last_mode(track)
     standing = incident.standing(now, track, ended_only=False)
     counted = counting(incident.hits)
     last = _last(standing.say, counted)
-    word = said(acts, incident.number, incident.hits, counted, timeline.last_mode, now)
+    word = said(acts, incident.number, incident.hits, counted, last_mode, now)
     # Who is not believed moves no date: an invented failure of last month is no beginning.
     first = min(counted, key=_by_end)
     verdict = Verdict(
         identity=identity,
         cause=cause_of(identity, ()),
         state=_state(standing, incident.number, heard(counted), word),
-        severity=severity(heard(counted), last, timeline.last_mode),
+        severity=severity(heard(counted), last, last_mode),
         incident=incident.number,
         first_seen=counted[0].start,
         clean_before=_clean_before(first, standing, track),
@@ -170,15 +178,13 @@ def _verdict(
         failed_sessions=sum(hit.failed for hit in counted),
         sessions=sum(hit.sessions for hit in counted),
         peak_share=max(hit.share for hit in counted),
-        mode=mode_of(identity, last, timeline.last_mode),
+        mode=mode_of(identity, last, last_mode),
         reasons=tuple(sorted({reason for hit in counted for reason in hit.row.reasons})),
         witnesses=_witnesses(standing, track, now),
-        steps=(*steps_of(counted, timeline.last_mode), *refutations(word.refuted)),
+        steps=(*steps_of(counted, last_mode), *refutations(word.refuted)),
         acknowledged_by=word.ack.who if word.ack is not None else None,
         acknowledged_until=word.ack_until,
-        previous=_previous(earlier[-1], incident, track, timeline.last_mode, acts)
-        if earlier
-        else None,
+        previous=_previous(earlier[-1], incident, track, last_mode, acts) if earlier else None,
         muted_until=word.muted_until,
         is_quiet=all(hit.quiet is not None for hit in counted),
         maintenance=max((hit.quiet or 0 for hit in incident.hits), default=0) or None,

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 
 from tlsrpt_mailer.failures.cadence import MONTHLY, gap_of, stops
-from tlsrpt_mailer.failures.identity import Folding, Key, folding, rows_of
+from tlsrpt_mailer.failures.identity import Foldings, Key, folding, rows_of
 from tlsrpt_mailer.failures.model import Quiet, Sighting, Window
 from tlsrpt_mailer.failures.windows import effective, successes
 from tlsrpt_mailer.report.times import HOUR, Span, Time
@@ -131,7 +131,7 @@ class Track:
 class Timeline:
     """Everything that one domain's windows say."""
 
-    __slots__ = ("fold", "last_mode", "lines", "quiet", "tracks")
+    __slots__ = ("_any_mode", "_known_mode", "fold", "lines", "quiet", "tracks")
 
     def __init__(
         self, windows: Iterable[Window], known: frozenset[str], quiet: Iterable[Quiet] = ()
@@ -146,17 +146,28 @@ class Timeline:
             Line(reporter, reporter in known, by_reporter[reporter])
             for reporter in sorted(by_reporter)
         ]
-        self.fold: Folding = folding(counted)
+        self.fold: Foldings = folding(counted, known)
         self.tracks: dict[Key, Track] = {}
-        self.last_mode = _last_mode(counted)
+        self._known_mode = _last_mode(one for one in counted if one.reporter in known)
+        self._any_mode = self._known_mode or _last_mode(counted)
         for line in self.lines:
             self._read(line)
         self.tracks = {key: track for key, track in self.tracks.items() if track.hits}
         for track in self.tracks.values():
             track.hits.sort(key=_by_start)
 
+    def last_mode(self, track: Track) -> str | None:
+        """
+        The MTA-STS mode that the newest window quotes, for a window that quotes none.
+
+        It makes severities, so it is known reporters' word; a stranger's stands only for what
+        strangers alone have seen.
+        """
+        seen = any(line.known for line in track.touched)
+        return self._known_mode if seen else self._any_mode
+
     def _read(self, line: Line) -> None:
-        fold = self.fold
+        fold = self.fold.of(known=line.known)
         for place, window in enumerate(line.windows):
             if not window.sightings:
                 continue

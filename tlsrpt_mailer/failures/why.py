@@ -201,7 +201,7 @@ class _Story:
             named = "another report" if other is None else f"report {other.report}"
             why = f"{named} on the same time counts in its place"
             return msgspec.structs.replace(nothing(window, why), overlap=True)
-        for row in rows_of(window, timeline.fold):
+        for row in rows_of(window, timeline.fold.of(known=line.known)):
             if (row.policy_type, row.result_type, row.mx) == self._key:
                 if row.sessions and self._judged is not None:
                     hits = timeline.tracks[self._key].hits

@@ -23,6 +23,9 @@ OVERLAP: Span = HOUR
 MOST_NAMES = 50
 """MX names, unknown result types and unknown policy types each, before they fold."""
 OTHER = "other"
+STRANGERS = "other (unknown)"
+"""The same for reporters without standing: no host bears such a name."""
+FOLDED = frozenset({OTHER, STRANGERS})
 UNSPECIFIED = "unspecified"
 """The result type of failed sessions for which a report gives no details at all."""
 GENERIC = frozenset({"validation-failure", UNSPECIFIED})

@@ -117,19 +117,31 @@ class Recollection:
         identity = verdict.identity
         names = {witness.reporter for witness in verdict.witnesses}
         received = (one for one in self._windows[identity.domain] if one.received <= self._now)
-        known = sorted(effective(received), key=lambda one: one.end, reverse=True)
-        fold = folding(known)
+        counted = sorted(effective(received), key=lambda one: one.end, reverse=True)
+        known = self._known(identity.domain)
+        fold = folding(counted, known)
         found: list[Evidence] = []
-        for window in known:
+        for window in counted:
             failed = sum(
                 row.sessions
-                for row in rows_of(window, fold)
+                for row in rows_of(window, fold.of(known=window.reporter in known))
                 if (row.policy_type, row.result_type, row.mx)
                 == (identity.policy_type, identity.result_type, identity.mx)
             )
             if window.reporter in names and (failed or any(s.successful for s in window.sessions)):
                 found.append(_evidence(window, failed, identity.policy_type))
         return found[:limit]
+
+    def _known(self, domain: str) -> frozenset[str]:
+        """Those whom the verdicts on the domain's failures call known."""
+        said = (record.verdict for record in self._records.values())
+        return frozenset(
+            witness.reporter
+            for verdict in said
+            if verdict.identity.domain == domain
+            for witness in verdict.witnesses
+            if witness.known
+        )
 
     def composed(self, hour: Time, days: Time) -> dict[str, Composed]:
         """See `ports.ComposeTxn.composed`."""

@@ -8,7 +8,7 @@ import msgspec
 
 from tlsrpt_mailer.failures.identity import folding, rows_of
 from tlsrpt_mailer.failures.model import Identity, Verdict, Window
-from tlsrpt_mailer.failures.windows import OTHER, effective
+from tlsrpt_mailer.failures.windows import FOLDED, effective
 from tlsrpt_mailer.ports import Evidence
 from tlsrpt_mailer.store.judging import windows
 
@@ -58,18 +58,29 @@ class EvidenceReader:
         if domain not in self._failed:
             counted = effective(windows(self._conn, [domain])[domain])
             counted.sort(key=lambda one: (one.end, one.start, one.reporter), reverse=True)
-            fold = folding(counted)
+            known = self._known(domain)
+            fold = folding(counted, known)
             self._failed[domain] = [
                 (
                     window,
                     {
                         (row.policy_type, row.result_type, row.mx): row.sessions
-                        for row in rows_of(window, fold)
+                        for row in rows_of(window, fold.of(known=window.reporter in known))
                     },
                 )
                 for window in counted
             ]
         return self._failed[domain]
+
+    def _known(self, domain: str) -> frozenset[str]:
+        """Those whom the verdicts on the domain's failures call known."""
+        rows = self._conn.execute(
+            "SELECT DISTINCT json_extract(one.value, '$.reporter')"
+            " FROM failures, json_each(CAST(failures.verdict AS TEXT), '$.witnesses') AS one"
+            " WHERE failures.domain = ? AND json_extract(one.value, '$.known')",
+            (domain,),
+        )
+        return frozenset(reporter for (reporter,) in rows)
 
     def _one(self, window: Window, failed: int, identity: Identity) -> Evidence:
         sessions = sum(
@@ -118,7 +129,7 @@ class EvidenceReader:
     ) -> list[tuple[str | None, str | None, str | None, str | None, int]]:
         """(receiving IP, sending IP, reason, class, sessions), most sessions first."""
         rows: list[tuple[str | None, str | None, str | None, str | None, int]] = []
-        mx = None if identity.mx == OTHER else identity.mx
+        mx = None if identity.mx in FOLDED else identity.mx
         for policy in policies:
             # A row without a host belongs to the policy's only MX, or joined
             # the one that is named beside it.
