@@ -281,6 +281,19 @@ def test_sessions_are_not_added_across_policy_types():
     assert "Google, 13 Oct: 1,893 of 5,326 sessions failed (36 %)." == line
 
 
+def test_a_stranger_does_not_write_the_headline():
+    """Whoever signs a report may put any number into it: where Google sees it, Google is quoted."""
+    rows = (
+        seen(failed=35, sessions=3468),
+        seen("bank.example", failed=9_000_000, sessions=9_003_433, is_strangers=True),
+    )
+
+    text = text_of(item(evidence=rows))
+
+    assert "Google, 13 Oct: 35 of 3,468 sessions failed (1 %)." in text
+    assert "bank.example sees it too" not in text
+
+
 def test_without_windows_at_hand_the_incident_is_counted():
     """A failure whose reports are pruned still makes a mail."""
     rendered = render(group(item(evidence=(), clean_before=None)), context())

@@ -132,6 +132,17 @@ def test_no_word_makes_a_stranger_s_domain_ours(held: Place):
     ) == result.out
 
 
+def test_a_word_once_given_holds_when_the_domain_becomes_ours(held: Place):
+    """Whoever names his domains only after he has vouched for the reports need not say it again."""
+    held.configure(REQUIRE + OURS)
+    held("reports", "release", "--all", "--as-is")
+    held.configure(REQUIRE + '[[domains]]\nmatch = ["example.com", "*.example"]\n')
+
+    result = held("reports", "release", "--all")
+
+    assert "1 mail checked again: 1 counts now.\n" == result.out
+
+
 def test_a_mail_that_is_not_kept_cannot_be_checked(held: Place):
     """That is said, and a script hears of it when nothing at all could be done."""
     forget(held, "WHERE mail_id = 2")

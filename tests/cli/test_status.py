@@ -132,7 +132,7 @@ def test_a_daemon_that_cannot_reach_this_database_is_a_failure(
     part = parts.daemon(4711, ran, WITH_SOURCE, NOW, "run", since)
 
     assert level == part.level
-    assert (level == "FAIL") == ("wrote nothing here" in part.what)
+    assert (level == "FAIL") == ("has written nothing here" in part.what)
 
 
 def test_when_a_process_began():

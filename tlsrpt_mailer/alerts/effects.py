@@ -135,12 +135,16 @@ def figure(items: Iterable[Item]) -> Figure | None:
     """
     The count to put into the third line: of the windows about the newest day, the worst.
 
+    A stranger may write any number: where somebody known sees it, only that counts.
+
     Shares are one reporter's, never pooled; sessions of one domain are not added across policy
     types, since one session may stand under two.
     """
     windows: dict[tuple[str, Time, Time], dict[str, Evidence]] = {}
     for item in items:
         for row in failing(item):
+            if row.is_strangers:
+                continue
             domains = windows.setdefault((row.reporter, row.start, row.end), {})
             if item.domain not in domains or domains[item.domain].failed < row.failed:
                 domains[item.domain] = row

@@ -63,6 +63,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     mx_host: tuple[str, ...] = ()
     trust: str | None = None
     """Whose word it is: ``pass``, ``operator``, ``history``, ``unchecked``; else nobody knows."""
+    is_strangers: bool = False
+    """Whether nobody knows the reporter, where others see the failure that are known."""
 
 
 class Previous(msgspec.Struct, frozen=True, kw_only=True):

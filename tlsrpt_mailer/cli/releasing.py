@@ -106,7 +106,7 @@ def _batches(reader: Reader, mails: Sequence[HeldMail], *, as_is: bool) -> Itera
                 file_name=one.file_name,
                 keep_ignored=True,
                 again=True,
-                trusted=as_is,
+                trusted=as_is or one.is_vouched,
             )
         )
         size += len(raw)

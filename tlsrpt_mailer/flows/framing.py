@@ -8,7 +8,7 @@ import msgspec
 from tlsrpt_mailer.alerts.directory import Directory
 from tlsrpt_mailer.alerts.model import Backlog, Context, Evidence, Group, Planned
 from tlsrpt_mailer.alerts.route import owns
-from tlsrpt_mailer.flows.items import shown
+from tlsrpt_mailer.flows.items import shown, strangers_of
 from tlsrpt_mailer.ports import ComposeTxn, FailureRecord
 
 
@@ -28,6 +28,7 @@ class Frame:
         self._directory = directory
         self._names = names
         self._knob = tls_required_no
+        self._strangers = {one.id: strangers_of(one.verdict) for one in records}
         self._evidence: dict[int, tuple[Evidence, ...]] = {}
 
     def context(self, group: Group, base: Context) -> Context:
@@ -60,7 +61,8 @@ class Frame:
     def _evidence_of(self, failure: int) -> tuple[Evidence, ...]:
         if failure not in self._evidence:
             found = self._txn.evidence(failure)
-            self._evidence[failure] = tuple(shown(one, self._names) for one in found)
+            strangers = self._strangers.get(failure, frozenset())
+            self._evidence[failure] = tuple(shown(one, self._names, strangers) for one in found)
         return self._evidence[failure]
 
     def _tls_required_no(self, recipient: str) -> bool:

@@ -5,7 +5,7 @@ What is said stays apart from how it is judged (docs/explanation/architecture.md
 verdict is mapped onto an `Item` here, and nowhere else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -56,8 +56,12 @@ def item_of(record: FailureRecord) -> Item:
     )
 
 
-def shown(one: Evidence, names: Mapping[str, str]) -> Shown:
-    """One window, its reporter by the name that people know."""
+def shown(one: Evidence, names: Mapping[str, str], strangers: Collection[str] = ()) -> Shown:
+    """
+    One window, its reporter by the name that people know.
+
+    *strangers* are those of the failure's reporters whose word confirms nothing.
+    """
     return Shown(
         reporter=called(one.reporter, names),
         start=one.start,
@@ -72,7 +76,15 @@ def shown(one: Evidence, names: Mapping[str, str]) -> Shown:
         policy_string=one.policy_string,
         mx_host=one.mx_host,
         trust=one.trust,
+        is_strangers=one.reporter in strangers,
     )
+
+
+def strangers_of(verdict: Verdict) -> frozenset[str]:
+    """Reporters that nobody knows, of a failure that somebody known sees as well."""
+    if not any(one.known for one in verdict.witnesses):
+        return frozenset()
+    return frozenset(one.reporter for one in verdict.witnesses if not one.known)
 
 
 def called(reporter: str, names: Mapping[str, str]) -> str:

@@ -23,7 +23,7 @@ SHARE_OF = 30 * DAY
 """How far back reports are counted for the share that is held."""
 
 _HELD = (
-    "SELECT r.mail_id, r.id, r.held_for, m.source, m.taken_at, k.file_name, k.size"
+    "SELECT r.mail_id, r.id, r.held_for, r.trust, m.source, m.taken_at, k.file_name, k.size"
     " FROM reports AS r JOIN mails AS m ON m.id = r.mail_id"
     " LEFT JOIN kept AS k ON k.mail_id = r.mail_id AND k.kind = 'held'"
     " WHERE r.status = 'held' AND r.held_for > ''"
@@ -122,17 +122,20 @@ def _must_be_held(conn: sqlite3.Connection, reports: Collection[int]) -> None:
 
 
 def _mails(
-    rows: Iterator[tuple[int, int, str, str, Time, str | None, int | None]],
+    rows: Iterator[tuple[int, int, str, str, str, Time, str | None, int | None]],
 ) -> list[HeldMail]:
     reports: dict[int, list[int]] = {}
     reasons: dict[int, set[str]] = {}
+    vouched: set[int] = set()
     known: dict[int, tuple[str, Time, str | None, bool]] = {}
-    for mail, report, held_for, source, taken_at, file_name, size in rows:
+    for mail, report, held_for, trust, source, taken_at, file_name, size in rows:
         reports.setdefault(mail, []).append(report)
         reasons.setdefault(mail, set()).add(held_for)
+        if trust == "operator":
+            vouched.add(mail)
         known[mail] = (source, taken_at, file_name, size is not None)
     found = [
-        HeldMail(mail, *facts, tuple(reports[mail]), frozenset(reasons[mail]))
+        HeldMail(mail, *facts, tuple(reports[mail]), frozenset(reasons[mail]), mail in vouched)
         for mail, facts in known.items()
     ]
     return sorted(found, key=lambda one: (one.taken_at, one.mail))

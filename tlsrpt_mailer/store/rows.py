@@ -74,6 +74,8 @@ class HeldMail(msgspec.Struct, frozen=True):
     reports: tuple[int, ...]
     """Those of its reports that are held."""
     held_for: frozenset[str]
+    is_vouched: bool = False
+    """Whether an operator has vouched for it: then it is held only for its domains."""
 
 
 class HeldTotals(msgspec.Struct, frozen=True):
