@@ -1,6 +1,6 @@
 """Domains that nobody named are adopted by their records, and what was held counts then."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import permutations
 from pathlib import Path
 
@@ -56,6 +56,7 @@ class House:
         self.store = store
         self.now = NOW
         self.findings = Findings(store.adoptions)
+        self.signer = "google.com"
         self.use(*names)
 
     def use(self, *names: str) -> None:
@@ -67,7 +68,7 @@ class House:
             standing=Standing(frozenset({"google.com"})),
             trust=Trust(
                 dkim="require",
-                verify=lambda *_: Verdict("pass", "", "google.com"),
+                verify=lambda *_: Verdict("pass", "", self.signer),
                 is_ours=self.ours.ownership,
             ),
         )
@@ -79,8 +80,8 @@ class House:
         (receipt,) = self.ingest.deliver([RawMail(mails.mail(report), "test:box", self.now)])
         return receipt
 
-    def adopt(self, dns: Dns) -> list[str]:
-        found = adopt(self.store.adoptions, dns, HERE, self.now, dns.clock)
+    def adopt(self, dns: Dns, whose: Callable[[str], str | None] = str) -> list[str]:
+        found = adopt(self.store.adoptions, dns, HERE, self.now, dns.clock, whose)
         self.findings.forget()
         return found
 
@@ -239,6 +240,51 @@ def test_past_the_most_no_more_are_adopted(house: House, monkeypatch: pytest.Mon
     state, reason, _ = said(house, "b.example")
     assert "proposed" == state
     assert "too many domains are adopted: name yours in [[domains]]" in str(reason)
+
+
+def test_a_wildcard_record_adopts_a_thousand_names_at_most(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    """It fills a share of the list alone; other organisations have the rest, the operator reads."""
+    monkeypatch.setattr(adopting, "MOST_BELOW", 2)
+    for name in ("a.wild.example", "b.wild.example", "c.wild.example", "mine.example"):
+        house.take(name)
+    adopted = house.adopt(Dns({"a.wild.example": NAMES_US}), organisational)
+    house.now += DAY
+    adopted += house.adopt(Dns({}, NAMES_US), organisational)
+
+    assert ["a.wild.example", "mine.example", "b.wild.example"] == sorted(
+        adopted, key=lambda name: (name != "a.wild.example", name != "mine.example")
+    )
+    state, reason, wait = said(house, "c.wild.example")
+    assert ("proposed", DAY) == (state, wait)
+    assert "2 domains of wild.example are adopted: name yours in [[domains]]" in str(reason)
+
+
+def test_silent_name_servers_of_one_organisation_are_one_trouble(house: House):
+    """Its other names wait for the next run; those of others are looked up in this one."""
+    for n in range(9):
+        house.take(f"a{n}.evil.example")
+    house.take("mine.example")
+    dns = Dns({"mine.example": NAMES_US}, TROUBLE)
+
+    assert ["mine.example"] == house.adopt(dns, organisational)
+    assert 2 == len(dns.asked)
+
+
+@pytest.mark.parametrize(
+    ("reporter", "by", "is_known"),
+    [("google.com", "google.com", 1), ("a.example", "a.example", 0)],
+)
+def test_it_is_noted_who_speaks_of_a_domain(house: House, reporter: str, by: str, is_known: int):
+    """Only a reporter that was known from the start has no share to keep to."""
+    house.signer = reporter
+    house.take("mine.example")
+
+    with house.store.writer.reading() as conn:
+        assert [(by, is_known)] == conn.execute(
+            "SELECT proposer, by_known FROM adoptions"
+        ).fetchall()
 
 
 def test_without_an_address_of_ours_nothing_is_asked_but_it_is_said(house: House):

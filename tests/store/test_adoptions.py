@@ -10,10 +10,10 @@ from tlsrpt_mailer.flows.ingest import Ingest, Settings
 from tlsrpt_mailer.flows.judging import Standing
 from tlsrpt_mailer.flows.trusting import Trust
 from tlsrpt_mailer.intake.read import read
-from tlsrpt_mailer.ports import Adoption, RawMail
+from tlsrpt_mailer.ports import Adoption, Proposer, RawMail
 from tlsrpt_mailer.report.model import Policy
 from tlsrpt_mailer.report.times import DAY, Time
-from tlsrpt_mailer.store.adoptions import SqliteAdoptions, propose
+from tlsrpt_mailer.store.adoptions import MOST_OF_ONE, SqliteAdoptions, propose
 from tlsrpt_mailer.store.connection import open_reader
 from tlsrpt_mailer.store.retention import Keep, prune
 from tlsrpt_mailer.store.sqlite import SqliteStore
@@ -25,7 +25,7 @@ NOW: Time = 1_791_979_200
 
 def proposed(store: SqliteStore, *domains: str, now: Time = NOW, most: int = 100) -> None:
     with store.writer.transaction() as conn:
-        propose(conn, domains, now, most)
+        propose(conn, domains, now, most=most)
 
 
 def test_a_domain_is_proposed_once_and_remembers_its_reports(store: SqliteStore):
@@ -235,3 +235,90 @@ def test_the_listing_knows_what_waits_and_what_was_left_out(
         rows["a.example"].last_at,
     )
     assert (0, 1) == (rows["beside.example"].held, rows["beside.example"].left_out)
+
+
+# ---------------------------------------------------------------------- fairness
+
+
+def by(store: SqliteStore, who: Proposer, *domains: str, now: Time = NOW, most: int = 999) -> None:
+    with store.writer.transaction() as conn:
+        propose(conn, domains, now, who, most)
+
+
+def due(store: SqliteStore, limit: int = 999) -> list[str]:
+    return [one.domain for one in store.adoptions.due(NOW + DAY, limit, two_labels)]
+
+
+def two_labels(name: str) -> str:
+    return ".".join(name.split(".")[-2:])
+
+
+EVIL, SMALL = Proposer("evil.example"), Proposer("small.example")
+GOOGLE = Proposer("google.com", is_known=True)
+
+
+def test_who_speaks_of_a_thousand_domains_delays_nobody_elses(store: SqliteStore):
+    """Reporters take turns, known ones first in each; so do the organisations of one reporter."""
+    by(store, EVIL, *(f"a{n}.evil.example" for n in range(9)), "x.lame.example", now=NOW - DAY)
+    by(store, SMALL, "small.example")
+    by(store, GOOGLE, "a.mine.example", "b.mine.example", "z.example")
+
+    assert [
+        "a.mine.example",
+        "a0.evil.example",
+        "small.example",
+        "z.example",
+        "x.lame.example",
+        "b.mine.example",
+    ] == due(store, 6)
+
+
+def test_what_had_no_answer_waits_for_what_had_one(store: SqliteStore):
+    """Of one reporter: what was never asked for, what answered once, what never did."""
+    by(store, SMALL, "a.example", "b.example", "c.example")
+    (one, other, _) = store.adoptions.due(NOW, 3)
+    save = msgspec.structs.replace
+    store.adoptions.save([save(one, said="DNS is silent"), save(other, tries=1, said="not here")])
+
+    assert ["c.example", "b.example", "a.example"] == due(store)
+
+
+def test_a_reporter_that_is_not_known_has_a_share(store: SqliteStore):
+    """Its own leave for what it says more, never what others speak of; a known one has none."""
+    by(store, SMALL, "small.example", now=NOW - DAY)
+    by(store, GOOGLE, *(f"g{n}.example" for n in range(300)), now=NOW - DAY)
+    by(store, EVIL, "looked.evil.example", now=NOW + 1)
+    (looked,) = [one for one in store.adoptions.due(NOW + 1, 999) if "looked" in one.domain]
+    store.adoptions.save([msgspec.structs.replace(looked, said="not here")])
+    by(store, EVIL, *(f"d{n}.evil.example" for n in range(999)))
+
+    left = due(store)
+    assert 300 + 1 + MOST_OF_ONE == len(left)
+    assert "small.example" in left
+    assert "looked.evil.example" not in left
+
+
+def test_past_the_most_those_leave_of_who_says_most(store: SqliteStore):
+    """Fresh names of many strangers do not push out the one that a small reporter speaks of."""
+    by(store, SMALL, "small.example", now=NOW - 9 * DAY)
+    by(store, GOOGLE, "mine.example", "more.example", "most.example", now=NOW - 9 * DAY)
+    for stranger in range(5):
+        names = [f"d{n}.s{stranger}.example" for n in range(9)]
+        by(store, Proposer(f"s{stranger}.example"), *names, most=20)
+
+    left = due(store)
+    assert 20 == len(left)
+    assert {"small.example", "mine.example", "more.example", "most.example"} <= set(left)
+
+
+def test_nobody_has_anothers_domain_leave_with_his_own(store: SqliteStore):
+    """Who spoke of it first, or again, does not own it: a known reporter does, else the one that
+    speaks of fewest."""
+    by(store, EVIL, "mine.example", "small.example", *(f"a{n}.evil.example" for n in range(9)))
+    by(store, GOOGLE, "mine.example")
+    by(store, SMALL, "small.example")
+    by(store, EVIL, "mine.example", "small.example", now=NOW + 1)
+
+    by(store, EVIL, *(f"b{n}.evil.example" for n in range(MOST_OF_ONE)), now=NOW + 2)
+
+    assert {"mine.example", "small.example"} <= set(due(store))

@@ -7,7 +7,9 @@ again then, and counts.
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -15,7 +17,18 @@ import structlog
 
 from tlsrpt_mailer.domains.ours import Addresses, Ours, State, judge_record
 from tlsrpt_mailer.domains.record import PLACE, parse_record
-from tlsrpt_mailer.ports import Adoption, Adoptions, Deliver, HeldReport, RawMail
+from tlsrpt_mailer.flows.judging import Standing
+from tlsrpt_mailer.ports import (
+    Adoption,
+    Adoptions,
+    Deliver,
+    Entry,
+    HeldReport,
+    Proposer,
+    RawMail,
+    Txn,
+)
+from tlsrpt_mailer.report.marks import is_marked
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
 from tlsrpt_mailer.trust.model import KeyAnswer
 
@@ -32,6 +45,8 @@ TROUBLES = 3
 SOONEST: Span = 5 * MINUTE
 LATEST: Span = 6 * HOUR
 """Without an answer a name is asked for again after half the time that it waits already."""
+MOST_BELOW = 1_000
+"""Domains that are adopted below one organisational domain: a wildcard record names us for all."""
 DAILY = 14
 """So often a record that does not name us is looked up daily; from then on weekly."""
 SCANNED = 2_000
@@ -68,15 +83,31 @@ class Findings:
         self._states = None
 
 
+def propose(txn: Txn, entries: Iterable[Entry], standing: Standing, now: Time) -> None:
+    """Have the records looked up of the domains that these reports speak of and nobody knows."""
+    proposed: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for one in entries:
+        for new in one.reports:
+            by = "" if is_marked(new.reporter) else new.reporter
+            proposed[by].update(dict.fromkeys(sorted(new.proposed)))
+    known = standing.shipped | standing.configured
+    for by, names in proposed.items():
+        if names:
+            txn.propose(names, now, Proposer(by, is_known=by in known))
+
+
 def adopt(
     adoptions: Adoptions,
     lookup: Lookup,
     addresses: Addresses,
     now: Time,
     clock: Callable[[], float] = time.monotonic,
+    organisational: Callable[[str], str | None] = str,
 ) -> list[str]:
     """
     Look up the records that are due, and adopt the domains that send their reports to us.
+
+    Where one domain of an organisation has no answer, its others wait for the next run.
 
     Returns:
         The domains that are ours from now on.
@@ -84,20 +115,55 @@ def adopt(
     """
     until = clock() + SECONDS
     looked_at: list[Adoption] = []
-    troubles, room = 0, adoptions.room()
-    for one in adoptions.due(now, AT_ONCE):
+    room, troubles, silent = _Room(adoptions), 0, set[str]()
+    for one in adoptions.due(now, AT_ONCE, organisational):
         if troubles >= TROUBLES or clock() >= until:
             break
+        whose = organisational(one.domain) or one.domain
+        if whose in silent:
+            continue
         answer = lookup.txt(PLACE + one.domain, min(until - clock(), QUESTION_SECONDS))
-        troubles = troubles + 1 if answer.kind == "trouble" else 0
-        looked_at.append(_after(one, answer, addresses, now, has_room=room > 0))
-        room -= looked_at[-1].state == "adopted"
+        if answer.kind == "trouble":
+            silent.add(whose)
+            troubles += 1
+        else:
+            troubles = 0
+        looked_at.append(_after(one, answer, addresses, now, partial(room.lacks, whose)))
+        if looked_at[-1].state == "adopted":
+            room.take(whose)
     if looked_at:
         adoptions.save(looked_at)
     adopted = [one for one in looked_at if one.state == "adopted"]
     for one in adopted:
         log.info("domain.adopted", domain=one.domain, why=one.said)
     return [one.domain for one in adopted]
+
+
+class _Room:
+    """How many more domains may be adopted: in all, and of one organisation."""
+
+    def __init__(self, adoptions: Adoptions) -> None:
+        self._adoptions = adoptions
+        self._left = adoptions.room()
+        self._below: dict[str, int] = {}
+
+    def lacks(self, whose: str) -> str | None:
+        """Why there is none for one of *whose*, in words; None where there is."""
+        if self._left <= 0:
+            return "too many domains are adopted"
+        if whose not in self._below:
+            self._below[whose] = sum(
+                state == "adopted" and (name == whose or name.endswith(f".{whose}"))
+                for name, state in self._adoptions.found_out().items()
+            )
+        if self._below[whose] >= MOST_BELOW:
+            return f"{MOST_BELOW:,} domains of {whose} are adopted"
+        return None
+
+    def take(self, whose: str) -> None:
+        """One of *whose* was adopted, after `lacks` was asked."""
+        self._left -= 1
+        self._below[whose] += 1
 
 
 def nothing_to_compare(adoptions: Adoptions, now: Time) -> None:
@@ -111,7 +177,11 @@ def nothing_to_compare(adoptions: Adoptions, now: Time) -> None:
 
 
 def _after(
-    one: Adoption, answer: KeyAnswer, addresses: Addresses, now: Time, *, has_room: bool
+    one: Adoption,
+    answer: KeyAnswer,
+    addresses: Addresses,
+    now: Time,
+    lacks_room: Callable[[], str | None],
 ) -> Adoption:
     """*one* as it stands after this answer."""
     if answer.kind == "trouble":
@@ -122,10 +192,11 @@ def _after(
     record = parse_record(answer.texts)
     is_ours, said = judge_record(record, addresses)
     changed = msgspec.structs.replace(one, tries=tries, record=record.text, said=said)
-    if is_ours and has_room:
+    full = lacks_room() if is_ours else None
+    if is_ours and full is None:
         return msgspec.structs.replace(changed, state="adopted", changed_at=now, next_try=None)
-    if is_ours:
-        said = f"{said}, but too many domains are adopted: name yours in [[domains]]"
+    if full is not None:
+        said = f"{said}, but {full}: name yours in [[domains]]"
     wait = DAY if tries < DAILY else 7 * DAY
     return msgspec.structs.replace(changed, next_try=now + wait, said=said)
 

@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from tlsrpt_mailer.errors import Rejected, Temporary
+from tlsrpt_mailer.flows.adopting import propose
 from tlsrpt_mailer.flows.deciding import Decision, ReadMail, as_before, decide, may_reopen
 from tlsrpt_mailer.flows.judging import Standing, judge_domains
 from tlsrpt_mailer.flows.preparing import prepare
@@ -251,10 +252,7 @@ class Ingest:
             ]
             entries = [entry for entry, _ in decided if entry is not None]
             txn.put(entries)
-            if proposed := {
-                name for one in entries for new in one.reports for name in new.proposed
-            }:
-                txn.propose(proposed, now)
+            propose(txn, entries, self._settings.standing, now)
             self._judge(txn, entries, now)
         if self._trouble is not None:
             log.info("mails.taken_again")

@@ -31,6 +31,18 @@ class Adoption(msgspec.Struct, frozen=True, kw_only=True):
     """Why it is in that state, for a person; may hold anything that DNS may."""
 
 
+class Proposer(msgspec.Struct, frozen=True):
+    """Who speaks of domains of which nobody knows whose they are."""
+
+    name: str
+    is_known: bool = False
+    """From the start, not by what it has reported: its word has no limit of its own."""
+
+
+NOBODY = Proposer("")
+"""All those together that nobody can tell apart: their names are not proven."""
+
+
 class HeldReport(msgspec.Struct, frozen=True):
     """A report that is held for whose it is."""
 
@@ -46,9 +58,16 @@ class Adoptions(Protocol):
     def found_out(self) -> dict[str, State]:
         """The domains of which it was found out."""
 
-    def due(self, now: Time, limit: int) -> list[Adoption]:
-        """The proposed ones whose record is to be looked up: those that never were first, of them
-        those that waited longest."""
+    def due(
+        self, now: Time, limit: int, organisational: Callable[[str], str | None] = str
+    ) -> list[Adoption]:
+        """
+        The proposed ones whose record is to be looked up.
+
+        The reporters that speak of them take turns, and of one reporter the organisations; in
+        each turn known reporters go first, then what was never looked up, what had no
+        answer yet last, and of those alike who has waited longest.
+        """
 
     def room(self) -> int:
         """How many more domains may be adopted."""

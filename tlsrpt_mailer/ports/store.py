@@ -8,6 +8,7 @@ import msgspec
 
 from tlsrpt_mailer.failures.model import HumanAct, Verdict, Window
 from tlsrpt_mailer.ports.composing import ComposeTxn
+from tlsrpt_mailer.ports.held import NOBODY, Proposer
 from tlsrpt_mailer.ports.people import Maintenance, People
 from tlsrpt_mailer.ports.reports import Entry, Known, Trusted
 from tlsrpt_mailer.report.times import Time
@@ -48,8 +49,8 @@ class Txn(Protocol):
         """Write mails, reports, policies, details, windows and sightings; mark the superseded;
         keep raw bytes; queue forwards; drop the `taking` and fault notes of these mails."""
 
-    def propose(self, domains: Collection[str], now: Time) -> None:
-        """A believed report speaks of these, and nobody knows yet whether they are ours
+    def propose(self, domains: Collection[str], now: Time, by: Proposer = NOBODY) -> None:
+        """A believed report of *by* speaks of these, and nobody knows yet whether they are ours
         (`domains.ours`): their records are looked up by a job."""
 
     def domains_to_judge(self, domains: Collection[str]) -> list[str]:

@@ -3,22 +3,25 @@ Domains that believed reports speak of and no ``[[domains]]`` names, and reports
 """
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from tlsrpt_mailer.domains.ours import State
-from tlsrpt_mailer.ports import Adoption, AuditEntry, HeldReport, RawMail
+from tlsrpt_mailer.ports import NOBODY, Adoption, AuditEntry, HeldReport, Proposer, RawMail
 from tlsrpt_mailer.report.hosts import is_strict_host
 from tlsrpt_mailer.report.model import Policy
 from tlsrpt_mailer.report.times import DAY, Span, Time
 from tlsrpt_mailer.store import audit
-from tlsrpt_mailer.store.bind import select_in, text, text_or_none, unpack
+from tlsrpt_mailer.store.bind import json, select_in, text, text_or_none, unpack
 from tlsrpt_mailer.store.connection import Writer
+from tlsrpt_mailer.store.turns import in_turns
 
 MOST_PROPOSED = 10_000
-"""Of which domains reports speak is for strangers to say; the oldest leave."""
+"""Of which domains reports speak is for strangers to say; those of who says most leave."""
+MOST_OF_ONE = 200
+"""Domains that wait for their record on the word of one reporter that is not known."""
 MOST_ADOPTED = 20_000
 PROPOSED_KEEP: Span = 120 * DAY
 
@@ -45,26 +48,65 @@ def adoption(row: Sequence[Any]) -> Adoption:
 
 
 def propose(
-    conn: sqlite3.Connection, domains: Collection[str], now: Time, most: int = MOST_PROPOSED
+    conn: sqlite3.Connection,
+    domains: Collection[str],
+    now: Time,
+    by: Proposer = NOBODY,
+    most: int = MOST_PROPOSED,
 ) -> None:
-    """See `ports.Txn.propose`; past *most* of them, those of which no report came longest leave."""
+    """
+    See `ports.Txn.propose`.
+
+    A domain that several speak of stands for who is known, else for who has proposed less,
+    so that nobody can have another's leave with his own.
+    """
     names = [name for name in dict.fromkeys(domains) if is_strict_host(name)]
     if not names:
         # What is no name has no record that could say more.
         return
+    count = dict(
+        conn.execute(
+            "SELECT proposer, count(*) FROM adoptions WHERE state = 'proposed' GROUP BY proposer"
+        )
+    )
+    mine = count.get(by.name, 0)
+    theirs = [who for who, proposed in count.items() if proposed > mine]
     conn.executemany(
-        "INSERT INTO adoptions (domain, state, first_at, last_at, changed_at, next_try)"
-        " VALUES (?1, 'proposed', ?2, ?2, ?2, ?2)"
+        "INSERT INTO adoptions"
+        " (domain, state, first_at, last_at, changed_at, next_try, proposer, by_known)"
+        " VALUES (?1, 'proposed', ?2, ?2, ?2, ?2, ?3, ?4)"
         " ON CONFLICT (domain) DO UPDATE SET last_at = max(last_at, excluded.last_at)",
-        [(name, now) for name in names],
+        [(name, now, by.name, by.is_known) for name in names],
+    )
+    conn.executemany(
+        "UPDATE adoptions SET proposer = ?2, by_known = ?3 WHERE domain = ?1 AND by_known <= ?3"
+        " AND (by_known < ?3 OR proposer IN (SELECT value FROM json_each(?4)))",
+        [(name, by.name, by.is_known, json(theirs)) for name in names],
+    )
+    _make_room(conn, most)
+
+
+def _make_room(conn: sqlite3.Connection, most: int) -> None:
+    """Past their number those leave that were looked up, then those long not spoken of."""
+    conn.execute(
+        f"DELETE FROM adoptions WHERE domain IN (SELECT domain FROM ({_RANKED})"
+        " WHERE by_known = 0 AND place > ?)",
+        (MOST_OF_ONE,),
     )
     (count,) = conn.execute("SELECT count(*) FROM adoptions WHERE state = 'proposed'").fetchone()
     if count > most:
         conn.execute(
-            "DELETE FROM adoptions WHERE domain IN (SELECT domain FROM adoptions"
-            " WHERE state = 'proposed' ORDER BY last_at, first_at, domain LIMIT ?)",
+            f"DELETE FROM adoptions WHERE domain IN (SELECT domain FROM ({_RANKED})"
+            " ORDER BY by_known, place DESC LIMIT ?)",
             (count - most,),
         )
+
+
+_RANKED = (
+    "SELECT domain, by_known, row_number() OVER (PARTITION BY proposer"
+    " ORDER BY said IS NOT NULL, last_at DESC, first_at DESC, domain DESC) AS place"
+    " FROM adoptions WHERE state = 'proposed'"
+)
 
 
 def prune_proposed(conn: sqlite3.Connection, now: Time) -> None:
@@ -87,15 +129,30 @@ class SqliteAdoptions:
             rows = conn.execute("SELECT domain, state FROM adoptions WHERE state <> 'proposed'")
             return dict(rows.fetchall())
 
-    def due(self, now: Time, limit: int) -> list[Adoption]:
+    def due(
+        self, now: Time, limit: int, organisational: Callable[[str], str | None] = str
+    ) -> list[Adoption]:
         """See `ports.Adoptions.due`."""
         with self._writer.reading() as conn:
+            # Never looked up, looked up, never answered.
             rows = conn.execute(
-                f"SELECT {COLUMNS} FROM adoptions WHERE next_try <= ? AND state = 'proposed'"
-                " ORDER BY said IS NOT NULL, next_try, domain LIMIT ?",
-                (now, limit),
+                "SELECT domain, proposer FROM adoptions"
+                " WHERE next_try <= ? AND state = 'proposed' ORDER BY NOT by_known,"
+                " CASE WHEN said IS NULL THEN 0 WHEN tries > 0 THEN 1 ELSE 2 END,"
+                " next_try, domain",
+                (now,),
+            ).fetchall()
+            turns = in_turns(
+                rows,
+                lambda row: (row[1], organisational(row[0]) or row[0]),
+                lambda row: row[1],
             )
-            return [adoption(row) for row in rows]
+            names = [name for name, _ in turns[:limit]]
+            found = select_in(
+                conn, f"SELECT {COLUMNS} FROM adoptions WHERE domain IN ({{keys}})", names
+            )
+            there = {one.domain: one for one in map(adoption, found)}
+        return [there[name] for name in names]
 
     def save(self, rows: Sequence[Adoption]) -> None:
         """See `ports.Adoptions.save`."""
@@ -177,14 +234,25 @@ class SqliteAdoptions:
         with self._writer.reading() as conn:
             rows = select_in(
                 conn,
-                "SELECT k.raw, m.source, m.taken_at, k.file_name FROM kept AS k"
-                " JOIN mails AS m ON m.id = k.mail_id"
+                "SELECT k.raw, m.source, m.taken_at, k.file_name,"
+                " EXISTS (SELECT 1 FROM reports AS r"
+                " WHERE r.mail_id = m.id AND r.trust = 'operator')"
+                " FROM kept AS k JOIN mails AS m ON m.id = k.mail_id"
                 " WHERE k.kind = 'held' AND k.mail_id IN ({keys})",
                 numbers,
             )
             return [
-                RawMail(unpack(raw), source, taken, file_name=name, keep_ignored=True, again=True)
-                for raw, source, taken, name in rows
+                RawMail(
+                    unpack(raw),
+                    source,
+                    taken,
+                    file_name=name,
+                    keep_ignored=True,
+                    again=True,
+                    # Whoever vouched for it did so whatever domain it speaks of.
+                    trusted=bool(vouched),
+                )
+                for raw, source, taken, name, vouched in rows
             ]
 
 

@@ -435,7 +435,9 @@ CREATE TABLE adoptions (
   next_try INTEGER,             -- when its record is looked up next
   tries INTEGER NOT NULL DEFAULT 0,
   record TEXT,                  -- as it was seen last
-  said TEXT                     -- why it is in that state, for a person
+  said TEXT,                    -- why it is in that state, for a person
+  proposer TEXT NOT NULL DEFAULT '', -- the reporter that speaks of it
+  by_known INTEGER NOT NULL DEFAULT 0 -- 1: it was known from the start
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX adoptions_due ON adoptions (next_try) WHERE next_try IS NOT NULL;
 """

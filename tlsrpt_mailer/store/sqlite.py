@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tlsrpt_mailer.failures.model import Verdict
-from tlsrpt_mailer.ports import Entry, History, Known, Maintenance, Trusted
+from tlsrpt_mailer.ports import NOBODY, Entry, History, Known, Maintenance, Proposer, Trusted
 from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.store import adoptions, holding, judging, ledger
 from tlsrpt_mailer.store.acts import SqlitePeople
@@ -73,9 +73,9 @@ class SqliteTxn:
         """See `ports.Txn.put`."""
         ledger.put(self._conn, entries, self._clock(), self._reopened)
 
-    def propose(self, domains: Collection[str], now: Time) -> None:
+    def propose(self, domains: Collection[str], now: Time, by: Proposer = NOBODY) -> None:
         """See `ports.Txn.propose`."""
-        adoptions.propose(self._conn, domains, now)
+        adoptions.propose(self._conn, domains, now, by)
 
     def domains_to_judge(self, domains: Collection[str]) -> list[str]:
         """See `ports.Txn.domains_to_judge`."""

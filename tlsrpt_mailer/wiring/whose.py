@@ -10,7 +10,7 @@ from tlsrpt_mailer.ports import Deliver
 from tlsrpt_mailer.report.model import Policy
 from tlsrpt_mailer.report.times import MINUTE, Span, Time
 from tlsrpt_mailer.store.sqlite import SqliteStore
-from tlsrpt_mailer.wiring.parts import our_addresses, ours
+from tlsrpt_mailer.wiring.parts import organisational, our_addresses, ours
 
 SOON: Span = 5
 """Between two looks while there is something to find out."""
@@ -102,7 +102,13 @@ class Whose:
         if not self._addresses:
             nothing_to_compare(adoptions, now)
             return []
-        found = adopt(adoptions, self._resolver(), Addresses(self._addresses), now)
+        found = adopt(
+            adoptions,
+            self._resolver(),
+            Addresses(self._addresses),
+            now,
+            organisational=organisational,
+        )
         if found:
             self._findings.forget()
         return found
