@@ -7,7 +7,7 @@ from tests.place import app_in
 from tests.trust.signing import sign
 from tlsrpt_mailer.ports import RawMail
 from tlsrpt_mailer.report.times import DAY
-from tlsrpt_mailer.wiring.trusting import trusted_before
+from tlsrpt_mailer.wiring.trusting import trust, trusted_before
 
 NOW = 1_791_979_200  # 2026-10-14T12:00:00Z
 
@@ -71,3 +71,18 @@ def test_what_waits_is_verified_by_the_job(tmp_path: Path) -> None:
 
     assert ("held", 1, []) == (receipt.outcome, done, due)
     assert "sel._domainkey.google.com" in str(receipt.reason)
+
+
+def test_trust_reporters_are_believed_from_any_address(tmp_path: Path) -> None:
+    """What the operator lists reaches the part that names who wrote a report."""
+    listed = REQUIRE.replace('"require"', '"require"\nreporters = ["Comcast.net"]')
+    with app_in(tmp_path, listed, now=NOW) as app:
+        made = trust(
+            app.config,
+            app.store.keys,
+            lambda: app.resolver,
+            lambda _policy: "ours",
+            lambda: NOW,
+        )
+
+    assert frozenset({"comcast.net"}) == made.reporters

@@ -28,7 +28,7 @@ def report(back: int, reporter: str = "google.com", mx: str = "mx1.example.com")
     body = mails.report(
         day=day(back), details=(mails.detail(mx=mx),), organization=reporter, report_id=f"{back}"
     )
-    sender = SENDER if reporter == "google.com" else f"tlsreports@{reporter}"
+    sender = SENDER if reporter == "google.com" else f"tlsrpt-noreply@{reporter}"
     raw = sign(mails.mail(body, sender=sender, submitter=reporter, newline="\r\n"), domain=reporter)
     return f"Authentication-Results: mx.test; dkim=pass header.d={reporter}\r\n".encode() + raw
 

@@ -89,9 +89,8 @@ class Signed(World):
             report_id=f"{self.number}@{reporter}",
             details=() if clean else (detail(),),
         )
-        return mail(
-            body, submitter=reporter, sender=f"noreply-tls-reports@{reporter}", newline="\r\n"
-        )
+        local = "tlsrpt-noreply" if reporter == MICROSOFT else "noreply-smtp-tls-reporting"
+        return mail(body, submitter=reporter, sender=f"{local}@{reporter}", newline="\r\n")
 
     def signed(self, reporter: str = GOOGLE, domain: str = "example.com", **more: bool) -> bytes:
         """The same with a signature that verifies."""

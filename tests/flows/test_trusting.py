@@ -7,13 +7,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.flows.post import NOW, Ours, Post, Zone, forward, signed, unsigned
+from tests.flows.post import GOOGLE, NOW, Ours, Post, Zone, forward, signed, unsigned
 from tests.flows.world import World
 from tests.mails import detail, document, letter, mail, policy, report
+from tests.trust.signing import sign
 from tlsrpt_mailer.errors import Temporary
 from tlsrpt_mailer.flows.judging import Standing
 from tlsrpt_mailer.flows.trusting import MAIL_SECONDS, Patience, Trust
 from tlsrpt_mailer.report.times import DAY, MINUTE
+from tlsrpt_mailer.trust.model import Verdict
+from tlsrpt_mailer.trust.place import NOT_COVERED
 
 Make = Callable[..., Post]
 
@@ -567,17 +570,112 @@ def test_a_week_that_was_made_up_in_a_minute_gives_no_standing(make: Make) -> No
         ("noreply.eve@mail.ru", "mail.ru", "mail.ru (unverified)"),
         ("NoReply@mail.ru", "mail.ru", "mail.ru"),
         ("noreply-42@corp.mail.ru", "corp.mail.ru", "mail.ru"),
-        ("eve@google.com", "google.com", "google.com"),
+        ("eve@google.com", "google.com", "google.com (unverified)"),
+        ("tlsrpt-noreply@microsoft.com", "microsoft.com", "microsoft.com"),
+        ("flow-noreply@microsoft.com", "microsoft.com", "microsoft.com (unverified)"),
     ],
 )
 def test_a_customer_of_a_mailbox_provider_is_not_the_provider(
     make: Make, sender: str, domain: str, name: str
 ) -> None:
     """Whoever has a mailbox there gets its signature; only its machines speak for it."""
-    post = make(zone=Zone("mail.ru", "corp.mail.ru", "google.com"))
+    post = make(zone=Zone("mail.ru", "corp.mail.ru", "google.com", "microsoft.com"))
     post.take(signed(mail(report(), sender=sender), domain=domain))
 
     assert [name] == post.counted()
+
+
+# --------------------------------------------- what a reporter's domain signs for others
+
+
+LESS = [b"from", b"to", b"subject", b"date"]
+PART = b"--X\r\nContent-Type: application/tlsrpt+json\r\n\r\n%s\r\n--X--\r\n"
+
+
+def quoting(sender: str, body: bytes, kind: str = "text/plain", *, covered: bool = False) -> bytes:
+    """A mail of a machine of *sender*'s domain with what somebody else wrote in it."""
+    head = (
+        f"From: {sender}\r\nTo: eve@evil.example\r\nSubject: x\r\n"
+        f"Date: Wed, 14 Oct 2026 23:00:00 +0000\r\nContent-Type: {kind}\r\n\r\n"
+    )
+    fields = [*LESS, b"content-type"] if covered else LESS
+    raw = head.encode() + body + b"\r\n"
+    return sign(raw, domain=sender.partition("@")[2], at=NOW - DAY, include_headers=fields)
+
+
+@pytest.mark.parametrize("covered", [False, True])
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "mailer-daemon@yahoo.com",
+        "flow-noreply@microsoft.com",
+        "drive-shares-noreply@google.com",
+        GOOGLE,
+    ],
+)
+def test_what_a_known_domain_quotes_is_not_its_report(
+    make: Make, sender: str, covered: bool
+) -> None:
+    """A bounce, an invitation, a shared file: who sets it off has his text signed by it."""
+    post = make(zone=Zone("yahoo.com", "microsoft.com", "google.com"))
+    post.take(signed())
+    forged = document(report(details=()))
+    post.take(quoting(sender, b"Hello\r\n\r\n" + forged, covered=covered))
+
+    assert {"google.com"} == {name for name in post.counted() if "(" not in name}
+    assert [("counted", "google.com")] == post.world.rows(
+        "SELECT status, reporter FROM reports WHERE id = 1"
+    )
+    assert [(1,)] == post.world.rows("SELECT is_open FROM failures")
+
+
+@pytest.mark.parametrize("covered", [False, True])
+def test_a_bounce_cannot_be_made_a_report(make: Make, covered: bool) -> None:
+    """
+    Whether its Content-Type is replaced, as one that is not signed can be, or a second one is
+    put on top of it.
+    """
+    post = make()
+    kind = "multipart/report; report-type=delivery-status; boundary=B"
+    quoted = PART % document(report())
+    raw = quoting("mailer-daemon@google.com", quoted, kind, covered=covered)
+    other = b"Content-Type: multipart/report; report-type=tlsrpt; boundary=X\r\n"
+    line = f"Content-Type: {kind}\r\n".encode()
+    forged = other + raw if covered else raw.replace(line, other)
+
+    assert ["held"] == post.take(forged)
+    assert [("held", "fail", "signature", "google.com")] == post.statuses()
+    why = "it has two Content-Type fields" if covered else NOT_COVERED
+    assert [(why,)] == post.world.rows("SELECT trust_reason FROM reports")
+
+
+def test_a_report_is_proven_by_the_place_that_google_gives_it(make: Make) -> None:
+    """Google's signature leaves Content-Type out: it counts as it is alone."""
+    post = make()
+    raw = mail(report(), newline="\r\n")
+    sent = sign(raw, domain="google.com", at=NOW - DAY, include_headers=LESS)
+    kind = raw[raw.index(b"Content-Type: multipart") :].partition(b"\r\n")[0]
+    other = sent.replace(kind, b"Content-Type: text/plain", 1)
+
+    assert ["held"] == post.take(other)
+    assert ["stored"] == post.take(sent)
+    assert ["google.com"] == post.counted()
+
+
+def test_whom_the_operator_lists_reports_from_any_address(tmp_path: Path) -> None:
+    """trust.reporters is for those of whose addresses the program does not know."""
+    raw = signed(mail(report(), sender="eve@mail.ru"), domain="mail.ru")
+    trust = Trust(
+        dkim="require",
+        verify=lambda *_: Verdict("pass", "signed by mail.ru", "mail.ru"),
+        reporters=frozenset({"mail.ru"}),
+    )
+    world = World(tmp_path, trust=trust)
+    world.take(raw)
+    counted = world.rows("SELECT reporter FROM windows")
+    world.store.close()
+
+    assert [("mail.ru",)] == counted
 
 
 # ----------------------------------------------------------------- patience

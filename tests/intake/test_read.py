@@ -658,3 +658,19 @@ def test_mails_within_mails_are_copied_within_a_limit():
 
     assert 1 == len(content.reports)
     assert any("mails hold within" in note for note in content.reports[0].report.deviations)
+
+
+def test_where_a_report_was_found() -> None:
+    """Its part's type and depth, in the mail that its author sent: what is signed depends on it."""
+    inner = mail(report())
+    outer = multipart("Content-Type: message/rfc822\n\n" + inner.decode())
+    plain = letter(text=JSON.decode())
+    raws = (inner, outer, plain, GZ)
+    found = [read(raw).reports[0] for raw in raws]
+
+    assert [
+        ("application/tlsrpt+gzip", 1),
+        ("application/tlsrpt+gzip", 1),
+        ("text/plain", 0),
+        (None, 0),
+    ] == [(one.media_type, one.depth) for one in found]

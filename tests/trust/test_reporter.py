@@ -4,6 +4,7 @@ import pytest
 
 from tests.mails import document, report
 from tlsrpt_mailer.report.parse import parse
+from tlsrpt_mailer.trust.place import Place
 from tlsrpt_mailer.trust.reporter import NOBODY, reporter_of, revision_key, signing_reporter
 
 
@@ -72,18 +73,55 @@ def test_reports_that_say_nothing_of_themselves_are_no_revisions():
     assert key(report_id=None) == key(report_id=None, policies=policies)
 
 
+REPORT = Place("application/tlsrpt+gzip", 1)
+OTHER = Place("application/json", 1)
+TEXT = Place("text/plain")
+BOUNCE = Place("message/delivery-status", 1)
+
+
 @pytest.mark.parametrize(
-    ("domain", "author", "expected"),
+    ("domain", "author", "place", "expected"),
     [
-        ("google.com", "eve", "google.com"),
-        ("reports.google.com", None, "google.com"),
-        ("yahoo.com", "noreply", "yahoo.com"),
-        ("yahoo.com", "noreply2", "yahoo.com (unverified)"),
-        ("yahoo.com", None, "yahoo.com (unverified)"),
-        ("corp.mail.ru", "eve", "mail.ru"),
-        ("localhost", "x", "localhost"),
+        ("google.com", "noreply-smtp-tls-reporting", OTHER, "google.com"),
+        ("google.com", "noreply-smtp-tls-reporting", TEXT, "google.com (unverified)"),
+        ("google.com", "noreply-smtp-tls-reporting", BOUNCE, "google.com (unverified)"),
+        ("google.com", "noreply-smtp-tls-reporting2", REPORT, "google.com (unverified)"),
+        ("google.com", "drive-shares-dm-noreply", REPORT, "google.com (unverified)"),
+        ("reports.google.com", None, REPORT, "google.com (unverified)"),
+        ("microsoft.com", "tlsrpt-noreply", OTHER, "microsoft.com"),
+        ("microsoft.com", "flow-noreply", REPORT, "microsoft.com (unverified)"),
+        ("yahoo.com", "noreply", REPORT, "yahoo.com"),
+        ("yahoo.com", "noreply", OTHER, "yahoo.com (unverified)"),
+        ("yahoo.com", "noreply2", REPORT, "yahoo.com (unverified)"),
+        ("yahoo.com", "my-tls-reports", REPORT, "yahoo.com (unverified)"),
+        ("yahoo.com", "mailer-daemon", REPORT, "yahoo.com (unverified)"),
+        ("yahoo.com", "postmaster", REPORT, "yahoo.com (unverified)"),
+        ("mx.yahoo.com", "my-tls-reports", REPORT, "yahoo.com"),
+        ("yahooinc.com", "smtp-tlsrpt", REPORT, "yahooinc.com"),
+        ("yahooinc.com", "reporter", REPORT, "yahooinc.com (unverified)"),
+        ("corp.mail.ru", "noreply-42", OTHER, "mail.ru"),
+        ("corp.mail.ru", "no-reply", OTHER, "mail.ru"),
+        ("corp.mail.ru", "tls_support", OTHER, "mail.ru"),
+        ("corp.mail.ru", "eve", REPORT, "mail.ru (unverified)"),
+        ("mail.ru", "noreply-42", REPORT, "mail.ru (unverified)"),
+        ("mail.ru", "noreply", REPORT, "mail.ru"),
+        ("small.example", "eve", TEXT, "small.example"),
+        ("localhost", "x", Place(), "localhost"),
     ],
 )
-def test_who_signed_wrote_it(domain: str, author: str | None, expected: str):
-    """Except where a provider signs for everybody who has a mailbox with it."""
-    assert expected == signing_reporter(domain, author, organisational)
+def test_who_signed_wrote_it(domain: str, author: str | None, place: Place, expected: str):
+    """
+    Except where a domain that is known to everybody signs what strangers wrote as well:
+    there its reporting addresses count, and nothing that stands in a text.
+    """
+    assert expected == signing_reporter(domain, author, place, organisational)
+
+
+def test_whom_the_operator_lists_may_write_from_any_address():
+    """But a text is a text: anybody may be quoted in it."""
+    listed = frozenset({"yahoo.com"})
+
+    assert "yahoo.com" == signing_reporter("yahoo.com", "eve", OTHER, organisational, listed)
+    assert "yahoo.com (unverified)" == (
+        signing_reporter("yahoo.com", "eve", TEXT, organisational, listed)
+    )

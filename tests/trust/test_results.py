@@ -102,3 +102,27 @@ def test_the_notice_can_propose_whom_to_trust():
 def test_any_bytes_can_be_read(value: bytes):
     """Whatever stands in the field, reading it ends, and raises nothing."""
     read_results(value)
+
+
+def test_what_the_verified_signature_covers():
+    """Its field tells no more than the domain: all signatures of it must cover Content-Type."""
+    trusted = b"mx.example.com; " + GOOD
+    less = [b"from", b"date"]
+    damaged = b"DKIM-Signature: d=sender.example; h=content-type; h=from\r\n" + mail()
+
+    def covers(raw: bytes) -> bool:
+        found = says(trusted, raw=raw)
+        assert found is not None
+        return found.covers_type
+
+    assert covers(sign(mail()))
+    assert not covers(sign(sign(mail()), include_headers=less))
+    assert not covers(mail())
+    assert not covers(damaged)
+
+
+def test_no_finding_holds_for_a_mail_with_two_content_types():
+    """The MTA may have looked at the other one."""
+    twice = b"Content-Type: multipart/mixed\r\n" + mail()
+
+    assert says(b"mx.example.com; " + GOOD, raw=twice) is None

@@ -319,7 +319,26 @@ def test_names_and_comments_are_no_addresses(sender: str):
 
 def test_a_second_from_is_refused():
     """Two authors: nobody knows which of them is shown, so neither is believed."""
-    assert "third-party" == judge(b"From: a@evil.example\r\n" + sign(mail())).word
+    said = judge(b"From: a@evil.example\r\n" + sign(mail()))
+
+    assert ("fail", "it has two From fields") == (said.word, said.reason)
+
+
+def test_a_second_content_type_is_refused():
+    """A signature covers the lowest, a reader takes the topmost: that would be another mail."""
+    said = judge(b"Content-Type: multipart/mixed; boundary=x\r\n" + sign(mail()))
+
+    assert ("fail", "it has two Content-Type fields") == (said.word, said.reason)
+
+
+def test_the_signature_that_covers_most_decides():
+    """Where one of two good signatures covers Content-Type, the mail is as it was sent."""
+    less = [b"from", b"date"]
+
+    assert not judge(sign(mail(), include_headers=less)).covers_type
+    assert judge(sign(mail())).covers_type
+    assert judge(sign(sign(mail()), include_headers=less)).covers_type
+    assert judge(sign(sign(mail(), include_headers=less))).covers_type
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def prepare(
     """
     report, classes = found.report, ReasonClasses()
     standing = standing_of(opinion, report.policies, trust)
-    name = _reporter(found, content, opinion, standing.held_for, organisational)
+    name = _reporter(found, content, opinion, standing.held_for, trust, organisational)
     is_held = standing.held_for is not None
     base = bare(name)[0]
 
@@ -98,6 +98,7 @@ def _reporter(
     content: MailContent,
     opinion: Opinion,
     held_for: HeldFor | None,
+    trust: Trust,
     organisational: Organisational,
 ) -> str:
     report = found.report
@@ -109,4 +110,10 @@ def _reporter(
         organisational,
     )
     counts = held_for not in ("signature", "pending")
-    return reporter(opinion, claimed, counts=counts, organisational=organisational)
+    return reporter(
+        opinion,
+        claimed,
+        counts=counts,
+        organisational=organisational,
+        listed=trust.reporters,
+    )

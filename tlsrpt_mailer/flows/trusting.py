@@ -15,6 +15,7 @@ from tlsrpt_mailer.report.model import Policy
 from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.trust.message import author, message
 from tlsrpt_mailer.trust.model import Verdict
+from tlsrpt_mailer.trust.place import Place, no_proof
 from tlsrpt_mailer.trust.reporter import signing_reporter
 
 MAIL_SECONDS = 3.0
@@ -57,6 +58,8 @@ class Trust(msgspec.Struct, frozen=True):
     trusted_before: Mapping[str, Time] = {}
     """By source: mails that it took before are the operator's word."""
     timer: Callable[[], float] = time.monotonic
+    reporters: frozenset[str] = frozenset()
+    """Whom the operator believes, from whatever address they write."""
 
 
 class Opinion(msgspec.Struct, frozen=True):
@@ -68,6 +71,8 @@ class Opinion(msgspec.Struct, frozen=True):
     """d=, verified or claimed."""
     author: str | None = None
     """The local part in From, of what was verified."""
+    place: Place = Place()
+    """Where in that the report stands."""
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -109,37 +114,43 @@ def opinions(
     if mail.taken_at < trust.trusted_before.get(mail.source, mail.taken_at):
         return [Opinion("operator", "it was there before trust_before")] * len(content.reports)
     left = patience.for_one()
-    known: dict[int, Opinion] = {}
+    known: dict[int, Verdict] = {}
     found: list[Opinion] = []
     for one in content.reports:
         place = id(one.message)
         if place not in known:
             known[place] = (
-                Opinion("unsigned", "too many mails are within the mail")
+                Verdict("unsigned", "too many mails are within the mail")
                 if len(known) >= MOST_MESSAGES
-                else _opinion(mail, one, content, trust, left())
+                else _verdict(mail, one, content, trust, left())
             )
-        found.append(known[place])
+        found.append(_opinion(mail, one, known[place]))
     return found
 
 
-def _opinion(
+def _verdict(
     mail: RawMail, found: FoundReport, content: MailContent, trust: Trust, within: float
-) -> Opinion:
+) -> Verdict:
     if found.message is None and content.is_file:
-        return Opinion("unsigned", BARE)
-    raw = mail.raw if found.message is None else found.message
-    said = trust.verify(raw, mail.taken_at, found.message is not None, within)
-    local = _author(raw) if said.word == "pass" else None
-    return Opinion(said.word, said.reason, said.domain, local)
+        return Verdict("unsigned", BARE)
+    forwarded = found.message is not None
+    return trust.verify(found.message or mail.raw, mail.taken_at, forwarded, within)
 
 
-def _author(raw: bytes) -> str | None:
+def _opinion(mail: RawMail, found: FoundReport, said: Verdict) -> Opinion:
+    """What follows from the verdict on its mail for one report in it."""
+    if said.word != "pass":
+        return Opinion(said.word, said.reason, said.domain)
     try:
-        found = author(message(raw))
+        signed = message(found.message or mail.raw)
     except BadReport:  # pragma: no cover - what passed has a header
-        return None
-    return None if found is None else found[0]
+        return Opinion("fail", said.reason, said.domain)
+    who = author(signed)
+    local = None if who is None else who[0]
+    place = Place(found.media_type, found.depth)
+    if why := no_proof(signed, local, place, covers_type=said.covers_type):
+        return Opinion("fail", why, said.domain)
+    return Opinion("pass", said.reason, said.domain, local, place)
 
 
 def standing_of(opinion: Opinion, policies: tuple[Policy, ...], trust: Trust) -> Standing:
@@ -173,7 +184,12 @@ def why_held(new: NewReport) -> str | None:
 
 
 def reporter(
-    opinion: Opinion, claimed: str, *, counts: bool, organisational: Organisational
+    opinion: Opinion,
+    claimed: str,
+    *,
+    counts: bool,
+    organisational: Organisational,
+    listed: frozenset[str] = frozenset(),
 ) -> str:
     """
     The name that a report counts under.
@@ -183,10 +199,13 @@ def reporter(
         claimed: Who it says it is.
         counts: Whether it is not held for its signature; a held one is shown as what it claims.
         organisational: A host name to its organisational domain, None where there is none.
+        listed: Reporters whom the operator believes, from whatever address they write.
 
     """
     if opinion.domain is not None and opinion.trust == "pass":
-        return signing_reporter(opinion.domain, opinion.author, organisational)
+        return signing_reporter(
+            opinion.domain, opinion.author, opinion.place, organisational, listed
+        )
     if opinion.domain is not None and opinion.trust == "history":
         return history(organisational(opinion.domain) or opinion.domain)
     if not counts or opinion.trust in ("unchecked", "operator"):

@@ -58,6 +58,10 @@ class FoundReport(msgspec.Struct, frozen=True):
     message: bytes | None = None
     """Of a report in a mail that was forwarded within the one at hand: that inner mail, which
     may be signed itself. None: it lay in the mail, or in the file, as such."""
+    media_type: str | None = None
+    """Of the part that it lay in; None for a bare file."""
+    depth: int = 0
+    """How many parts it lay within, in `message` if there is one."""
 
 
 class MailContent(msgspec.Struct, frozen=True):

@@ -64,6 +64,8 @@ class _Context(msgspec.Struct, frozen=True):
     """Of the part; None for a bare file."""
     notes: tuple[str, ...] = ()
     """What had to be taken off it."""
+    within: int = 0
+    """How many parts of its own mail it lies within."""
 
 
 class _Reading:
@@ -175,7 +177,15 @@ class _Reading:
             inside = depth + part.depth
             self._take(
                 content,
-                _Context(part.headers, part.file_name, claimed, 0, inside, part.content_type),
+                _Context(
+                    part.headers,
+                    part.file_name,
+                    claimed,
+                    0,
+                    inside,
+                    part.content_type,
+                    within=part.depth,
+                ),
             )
 
     def _nested(self, raw: bytes, depth: int) -> None:
@@ -278,7 +288,14 @@ class _Reading:
             if around := notes + other_domain(domain, report):
                 report = msgspec.structs.replace(report, deviations=around + report.deviations)
             self._found.append(
-                FoundReport(report, decoded.json, digest_of(decoded), context.file_name)
+                FoundReport(
+                    report,
+                    decoded.json,
+                    digest_of(decoded),
+                    context.file_name,
+                    media_type=context.content_type,
+                    depth=context.within,
+                )
             )
             if self._submitter == (None, None):
                 self._submitter = (submitter, domain)

@@ -28,25 +28,48 @@ MAILBOX_PROVIDERS = frozenset({"comcast.net", "mail.ru", "yahoo.com"})
 """
 Those of them that sign for anybody who has a mailbox with them.
 
-So their signature alone does not make a mail their report: `MACHINES` and names below theirs do.
+So a name that merely sounds of reports proves nothing there: a customer may have chosen it.
 Mail.ru was seen to report as corp.mail.ru, which signs for its own people.
 """
 
+REPORTING_ADDRESSES: dict[str, re.Pattern[str]] = {
+    "google.com": re.compile(r"noreply-smtp-tls-reporting"),
+    "microsoft.com": re.compile(r"tlsrpt-noreply"),
+}
+"""
+The local part in From of a known reporter's reports, by its organisational domain.
+
+Google's as in its reports of 2022 to 2026; Microsoft's as in the contact-info of its own. Both
+domains sign mails in which strangers have their say (shared files, invitations): no other
+address of theirs reports.
+"""
+
+REPORTING_BELOW: dict[str, re.Pattern[str]] = {"mail.ru": re.compile(r"no-?reply.*|.*tls.*")}
+"""The same where a name below theirs signs. Mail.ru's: noreply-... at corp.mail.ru."""
+
+SOUNDS_LIKE_REPORTS = re.compile(r"(?=.*tls)(?=.*(?:rep|rpt)).*")
+"""Local parts that a known reporter may report from of which no address has been seen."""
+
 MACHINES = frozenset(
     {
-        "mailer-daemon",
         "no-reply",
         "no_reply",
         "noreply",
         "noreply-smtp-tls-reporting",
-        "postmaster",
         "smtp-tls-reporting",
         "tls-reports",
         "tlsrpt",
         "tlsrpt-noreply",
     }
 )
-"""Local parts that no provider gives away as a mailbox. Whole names: others begin as one likes."""
+"""
+Local parts that no provider gives away as a mailbox. Whole names: others begin as one likes.
+
+None of `QUOTING` is among them.
+"""
+
+QUOTING = frozenset({"mailer-daemon", "postmaster"})
+"""Local parts of machines that send mails back, and quote what a stranger wrote."""
 
 REGENERATES = frozenset({"microsoft.com"})
 """

@@ -22,6 +22,8 @@ HEADER_BYTES = 256 * 1024
 MAX_FIELDS = 1_000
 _CHUNK = 256 * 1024
 
+_SINGLE = (b"Content-Type", b"Content-Transfer-Encoding", b"MIME-Version", b"From")
+
 _NAME = re.compile(rb"([\x21-\x39\x3b-\x7e]+)[ \t]*:")
 _COMMENT = re.compile(r"\([^()\\]*\)")
 _QUOTED = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
@@ -75,6 +77,18 @@ def _add(fields: list[list[bytes]], line: bytes) -> None:
         fields.append([named[1], line[named.end() :] + b"\r\n"])
     elif not (line.startswith(b"From ") and not fields):
         raise BadReport("a line of its header is no header field")
+
+
+def doubled(mail: Message) -> str | None:
+    """
+    The field that stands twice and may stand once: readers differ in which they take.
+
+    A signature covers the lowest, and who takes the topmost reads another mail (RFC 6376, 8.15).
+    """
+    for name in _SINGLE:
+        if len(mail.values(name.lower())) > 1:
+            return name.decode("ascii")
+    return None
 
 
 def author_domain(mail: Message) -> str | None:

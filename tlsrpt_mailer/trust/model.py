@@ -22,6 +22,8 @@ class Verdict(msgspec.Struct, frozen=True):
     """In words for a person; may hold names out of the mail."""
     domain: str | None = None
     """The signing domain (d=): verified for ``pass``, claimed for ``pending`` and ``history``."""
+    covers_type: bool = False
+    """Of ``pass``: whether Content-Type is among the fields that were signed."""
 
 
 class KeyAnswer(msgspec.Struct, frozen=True):

@@ -6,15 +6,23 @@ The reporter is who signed the mail; where nobody has looked, who it says it is
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import msgspec
 
-from tlsrpt_mailer.report.dialects import MACHINES, MAILBOX_PROVIDERS
+from tlsrpt_mailer.report.dialects import (
+    KNOWN_REPORTERS,
+    MACHINES,
+    MAILBOX_PROVIDERS,
+    REPORTING_ADDRESSES,
+    REPORTING_BELOW,
+    SOUNDS_LIKE_REPORTS,
+)
 from tlsrpt_mailer.report.hints import contact_domain, file_fields
 from tlsrpt_mailer.report.hosts import normalise_host
 from tlsrpt_mailer.report.marks import unverified
 from tlsrpt_mailer.report.model import Report
+from tlsrpt_mailer.trust.place import Place
 
 NOBODY = "unknown"
 """The reporter of a report that names none."""
@@ -48,22 +56,43 @@ def reporter_of(
 
 
 def signing_reporter(
-    domain: str, author: str | None, organisational: Callable[[str], str | None]
+    domain: str,
+    author: str | None,
+    place: Place,
+    organisational: Callable[[str], str | None],
+    listed: Collection[str] = (),
 ) -> str:
     """
     Who wrote a report that *domain* signed: its organisational domain.
 
-    A mailbox provider signs what its customers write as well: what may be theirs is marked.
+    Who is known to everybody signs also what strangers have put into mails of its services and
+    customers: what is not surely its report is marked.
 
     Args:
         domain: d= of a signature that is valid.
         author: The local part in From, in lower case.
+        place: Where in the mail the report stands.
         organisational: A host name to its organisational domain, None where there is none.
+        listed: Reporters whom the operator believes, from whatever address they write.
 
     """
     name = organisational(domain) or domain
-    is_own = name not in MAILBOX_PROVIDERS or domain != name or author in MACHINES
-    return name if is_own else unverified(name)
+    if name not in KNOWN_REPORTERS:
+        return name
+    is_own = name in listed or _reports_from(name, domain, author or "", place)
+    return name if is_own and not place.is_text else unverified(name)
+
+
+def _reports_from(name: str, domain: str, author: str, place: Place) -> bool:
+    """Whether *author* is an address that this known reporter sends its reports from."""
+    if name in REPORTING_ADDRESSES:
+        return REPORTING_ADDRESSES[name].fullmatch(author) is not None
+    is_below = domain != name
+    if is_below and name in REPORTING_BELOW and REPORTING_BELOW[name].fullmatch(author):
+        return True
+    is_chosen = name in MAILBOX_PROVIDERS and not is_below
+    sounds = not is_chosen and SOUNDS_LIKE_REPORTS.fullmatch(author) is not None
+    return (sounds or author in MACHINES) and place.is_report_part
 
 
 def revision_key(reporter: str, report: Report, regenerates: bool) -> bytes:

@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable, Collection, Sequence
 
 from tlsrpt_mailer.report.hosts import normalise_host
-from tlsrpt_mailer.trust.message import Message, author_domain
+from tlsrpt_mailer.trust.message import Message, author_domain, doubled
 from tlsrpt_mailer.trust.model import Verdict
-from tlsrpt_mailer.trust.signature import claimed_domain, has_length, is_aligned
+from tlsrpt_mailer.trust.signature import claimed_domain, covers_type, has_length, is_aligned
 
 NO_ID = "-"
 """In the list of ids: the topmost field without one, as Microsoft 365 writes it."""
@@ -34,6 +34,8 @@ def vouched(
         organisational: A host name to its organisational domain, None where there is none.
 
     """
+    if doubled(mail):
+        return None
     author = author_domain(mail)
     is_topmost = True
     for value in mail.values(_FIELD)[:_MOST]:
@@ -47,7 +49,8 @@ def vouched(
         for domain in found:
             if is_aligned(domain, author, organisational) and not _in_part(mail, domain):
                 by = server or "the topmost without a name"
-                return Verdict("pass", f"signed by {domain}, says {by}", domain)
+                said = f"signed by {domain}, says {by}"
+                return Verdict("pass", said, domain, _covers_type(mail, domain))
     return None
 
 
@@ -105,5 +108,15 @@ def _passed(clause: Sequence[str]) -> str | None:
 
 def _in_part(mail: Message, domain: str) -> bool:
     """Whether all signatures of *domain* here cover the body in part: RFC 8460, 3 forbids that."""
-    own = [one for one in mail.values(b"dkim-signature")[:_MOST] if claimed_domain(one) == domain]
+    own = _own(mail, domain)
     return bool(own) and all(has_length(one) for one in own)
+
+
+def _covers_type(mail: Message, domain: str) -> bool:
+    """Whether whichever signature of *domain* was found to be good covers Content-Type."""
+    own = _own(mail, domain)
+    return bool(own) and all(covers_type(one) for one in own)
+
+
+def _own(mail: Message, domain: str) -> list[bytes]:
+    return [one for one in mail.values(b"dkim-signature")[:_MOST] if claimed_domain(one) == domain]

@@ -70,6 +70,15 @@ def has_length(value: bytes) -> bool:
         return False
 
 
+def covers_type(value: bytes) -> bool:
+    """Whether Content-Type is among the fields that it covers."""
+    try:
+        names = tags(value, "a signature").get("h", "")
+    except BadReport:
+        return False
+    return "content-type" in {name.strip().lower() for name in names.split(":")}
+
+
 def is_aligned(
     domain: str, author: str | None, organisational: Callable[[str], str | None]
 ) -> bool:

@@ -13,7 +13,7 @@ import msgspec
 from tlsrpt_mailer.errors import BadReport
 from tlsrpt_mailer.report.times import DAY, Span, Time
 from tlsrpt_mailer.trust.key import Key, key_of
-from tlsrpt_mailer.trust.message import Message, author_domain, body_hash, message
+from tlsrpt_mailer.trust.message import Message, author_domain, body_hash, doubled, message
 from tlsrpt_mailer.trust.model import KeyAnswer, Verdict, Word
 from tlsrpt_mailer.trust.signature import (
     Signature,
@@ -71,6 +71,8 @@ def read_signatures(raw: bytes, taken_at: Time, organisational: Organisational) 
         mail = message(raw)
     except BadReport as error:
         return Signed(None, taken_at, verdicts=(Verdict("fail", str(error)),))
+    if mail.values(_FIELD) and (twice := doubled(mail)):
+        return Signed(mail, taken_at, verdicts=(Verdict("fail", f"it has two {twice} fields"),))
     author = author_domain(mail)
     hashes: dict[bool, bytes] = {}
     trials: list[Signature] = []
@@ -107,9 +109,9 @@ def verdict(signed: Signed, keys: Mapping[str, KeyAnswer], now: Time) -> Verdict
     for one in signed.trials:
         answer = keys.get(one.key_name, KeyAnswer("trouble", error="it was not asked"))
         found.append(_tried(signed, one, answer, now))
-        if found[-1].word == "pass":
+        if found[-1].word == "pass" and found[-1].covers_type:
             break
-    return min(found, key=lambda said: _RANK.index(said.word))
+    return min(found, key=lambda said: (_RANK.index(said.word), not said.covers_type))
 
 
 def _third_party(domain: str, author: str | None) -> str:
@@ -142,7 +144,7 @@ def _tried(signed: Signed, one: Signature, answer: KeyAnswer, now: Time) -> Verd
         _check_signature(signed, one, key_of(answer.texts))
     except BadReport as error:
         return Verdict("fail", str(error), one.domain)
-    return Verdict("pass", f"signed by {one.domain}", one.domain)
+    return Verdict("pass", f"signed by {one.domain}", one.domain, "content-type" in one.signed)
 
 
 def _check_signature(signed: Signed, one: Signature, key: Key) -> None:

@@ -46,6 +46,7 @@ def trust(
         verify=verified,
         is_ours=is_ours,
         trusted_before=trusted_before(config),
+        reporters=frozenset(config.trust.reporters),
     )
 
 
