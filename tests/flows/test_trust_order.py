@@ -24,6 +24,10 @@ MAILS = [
     mail(MENDED, date=NOW - 20, newline="\r\n"),
     mail(report(day="2026-10-07", details=()), newline="\r\n"),
     mail(report(day="2026-10-07"), date=NOW - 10, newline="\r\n"),
+    *(
+        signed(mail(one, sender="a@evil.example"), domain="evil.example")
+        for one in (report(day="2026-10-05"), DAY_6, MENDED)
+    ),
 ]
 COUNTED = (
     "SELECT reporter, start_at, hex(digest) FROM windows ORDER BY 1, 2, 3",

@@ -1,15 +1,16 @@
 """
 What becomes of each mail of a batch: pure, and the same in any order.
 
-A report whose canonical JSON is stored already is a duplicate. One with the
+A report whose canonical JSON is stored already is a duplicate, unless its reporter
+has a higher standing: then it takes the place of that copy. One with the
 reporter, report-id, range and domains of another is a revision of it: the one
 that is believed more wins, else the later Date header, else more sessions, else
 the greater hash, and only the winner counts. Everything else is new; a
 report-id alone identifies nothing.
 
-A held report makes no other one a duplicate. A report whose author is verified
-takes the place of copies that are held, and of copies and revisions that count
-without proof.
+A held report makes no other one a duplicate but those of its own kind. One that
+counts takes the place of copies that are held, unless these claim a higher
+standing, and of revisions that count without proof.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -21,7 +22,7 @@ from tlsrpt_mailer.intake.model import MailContent, MailFacts
 from tlsrpt_mailer.intake.reply import Reply
 from tlsrpt_mailer.ports import (
     Entry,
-    HeldFor,
+    HeldCopy,
     Known,
     NewReport,
     Outcome,
@@ -42,8 +43,13 @@ _RANK: dict[Outcome, int] = {"stored": 0, "superseded": 1, "held": 2, "duplicate
 _BELIEVED: dict[Trusted, int] = {"pass": 3, "operator": 2, "unchecked": 1}
 """Between revisions under one name; all others have names of their own."""
 _SETTLED: frozenset[Trusted] = frozenset({"unsigned", "third-party", "fail"})
-_PROVEN = 2
-_UNPROVEN = 1
+
+_Standing = tuple[int, int]
+_NOTHING: _Standing = (-1, 0)
+_UNPROVEN: _Standing = (0, 0)
+_ABOVE_ALL: _Standing = (2, 0)
+_Kind = tuple[str, Trusted, str | None]
+"""Of what is held one copy is kept of each: reporter, whose word, who vouches for it."""
 
 
 class ReadMail(msgspec.Struct, frozen=True):
@@ -67,59 +73,73 @@ class ReadMail(msgspec.Struct, frozen=True):
 class _Copies:
     """What there is of each JSON: in the store, and taken from this batch so far."""
 
-    def __init__(self, read: Sequence[ReadMail], known: Known) -> None:
-        self._proven = set(known.digests)
-        self._unproven = dict(known.unproven)
-        self._stored = known.held
-        self._held: dict[bytes, set[HeldFor]] = {
-            digest: {one.held_for for one in copies} for digest, copies in known.held.items()
+    def __init__(
+        self, read: Sequence[ReadMail], known: Known, is_known: Callable[[str], bool]
+    ) -> None:
+        self._is_known = is_known
+        self._known = known
+        self._counts: dict[bytes, _Standing] = dict.fromkeys(known.unproven, _UNPROVEN)
+        for digest in known.digests:
+            stored = (self._rank(one.reporter, one.trust) for one in known.counted.get(digest, ()))
+            # What is only in the roll-ups cannot be taken out of them.
+            self._counts[digest] = max(stored, default=_ABOVE_ALL)
+        self._held: dict[bytes, set[_Kind]] = {
+            digest: {_kind(one) for one in copies} for digest, copies in known.held.items()
         }
-        self._best: dict[bytes, int] = {}
+        self._best: dict[bytes, _Standing] = {}
         for one in read:
             for new in one.reports:
-                digest = new.found.digest
-                self._best[digest] = max(self._best.get(digest, 0), _proof(new))
+                if new.status != "held":
+                    rank, digest = self._rank(new.reporter, new.trust), new.found.digest
+                    self._best[digest] = max(self._best.get(digest, rank), rank)
 
     def take(self, new: NewReport) -> NewReport | None:
         """*new* with what it takes the place of; None where it is a duplicate."""
         return self._hold(new) if new.status == "held" else self._count(new)
 
+    def _rank(self, reporter: str, trust: Trusted) -> _Standing:
+        """Who is known before who is not, then by whose word it is; a mark is below all."""
+        if is_marked(reporter):
+            return _UNPROVEN
+        return int(self._is_known(reporter)), _BELIEVED.get(trust, 0)
+
     def _count(self, new: NewReport) -> NewReport | None:
-        digest = new.found.digest
-        if digest in self._proven:
+        digest, rank = new.found.digest, self._rank(new.reporter, new.trust)
+        there = self._known.counted.get(digest, ())
+        if (
+            rank < self._best[digest]
+            or rank <= self._counts.get(digest, _NOTHING)
+            or any(new.reporter == one.reporter for one in there)
+        ):
             return None
-        held = self._stored.get(digest, ())
-        if _proof(new) == _PROVEN:
-            self._proven.add(digest)
-            numbers = [*self._unproven.pop(digest, ()), *(one.report for one in held)]
-        elif self._best[digest] == _PROVEN or digest in self._unproven:
-            return None
-        else:
-            self._unproven[digest] = ()
-            numbers = [one.report for one in held if one.held_for == "signature"]
+        self._counts[digest] = rank
+        numbers = [one.report for one in there if one.counts]
+        numbers += self._known.unproven.get(digest, ())
+        held = self._known.held.get(digest, ())
+        numbers += [one.report for one in held if self._is_settled(one, rank)]
         return msgspec.structs.replace(new, replaces=tuple(numbers))
 
     def _hold(self, new: NewReport) -> NewReport | None:
-        digest, why = new.found.digest, new.held_for
-        best = self._best[digest]
-        if digest in self._proven or best == _PROVEN:
+        digest, kind = new.found.digest, _kind(new)
+        counts = max(self._counts.get(digest, _NOTHING), self._best.get(digest, _NOTHING))
+        if counts != _NOTHING and self._is_settled(new, counts):
             return None
         kinds = self._held.setdefault(digest, set())
-        if why == "signature":
-            counts = digest in self._unproven or best == _UNPROVEN
-            has_better = counts or bool(kinds - {"pending"})
-        else:
-            has_better = why != "pending" and bool(kinds - {"pending", "signature"})
-        if has_better:
+        # Of what waits for DNS nobody knows which one is genuine.
+        if new.held_for != "pending" and kind in kinds:
             return None
-        kinds.add(why or "signature")
+        kinds.add(kind)
         return new
 
+    def _is_settled(self, held: NewReport | HeldCopy, counts: _Standing) -> bool:
+        """Whether it could have no better standing than what *counts*, were it believed one day."""
+        if counts == _UNPROVEN:
+            return held.held_for == "signature" and held.vouched_by is None
+        return counts[0] == 1 or not self._is_known(held.reporter)
 
-def _proof(new: NewReport) -> int:
-    if new.status == "held":
-        return 0
-    return _UNPROVEN if is_marked(new.reporter) else _PROVEN
+
+def _kind(one: NewReport | HeldCopy) -> _Kind:
+    return one.reporter, one.trust, one.vouched_by
 
 
 def decide(
@@ -128,6 +148,7 @@ def decide(
     ignored: Callable[[], int],
     limit: int,
     *,
+    is_known: Callable[[str], bool],
     reopened: Collection[bytes] = (),
     now: Time = 0,
 ) -> list[Decision]:
@@ -137,13 +158,14 @@ def decide(
     Args:
         ignored: Says how many bytes of ignored mail are kept; asked only when one is to be kept.
         limit: How many may be.
+        is_known: Whether a reporter is known from the start, whatever it has reported.
         reopened: Mails that are put in anew (`ports.Txn.reopen`).
         now: The time.
     """
     anew = {one.sha256 for one in read if _is_retried(one, known.mails, reopened)}
     seen_mails = {sha: one for sha, one in known.mails.items() if sha not in anew}
     fresh = [one for one in read if one.sha256 not in seen_mails]
-    newest, copies = _newest(fresh, known), _Copies(fresh, known)
+    newest, copies = _newest(fresh, known), _Copies(fresh, known, is_known)
     room: int | None = None
     decided: list[Decision] = []
     for one in read:

@@ -28,6 +28,7 @@ from tlsrpt_mailer.flows.trusting import (
     opinions,
     why_held,
 )
+from tlsrpt_mailer.flows.vouching import with_voucher
 from tlsrpt_mailer.intake.model import MailContent
 from tlsrpt_mailer.intake.reply import read_reply
 from tlsrpt_mailer.ports import Entry, RawMail, Receipt, Store, Txn
@@ -206,6 +207,7 @@ class Ingest:
                 prepare(found, content, mail, opinion, trust, self._settings.organisational)
                 for found, opinion in zip(content.reports, believed, strict=True)
             )
+            reports = with_voucher(mail.raw, reports, self._settings.organisational)
         except (Temporary, OSError, MemoryError):
             raise
         except Exception as error:  # noqa: BLE001 - the edge, as in _take
@@ -244,6 +246,7 @@ class Ingest:
                         known,
                         txn.ignored_bytes,
                         self._settings.ignored_bytes,
+                        is_known=self._settings.standing.from_the_start,
                         reopened=reopened,
                         now=now,
                     ),

@@ -24,6 +24,10 @@ class Standing(msgspec.Struct, frozen=True):
     group_of: Callable[[str], str | None] = _no_group
     """A policy domain to the group that it is in, for maintenance by group."""
 
+    def from_the_start(self, reporter: str) -> bool:
+        """Whether *reporter* has standing whatever it has reported."""
+        return known(reporter, self.shipped, self.configured, ())
+
     def known(self, reporters: Collection[str], established: Collection[str]) -> frozenset[str]:
         """Those of *reporters* that have standing (docs/explanation/what-counts-as-new.md)."""
         return frozenset(

@@ -49,6 +49,7 @@ from tlsrpt_mailer.ports.people import (
     Settled,
 )
 from tlsrpt_mailer.ports.reports import (
+    CountedCopy,
     Entry,
     HeldCopy,
     HeldFor,
@@ -98,8 +99,8 @@ from tlsrpt_mailer.ports.watching import (
 __all__ = [
     "BY_MAIL",
     "CHANNEL",
-    "Adoption",
     "NOBODY",
+    "Adoption",
     "Adoptions",
     "Announced",
     "AnswerKind",
@@ -109,6 +110,7 @@ __all__ = [
     "Channel",
     "ComposeTxn",
     "Composed",
+    "CountedCopy",
     "Deliver",
     "DigestFigures",
     "DigestReads",
@@ -140,9 +142,9 @@ __all__ = [
     "People",
     "Position",
     "Positions",
+    "Proposer",
     "PutAside",
     "RawMail",
-    "Proposer",
     "Receipt",
     "RelayNote",
     "RelayNotes",

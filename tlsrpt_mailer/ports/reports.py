@@ -50,8 +50,11 @@ class NewReport(msgspec.Struct, frozen=True):
     rivals: tuple[bytes, ...] = ()
     """Revision keys of the same report under names that say more, or less, of who wrote it."""
     replaces: tuple[int, ...] = ()
-    """Numbers of reports with the same JSON that are believed less: held, or counted without
-    proof of who wrote them."""
+    """Numbers of reports with the same JSON that are believed less: held, or counted under a
+    name of lower standing."""
+    vouched_by: str | None = None
+    """Of one that is not believed: the id of its topmost Authentication-Results, if they say that
+    the author's domain signed."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -89,6 +92,18 @@ class HeldCopy(msgspec.Struct, frozen=True):
 
     report: int
     held_for: HeldFor
+    reporter: str
+    trust: Trusted
+    vouched_by: str | None = None
+
+
+class CountedCopy(msgspec.Struct, frozen=True):
+    """A report that counts, or did before it was superseded, under a name without a mark."""
+
+    report: int
+    reporter: str
+    trust: Trusted
+    counts: bool
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -97,10 +112,12 @@ class Known(msgspec.Struct, frozen=True):
     mails: dict[bytes, Receipt]
     """By SHA-256 of the raw mail: those stored or quarantined, with the receipt for a repeat."""
     digests: frozenset[bytes]
-    """Canonical JSON among counted (or superseded) reports."""
+    """Canonical JSON among counted (or superseded) reports, and those that are rolled up."""
     revisions: dict[bytes, StoredRevision]
     """By revision key."""
     unproven: dict[bytes, tuple[int, ...]] = {}
     """The same for those under a marked name (`report.marks`), with the numbers that count."""
     held: dict[bytes, tuple[HeldCopy, ...]] = {}
     """The same for those that are held."""
+    counted: dict[bytes, tuple[CountedCopy, ...]] = {}
+    """The reports that `digests` are of; none where they are rolled up."""

@@ -42,10 +42,11 @@ def known(
     copies = known_copies(conn, digests)
     return Known(
         mails=_known_mails(conn, mails),
-        digests=_with_forgotten(conn, digests, copies.proven),
+        digests=_with_forgotten(conn, digests, set(copies.counted)),
         revisions=_known_revisions(conn, keys),
         unproven={digest: tuple(numbers) for digest, numbers in copies.unproven.items()},
         held={digest: tuple(found) for digest, found in copies.held.items()},
+        counted={digest: tuple(found) for digest, found in copies.counted.items()},
     )
 
 

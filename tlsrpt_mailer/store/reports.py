@@ -25,7 +25,8 @@ Row = tuple[Any, ...]
 _REPORT = (
     "id, mail_id, status, digest, revision_key, reporter, organization_name, submitter, report_id,"
     " contact_info, file_name, start_at, end_at, taken_at, date, successful_sessions,"
-    " failed_sessions, deviations, json, trust, trust_reason, signed_by, held_for"
+    " failed_sessions, deviations, json, trust, trust_reason, signed_by, held_for,"
+    " vouched_by"
 )
 _JSON = 18
 """Where in it the JSON is."""
@@ -148,6 +149,7 @@ def _report_row(id: int, mail: int, entry: Entry, new: NewReport) -> Row:
         text_or_none(new.trust_reason),
         text_or_none(new.signed_by),
         new.held_for,
+        text_or_none(new.vouched_by),
     )
 
 

@@ -397,6 +397,8 @@ ALTER TABLE reports ADD COLUMN trust_reason TEXT;
 ALTER TABLE reports ADD COLUMN signed_by TEXT;     -- d=, claimed or verified
 -- Of a held one: 'signature', 'pending' (DNS did not answer), 'foreign' or 'proposed' (not ours).
 ALTER TABLE reports ADD COLUMN held_for TEXT;
+-- Of one that is not believed: whose Authentication-Results, on top, say that it is signed.
+ALTER TABLE reports ADD COLUMN vouched_by TEXT;
 CREATE INDEX reports_held ON reports (held_for, taken_at) WHERE status = 'held';
 
 -- 1: about a domain that is not ours, in a report that speaks of ours as well: not counted.
