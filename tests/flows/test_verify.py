@@ -54,6 +54,19 @@ def test_a_key_that_is_in_dns_is_kept():
     assert [NAME] == keys.noted
 
 
+def test_only_keys_that_verified_are_kept():
+    """Made-up selectors, and keys that a broken signature names, are not written down."""
+    keys = Keys()
+    good = sign(mail(sender="tlsrpt@x.sender.example"))
+    forged = good.replace(b"Subject:", b"Subject: x", 1)
+    both = sign(good, domain="x.sender.example")
+
+    assert "fail" == verify(forged, NOW, NOW, settings(Dns(found()), keys)).word
+    assert [] == keys.noted
+    assert "pass" == verify(both, NOW, NOW, settings(Dns(found()), keys)).word
+    assert 1 == len(keys.noted)
+
+
 @pytest.mark.parametrize(
     ("answer", "age", "word"),
     [

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import dns.message
@@ -118,29 +119,62 @@ def test_a_dead_resolver_is_waited_for_once():
     assert took < 0.3 < asked + 0.05
 
 
-def test_a_sender_whose_name_servers_are_mute_delays_nobody_else():
-    """
-    Names that are never answered for are a trick: their owner's other names wait for
-    nothing, and everybody else is asked for as before.
-    """
+def two_labels(name: str) -> str:
+    return ".".join(name.split(".")[-2:])
+
+
+def mute_below(*names: str) -> Callable[[dns.message.Message, str], dns.message.Message | None]:
+    """A name server that has a key for every name, but for these."""
 
     def answer(question: dns.message.Message, _way: str) -> dns.message.Message | None:
         name = question.question[0].name
-        if str(name).endswith("evil.example."):
+        if str(name).rstrip(".").endswith(names):
             return None
         reply = dns.message.make_response(question)
         if name != dns.name.root:
             reply.answer.append(dns.rrset.from_text(name, 300, "IN", "TXT", '"v=DKIM1; p=AA"'))
         return reply
 
-    with answering(answer) as one:
-        resolver = Resolver([one.address], zone_of=lambda name: ".".join(name.split(".")[-2:]))
-        first = resolver.txt("a.evil.example", within=0.6)
+    return answer
+
+
+def test_a_sender_whose_name_servers_are_mute_delays_nobody_else():
+    """
+    Names that are never answered for are a trick: their owner's other selectors wait for
+    nothing, after some of his domains none of the others does, and everybody else is asked
+    for as before.
+    """
+    with answering(mute_below("evil.example")) as one:
+        resolver = Resolver([one.address], zone_of=two_labels)
+        first = resolver.txt("s1._domainkey.a.evil.example", within=0.6)
         began = time.monotonic()
-        second = resolver.txt("b.evil.example", within=0.6)
+        second = resolver.txt("s2._domainkey.a.evil.example", within=0.6)
         took = time.monotonic() - began
+        more = [resolver.txt(f"s._domainkey.{at}.evil.example", within=0.6) for at in "bc"]
+        began = time.monotonic()
+        last = [resolver.txt(f"s._domainkey.x{at}.evil.example", within=0.6) for at in range(50)]
+        took_last = time.monotonic() - began
         other = resolver.txt(NAME, within=0.6)
 
     assert ("trouble", "trouble", "found") == (first.kind, second.kind, other.kind)
-    assert "evil.example do not answer" in second.error
-    assert took < 0.3
+    assert "a.evil.example do not answer" in second.error
+    assert ["no answer in time"] * 2 == [answer.error for answer in more]
+    assert {"the name servers of evil.example do not answer"} == {answer.error for answer in last}
+    assert took < 0.3 > took_last
+
+
+def test_a_forgotten_subdomain_of_a_reporter_keeps_no_key_of_it_away():
+    """Whoever signs with names that nobody answers for below a large sender's blocks none of its
+    own: neither the domain itself nor those that were answered for before."""
+    with answering(mute_below("old.google.com")) as one:
+        resolver = Resolver([one.address], zone_of=two_labels)
+        before = resolver.txt("s._domainkey.mail.google.com", within=0.6)
+        for at in range(3):
+            resolver.txt(f"s._domainkey.x{at}.old.google.com", within=0.4)
+        names = ("new._domainkey.google.com", "new._domainkey.mail.google.com")
+        found = [resolver.txt(name, within=0.6).kind for name in names]
+        unsure = resolver.txt("s._domainkey.never.google.com", within=0.6)
+
+    assert "found" == before.kind
+    assert ["found", "found"] == found
+    assert "the name servers of google.com do not answer" == unsure.error

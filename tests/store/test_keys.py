@@ -62,6 +62,22 @@ def test_made_up_keys_fill_no_disk(store: SqliteStore, monkeypatch: pytest.Monke
     assert 2 == len(store.keys._cache)
 
 
+def test_who_makes_up_selectors_has_his_own_keys_leave(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wildcard record is a key for every name: they push out one another, and no reporter's."""
+    monkeypatch.setattr(keys_module, "MOST", 5)
+    store.keys.seen(NAME, KEY, NOW)
+    for number in range(20):
+        store.keys.seen(f"s{number}._domainkey.d{number}.evil.example", KEY, NOW + 1 + number)
+    fresh = SqliteKeys(store.writer)
+
+    assert fresh.kept(NAME) is not None
+    assert fresh.kept("s19._domainkey.d19.evil.example") is not None
+    with store.writer.reading() as conn:
+        assert (5,) == conn.execute("SELECT count(*) FROM keys").fetchone()
+
+
 def test_a_locked_database_keeps_no_mail_from_being_verified(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,7 +31,7 @@ class KeptKeys(Protocol):
         """The key as it was seen last, with `last_seen`; None if it never was."""
 
     def seen(self, name: str, texts: tuple[bytes, ...], now: Time) -> None:
-        """It is in DNS at *now*."""
+        """It is in DNS at *now*, and its domain has signed a mail."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -72,7 +72,13 @@ def verify(
     signed = read_signatures(raw, taken_at, settings.organisational)
     until = settings.clock() + min(within, settings.seconds)
     keys = {name: _key(name, until, now, settings) for name in signed.wanted}
-    return verdict(signed, keys, now)
+    said = verdict(signed, keys, now)
+    if said.word == "pass":
+        for name, answer in keys.items():
+            is_new = answer.kind == "found" and answer.last_seen is None
+            if is_new and name.endswith(f"._domainkey.{said.domain}"):
+                settings.keys.seen(name, answer.texts, now)
+    return said
 
 
 def _vouched(raw: bytes, settings: Settings) -> Verdict | None:
@@ -87,7 +93,6 @@ def _key(name: str, until: float, now: Time, settings: Settings) -> KeyAnswer:
     """What DNS says, else the key as it was kept."""
     answer = settings.lookup.txt(name, until - settings.clock())
     if answer.kind == "found":
-        settings.keys.seen(name, answer.texts, now)
         return answer
     kept = settings.keys.kept(name)
     if kept is None or (answer.kind == "trouble" and _is_stale(kept, now)):

@@ -44,6 +44,8 @@ _ABSENT = (
 T = TypeVar("T")
 ONE_SERVER = 1.0
 """Seconds after which the next server is asked, or the same one again."""
+FORGOTTEN = 3
+"""So many domains of one organisation without an answer: none of its others is asked for."""
 IN_A_ROW = 3
 """So many look-ups without an answer are trouble; a single one may be a lame domain."""
 
@@ -59,7 +61,7 @@ class Resolver:
         timeout: The most seconds that one question may take.
         clock: Seconds that never go back.
         system: Where the system's name servers stand; read again when none of them answers.
-        zone_of: A name to the domain whose owner runs its name servers, as near as can be told.
+        zone_of: A name to the organisational domain that it belongs to.
 
     """
 
@@ -79,7 +81,9 @@ class Resolver:
         self._zone_of = zone_of
         self._known: OrderedDict[str, tuple[float, KeyAnswer]] = OrderedDict()
         self._slow: OrderedDict[str, float] = OrderedDict()
-        """Until when the names in a zone are not asked for."""
+        """Until when the names of a domain are not asked for."""
+        self._answered: OrderedDict[str, None] = OrderedDict()
+        """Domains that were answered for: others of their organisation do not stop them."""
         self._silent_until = -math.inf
         self._failed = 0
         self._lock = threading.Lock()
@@ -101,12 +105,12 @@ class Resolver:
         now = self._clock()
         with self._lock:
             until, answer = self._known.get(name, (0.0, None))
-            is_slow = now < self._slow.get(self._zone(name), now)
+            slow = self._who_is_slow(name, now)
             is_silent = now < self._silent_until
         if answer is not None and now < until:
             return answer
-        if is_slow or is_silent:
-            whose = f"of {self._zone(name)} " if is_slow else ""
+        if slow or is_silent:
+            whose = f"of {slow} " if slow else ""
             return KeyAnswer("trouble", error=f"the name servers {whose}do not answer")
         limit = self._timeout if within is None else min(within, self._timeout)
         if limit <= 0:
@@ -140,8 +144,21 @@ class Resolver:
             for name in [name for name, (_, old) in self._known.items() if old.kind == "trouble"]:
                 del self._known[name]
 
-    def _zone(self, name: str) -> str:
-        return self._zone_of(name) or name
+    def _who_is_slow(self, name: str, now: float) -> str | None:
+        """
+        Whose name servers are not asked for *name* now; None where they are.
+
+        Those of its own domain; or of its organisation, once several domains of that had no
+        answer: a single one may be a subdomain that was forgotten, and anybody can sign with it.
+        """
+        domain = domain_of(name)
+        if now < self._slow.get(domain, now):
+            return domain
+        whose = self._zone_of(domain) or domain
+        if domain == whose or domain in self._answered:
+            return None
+        below = sum(now < until and one.endswith(f".{whose}") for one, until in self._slow.items())
+        return whose if below >= FORGOTTEN else None
 
     def _ask(self, name: str, limit: float) -> tuple[KeyAnswer, float]:
         # dnspython rests between its questions, also past the end of its lifetime.
@@ -162,6 +179,9 @@ class Resolver:
         except (dns.exception.DNSException, OSError) as error:
             return KeyAnswer("trouble", error=_said(error)), TROUBLE
         self._prefer(found)
+        with self._lock:
+            self._answered[domain_of(name)] = None
+            _shorten(self._answered, domain_of(name))
         texts = tuple(b"".join(record.strings) for record in found.rrset or ())
         seconds = found.rrset.ttl if found.rrset is not None else 0
         return KeyAnswer("found", texts), min(max(float(seconds), SHORTEST), LONGEST)
@@ -177,8 +197,8 @@ class Resolver:
             pass  # Any answer will do, a refusal as well.
         with self._lock:
             if is_there:
-                self._slow[self._zone(name)] = self._clock() + TROUBLE
-                _shorten(self._slow, self._zone(name))
+                self._slow[domain_of(name)] = self._clock() + TROUBLE
+                _shorten(self._slow, domain_of(name))
             else:
                 self._silent_until = self._clock() + SILENT
 
@@ -197,6 +217,13 @@ class Resolver:
                     *(one for one in servers if one is not server),
                 ]
                 return
+
+
+def domain_of(name: str) -> str:
+    """What follows the last label with an underscore: ``sel._domainkey.example.com``."""
+    labels = name.split(".")
+    last = max((at for at, label in enumerate(labels) if label.startswith("_")), default=-1)
+    return ".".join(labels[last + 1 :]) or name
 
 
 def _is_lame(response: dns.message.Message) -> bool:

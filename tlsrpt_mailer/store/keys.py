@@ -12,6 +12,7 @@ from tlsrpt_mailer.errors import Temporary
 from tlsrpt_mailer.report.times import DAY, HOUR, Span, Time
 from tlsrpt_mailer.store.bind import json, text
 from tlsrpt_mailer.store.connection import Writer
+from tlsrpt_mailer.store.turns import in_turns
 from tlsrpt_mailer.trust.model import KeyAnswer
 
 KEEP: Span = 60 * DAY
@@ -93,12 +94,23 @@ def prune_keys(conn: sqlite3.Connection, now: Time, limit: int) -> int:
 
 
 def _make_room(conn: sqlite3.Connection, name: str) -> None:
-    """Where there are too many, those go that were seen least recently."""
+    """
+    Where there are too many, those go whose domain has most, seen least recently.
+
+    Who signs each mail with another selector has his own keys leave, not a reporter's.
+    """
     (others,) = conn.execute("SELECT count(*) FROM keys WHERE name <> ?", (name,)).fetchone()
-    conn.execute(
-        "DELETE FROM keys WHERE name IN (SELECT name FROM keys ORDER BY last_seen LIMIT ?)",
-        (max(0, others + 1 - MOST),),
-    )
+    if others < MOST:
+        return
+    newest = conn.execute("SELECT name FROM keys ORDER BY last_seen DESC, name").fetchall()
+    # Some more leave at once: to find out which costs a look at all of them.
+    going = in_turns(newest, lambda row: _owner(row[0]))[MOST - 1 - MOST // 100 :]
+    conn.executemany("DELETE FROM keys WHERE name = ?", going)
+
+
+def _owner(name: str) -> str:
+    """Whose key it is, nearly: the last labels, which are a public suffix at worst."""
+    return ".".join(name.rsplit(".", 2)[-2:])
 
 
 def _packed(texts: tuple[bytes, ...]) -> bytes:
