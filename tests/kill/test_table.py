@@ -7,6 +7,12 @@ from pathlib import Path
 from tests.kill.harness import COLUMNS
 from tests.kill.ways import NAMES
 
+KILLS = 200
+"""As many as `tests/run --long` does on each."""
+
+SLOW = {"pipe"}
+"""Measured with fewer."""
+
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "delivery-guarantees.md"
 
 
@@ -28,6 +34,13 @@ def test_each_kind_of_source_has_been_killed() -> None:
 
     assert sorted(NAMES) == sorted(row["source"] for row in rows)
     assert all(re.fullmatch(r"[\d,]+", row[name]) for row in rows for name in COLUMNS[1:])
+
+
+def test_each_was_killed_often_enough() -> None:
+    """Two hundred times at least, but for a process for each mail, which is slow."""
+    few = {row["source"] for row in _rows() if int(row["kills"].replace(",", "")) < KILLS}
+
+    assert few <= SLOW
 
 
 def test_nothing_was_lost_and_nothing_was_there_twice() -> None:
