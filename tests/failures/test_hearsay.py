@@ -52,11 +52,8 @@ def test_a_flood_of_invented_names_renames_nothing(kind: str) -> None:
     its name and number, and what they see next is a failure of its own.
     """
     flood = [row(1, **{kind: f"a{n:02}.example.org"}) for n in range(60)]
-    names = ["mx1.example.com", "mx2.example.com"]
-    truth = [
-        window(day, GOOGLE, row(5, "certificate-expired" if kind != "result" else "odd", name))
-        for day, name in enumerate(names, start=300)
-    ]
+    own = {"mx": {}, "result": {"result": "odd"}, "policy": {"policy": "odd"}}[kind]
+    truth = [window(299 + n, GOOGLE, row(5, mx=f"mx{n}.example.com", **own)) for n in (1, 2)]
 
     alone = verdicts(truth, on(302))
     beside = verdicts([window(0, SMALL, *flood), *truth], on(302))
