@@ -12,6 +12,7 @@ from tests.place import app_in
 from tests.trust.signing import sign
 from tlsrpt_mailer.ports import RawMail
 from tlsrpt_mailer.store.eviction import CHUNK, evict
+from tlsrpt_mailer.store.retention import Keep, prune
 from tlsrpt_mailer.wiring import App
 
 NOW = 1_790_000_000
@@ -97,3 +98,92 @@ def test_it_is_said_once_a_day(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     said = [line for line in logged.splitlines() if "store.evicted" in line]
     assert len(said) == 2
     assert "mails=3" in said[1]
+
+
+def test_what_was_evicted_can_be_had_again(tmp_path: Path) -> None:
+    """Offered again, it is held once more; imported, it counts; what waited waits again."""
+    with app_in(tmp_path, TEXT) as app:
+        raws = [_raw(1), _raw(2), _raw(3, signed=True)]
+        _take(app, *raws)
+        evict(app.store.writer, 0)
+
+        assert _take(app, raws[0], raws[0], raws[2]) == ["held", "duplicate", "held"]
+        (said,) = app.deliver([RawMail(raws[1], "import", NOW, trusted=True)])
+        assert said.outcome == "stored"
+        assert _held(tmp_path) == ["r1 signature", "r3 pending"]
+        assert _count(tmp_path, "mails") == 3
+        assert len(app.store.pending.due(2 * NOW, 9)) == 1
+
+
+def test_what_passed_its_time_can_be_had_again(tmp_path: Path) -> None:
+    """A mailbox that is restored after keep_raw brings its held reports back."""
+    with app_in(tmp_path, TEXT) as app:
+        _take(app, _raw(1))
+        pruned = prune(app.store.writer, 2 * NOW, Keep(reports=3 * NOW))
+
+        assert (pruned.raw, _count(tmp_path, "reports")) == (1, 0)
+        assert _take(app, _raw(1)) == ["held"]
+        assert _held(tmp_path) == ["r1 signature"]
+
+
+def test_the_part_that_was_held_comes_again(tmp_path: Path) -> None:
+    """Of a mail of which another part counts."""
+    with app_in(tmp_path, TEXT) as app:
+        _take(app, _raw(1), _raw(2))
+        with closing(sqlite3.connect(tmp_path / "tlsrpt.db")) as link, link:
+            link.execute("UPDATE reports SET mail_id = 1")
+            link.execute("UPDATE reports SET status = 'counted', trust = 'operator' WHERE id = 2")
+            link.execute("UPDATE mails SET outcome = 'stored' WHERE id = 1")
+        evict(app.store.writer, 0)
+
+        assert _count(tmp_path, "reports") == 1
+        assert _take(app, _raw(1)) == ["held"]
+
+
+def test_who_floods_pushes_out_his_own(tmp_path: Path) -> None:
+    """The oldest of whoever has most; what a known reporter's key may prove goes last of all."""
+    google = [_raw(number, signed=True) for number in range(4)]
+    flood = [
+        sign(
+            mails.mail(
+                mails.report("example.com", "2026-09-20", report_id=f"e{number}"),
+                sender="a@evil.example",
+                submitter="evil.example",
+                newline="\r\n",
+            ),
+            domain="evil.example",
+            at=NOW,
+        )
+        for number in range(3)
+    ]
+    with app_in(tmp_path, TEXT) as app:
+        _take(app, *google, *flood)
+        with closing(sqlite3.connect(tmp_path / "tlsrpt.db")) as link:
+            (total,) = link.execute("SELECT sum(size) FROM kept").fetchone()
+        seen = []
+        for known in ((), {"google.com"}, {"google.com"}, {"google.com"}, {"google.com"}):
+            total -= 1
+            assert evict(app.store.writer, total, known=known) == 1
+            seen.append(_held(tmp_path))
+            with closing(sqlite3.connect(tmp_path / "tlsrpt.db")) as link:
+                (total,) = link.execute("SELECT sum(size) FROM kept").fetchone()
+
+    left = [" ".join(row.split()[0] for row in rows) for rows in seen]
+    assert left == [
+        "r1 r2 r3 e0 e1 e2",
+        "r1 r2 r3 e1 e2",
+        "r1 r2 r3 e2",
+        "r1 r2 r3",
+        "r2 r3",
+    ]
+
+
+def test_a_held_report_that_was_pruned_is_no_duplicate(tmp_path: Path) -> None:
+    """It was in no sum; once its copy is believed, that counts."""
+    with app_in(tmp_path, TEXT) as app:
+        _take(app, _raw(1))
+        prune(app.store.writer, 2 * NOW, Keep(reports=0, raw=3 * NOW))
+
+        assert (_count(tmp_path, "reports"), _count(tmp_path, "forgotten")) == (0, 0)
+        trusted = RawMail(_raw(1) + b"\r\n", "import", NOW, trusted=True)
+        assert [one.outcome for one in app.deliver([trusted])] == ["stored"]

@@ -175,7 +175,7 @@ def test_an_ignored_mail_is_read_again(store: SqliteStore, reader: Reader) -> No
 
 def test_held_mail_is_known_as_held(store: SqliteStore) -> None:
     """A repeat of a held report is neither counted nor called a duplicate."""
-    entry = entry_of(raw=b"unsigned", outcome="held", reason="not signed", found=2)
+    entry = entry_of(raw=b"unsigned", outcome="held", keep="held", reason="not signed", found=2)
     put(store, entry)
 
     with store.write() as txn:

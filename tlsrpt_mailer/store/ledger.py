@@ -29,6 +29,9 @@ FORGOTTEN_BYTES = 12
 
 _READ: frozenset[str] = frozenset({"stored", "superseded", "duplicate"})
 
+# Held once, and evicted or past its time: should it come again, it is taken like a new one.
+_LOST = "(outcome = 'held' AND NOT EXISTS (SELECT 1 FROM kept WHERE kept.mail_id = mails.id))"
+
 Row = tuple[Any, ...]
 
 
@@ -54,7 +57,7 @@ def _known_mails(conn: sqlite3.Connection, mails: Collection[bytes]) -> dict[byt
     rows = select_in(
         conn,
         "SELECT sha256, outcome, reason, reports FROM mails"
-        " WHERE outcome <> 'ignored' AND sha256 IN ({keys})",
+        f" WHERE outcome <> 'ignored' AND NOT {_LOST} AND sha256 IN ({{keys}})",
         mails,
     )
     return {sha: _repeat(outcome, reason, reports) for sha, outcome, reason, reports in rows}
@@ -143,10 +146,10 @@ def _put_mails(
 ) -> list[int]:
     """Write the mails themselves; returns their numbers, in order."""
     there = {
-        sha: (mail, outcome)
-        for sha, mail, outcome in select_in(
+        sha: (mail, "ignored" if is_lost else outcome)
+        for sha, mail, outcome, is_lost in select_in(
             conn,
-            "SELECT sha256, id, outcome FROM mails WHERE sha256 IN ({keys})",
+            f"SELECT sha256, id, outcome, {_LOST} FROM mails WHERE sha256 IN ({{keys}})",
             [entry.sha256 for entry in entries],
         )
     }

@@ -8,7 +8,7 @@ waits for one of them and not for all.
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import msgspec
@@ -17,7 +17,7 @@ from tlsrpt_mailer.errors import CannotWrite, Corrupt
 from tlsrpt_mailer.report.times import DAY, Span, Time
 from tlsrpt_mailer.store.adoptions import prune_proposed
 from tlsrpt_mailer.store.connection import Writer, open_reader
-from tlsrpt_mailer.store.eviction import evict
+from tlsrpt_mailer.store.eviction import drop, evict
 from tlsrpt_mailer.store.keys import prune_keys
 from tlsrpt_mailer.store.ledger import FORGOTTEN_BYTES
 from tlsrpt_mailer.store.lock import as_root
@@ -63,6 +63,8 @@ class Keep(msgspec.Struct, frozen=True):
     ignored: Span = 14 * DAY
     untrusted_bytes: int = 500 * 1024 * 1024
     """Held, quarantined and ignored mails together."""
+    known: Collection[str] = ()
+    """Reporters whose mails that wait for DNS go last when these are too much."""
 
 
 class Pruned(msgspec.Struct, frozen=True):
@@ -108,7 +110,7 @@ def prune(writer: Writer, now: Time, keep: Keep, beat: Callable[[], None] = lamb
         reports=run(lambda conn: _prune_reports(conn, now - keep.reports, now)),
         raw=run(lambda conn: _prune_kept(conn, ("quarantine", "held"), now - keep.raw)),
         ignored=run(lambda conn: _prune_kept(conn, ("ignored",), now - keep.ignored)),
-        evicted=evict(writer, keep.untrusted_bytes, beat),
+        evicted=evict(writer, keep.untrusted_bytes, beat, known=keep.known),
         mails=run(lambda conn: _prune_mails(conn, now - keep.reports)),
         letters=run(lambda conn: _prune_letters(conn, now, keep)),
         windows=run(_Windows(now - INCIDENT_KEEP)),
@@ -134,11 +136,12 @@ def _prune_reports(conn: sqlite3.Connection, before: Time, now: Time) -> int:
 
 def _prune_kept(conn: sqlite3.Connection, kinds: tuple[str, ...], before: Time) -> int:
     marks = ",".join("?" * len(kinds))
-    return conn.execute(
-        f"DELETE FROM kept WHERE mail_id IN (SELECT mail_id FROM kept WHERE kind IN ({marks})"
-        " AND kept_at < ? LIMIT ?)",
+    old = conn.execute(
+        f"SELECT mail_id FROM kept WHERE kind IN ({marks}) AND kept_at < ? LIMIT ?",
         (*kinds, before, CHUNK),
-    ).rowcount
+    ).fetchall()
+    drop(conn, [mail for (mail,) in old])
+    return len(old)
 
 
 def _prune_mails(conn: sqlite3.Connection, before: Time) -> int:

@@ -312,6 +312,7 @@ class App:
             raw=storage.keep_raw,
             ignored=storage.keep_ignored,
             untrusted_bytes=storage.max_untrusted_mb * 1024 * 1024,
+            known=self._standing.shipped | self._standing.configured,
         )
         pruned = retention.prune(self.store.writer, now, keep)
         self._say_evicted(pruned.evicted, now)
@@ -320,7 +321,8 @@ class App:
     def make_room(self, now: Time) -> None:
         """Drop mail that nobody vouches for, where there is more than may be."""
         limit = self.config.storage.max_untrusted_mb * 1024 * 1024
-        self._say_evicted(evict(self.store.writer, limit), now)
+        known = self._standing.shipped | self._standing.configured
+        self._say_evicted(evict(self.store.writer, limit, known=known), now)
 
     def _say_evicted(self, mails: int, now: Time) -> None:
         """Say it at once, then once a day at most, with all that went since."""
