@@ -13,6 +13,7 @@ from tlsrpt_mailer.config import load
 from tlsrpt_mailer.errors import ConfigError, NoSuch, Temporary
 from tlsrpt_mailer.ports import RawMail
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE
+from tlsrpt_mailer.wiring import parts
 
 NOW = 1_791_979_200
 LMTP = '[[source]]\nkind = "lmtp"\nlisten = "127.0.0.1:{}"\nrecipients = ["t@example.com"]\n'
@@ -307,3 +308,30 @@ def test_a_long_look_for_what_is_due_is_followed_by_a_rest(
 
     assert ([], []) == (nothing, resting)
     assert ["new"] == [letter.event for letter in rested]
+
+
+@pytest.mark.parametrize(
+    ("server", "is_own"),
+    [
+        ("mx.example.com", True),
+        ("gw7.host.example", True),
+        ("in.mail.example.net", True),
+        ("mx1.evil.example", False),
+        ("localhost", False),
+        ("com", False),
+    ],
+)
+def test_only_hosts_near_ours_are_proposed_as_believed(tmp_path: Path, server: str, is_own: bool):
+    """Names of this host, of [[domains]] and of our MX hosts; a stranger's are not."""
+    config = config_in(
+        tmp_path,
+        '[alerts]\nto = ["a@example.org"]\n[[domains]]\nmatch = ["*.example.com", "example.com"]\n'
+        'mx = ["mx.example.net"]\n',
+    )
+    for host, said in (
+        ("box.host.example", is_own),
+        ("localhost", is_own and "host" not in server),
+    ):
+        settings = parts.held_settings(wiring.standing(config), config, host)
+
+        assert said == settings.is_own(server)

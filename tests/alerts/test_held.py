@@ -96,6 +96,15 @@ def test_a_field_without_a_name_is_proposed_as_a_dash():
     assert '    authserv_ids = ["-"]' in held(of(vouched_by="-"), CONTEXT).text
 
 
+def test_a_name_that_may_be_a_strangers_is_not_proposed():
+    """The mail says how to find out the right one."""
+    mail = held(of(vouched_by=None, is_vouched=True), CONTEXT)
+
+    assert '    authserv_ids = ["NAME_OF_YOUR_MX"]' in mail.text
+    assert "Send a mail to this mailbox from outside" in flat(mail)
+    assert all(len(line) <= words.WIDTH for line in mail.text.splitlines())
+
+
 def test_who_checked_before_is_believed_only_if_it_is_ours():
     """The line opens a door, so the mail says when not to add it."""
     assert "Only if that is your MX, and every mail to this mailbox comes through it" in flat(

@@ -38,6 +38,10 @@ def says(raw: bytes) -> str | None:
         return None
 
 
+def is_own(server: str) -> bool:
+    return server.endswith(".example.com")
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[Signed]:
     made = Signed(tmp_path)
@@ -53,7 +57,7 @@ def look(world: Signed, after: Span = 2 * HOUR) -> list[str]:
 def told(world: Signed, after: Span = 2 * HOUR) -> list[tuple[str, str]]:
     """The same with the texts, their line breaks taken out."""
     world.now += after
-    settings = HeldSettings(STANDING, organisational, says)
+    settings = HeldSettings(STANDING, organisational, says, is_own)
     letters = watch_held(world.store.aside, world.store.watching, PEOPLE, settings, world.now)
     assert {ROOT} >= {letter.recipient for letter in letters}
     found = []
@@ -272,21 +276,26 @@ def test_reasons_that_differ_are_listed(world: Signed) -> None:
     ("servers", "line"),
     [
         (("mx.example.com", "mx.example.com"), 'authserv_ids = ["mx.example.com"]'),
-        (("", ""), 'authserv_ids = ["-"]'),
+        (("", ""), 'authserv_ids = ["NAME_OF_YOUR_MX"]'),
+        (("mx1.evil.example", "mx1.evil.example"), 'authserv_ids = ["NAME_OF_YOUR_MX"]'),
         (("mx.example.com", "mx.example.net"), None),
-        (('"m x"', '"m x"'), None),
+        (('"m x"', '"m x"'), 'authserv_ids = ["NAME_OF_YOUR_MX"]'),
     ],
 )
 def test_who_is_proposed_vouches_for_all(
     world: Signed, servers: tuple[str, str], line: str | None
 ) -> None:
-    """Only one MTA that stands on top of every mail, under a name that can be pasted."""
+    """
+    Only one MTA that stands on top of every mail, under a name that can be pasted and is near
+    ours: whoever forges a few reports can write any other. How to find out is said then.
+    """
     world.take(*(vouched(with_banner(world.signed()), server) for server in servers))
 
     ((_, text),) = told(world)
 
     assert (line is not None) == ("authserv_ids" in text)
     assert line is None or line in text
+    assert "evil" not in text
 
 
 def test_who_vouches_for_some_is_not_proposed(world: Signed) -> None:

@@ -68,6 +68,8 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     vouched_by: str | None = None
     """The topmost Authentication-Results of all is by this id, and says that the reporter signed;
     `NO_ID` where it has none."""
+    is_vouched: bool = False
+    """There is such an id, if perhaps none that can be named: any sender may have written it."""
 
 
 def why(held_for: str | None, reason: str | None) -> str:
@@ -252,6 +254,8 @@ def _choices(found: Held) -> Iterator[tuple[str, Sequence[str]]]:
         )
     if found.vouched_by is not None:
         yield _believe(found.vouched_by, found.held)
+    elif found.is_vouched:
+        yield _FIND_OUT
     yield (
         (
             "Take them as they are, marked as not authenticated: they count, but what they alone"
@@ -259,6 +263,17 @@ def _choices(found: Held) -> Iterator[tuple[str, Sequence[str]]]:
         ),
         ["[trust]", 'dkim = "mark"'],
     )
+
+
+_FIND_OUT = (
+    (
+        "Believe your own MX, if it checked before. These mails say that somebody did, but not that"
+        " it was yours. Send a mail to this mailbox from outside, and read its topmost"
+        " Authentication-Results: your MX stands before the first semicolon (without a name there:"
+        ' "-"). Only if every mail to this mailbox comes through it:'
+    ),
+    ["[trust]", 'authserv_ids = ["NAME_OF_YOUR_MX"]'],
+)
 
 
 def _believe(server: str, count: int) -> tuple[str, Sequence[str]]:

@@ -46,6 +46,9 @@ class HeldSettings(msgspec.Struct, frozen=True):
     vouching: Callable[[bytes], str | None]
     """The id of the topmost Authentication-Results of a mail, if it says that the author's domain
     signed."""
+    is_own: Callable[[str], bool]
+    """Whether such an id is of a host near ours: any other may be a stranger's, who would have
+    himself believed."""
 
 
 def watch_held(
@@ -159,6 +162,8 @@ def _diagnosis(
         reasons[one.reporter][one.reason or "it did not verify"] += 1
     kinds = {_kind(one) for one in odd}
     cause = _cause(kinds, reasons, believed)
+    server = _voucher(odd, aside, settings) if cause in BELIEVABLE else None
+    may_name = server is not None and words.is_proposable(server) and settings.is_own(server)
     return Held(
         cause=cause,
         held=len(odd),
@@ -173,7 +178,8 @@ def _diagnosis(
             for name, counts in sorted(reasons.items(), key=_most_first)
         ),
         only_body=kinds == {"body"},
-        vouched_by=_voucher(odd, aside, settings) if cause in BELIEVABLE else None,
+        vouched_by=server if may_name else None,
+        is_vouched=server is not None,
     )
 
 
@@ -212,8 +218,7 @@ def _voucher(odd: Sequence[Unbelieved], aside: PutAside, settings: HeldSettings)
     failed = [one for one in odd if one.trust == "fail"]
     raws = [aside.raw(mail) for mail in dict.fromkeys(one.mail for one in failed[:SAMPLE])]
     ids = {settings.vouching(raw) for raw in raws if raw is not None}
-    server = ids.pop() if len(ids) == 1 else None
-    return server if words.is_proposable(server) else None
+    return ids.pop() if len(ids) == 1 else None
 
 
 # ---------------------------------------------------------------- whose are they?

@@ -208,7 +208,7 @@ class App:
 
     def watch_held(self, now: Time) -> list[Letter]:
         """Freeze the mails about reports that are held."""
-        settings = held_settings(self._standing)
+        settings = held_settings(self._standing, self.config, self._host)
         return watch_held(self.store.aside, self.store.watching, self._audience, settings, now)
 
     def routes(self) -> Routes:

@@ -2,7 +2,7 @@
 
 import base64
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from email.utils import parseaddr
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
@@ -58,9 +58,24 @@ def standing(config: Config) -> Standing:
     )
 
 
-def held_settings(known: Standing) -> HeldSettings:
-    """What watching held reports needs."""
-    return HeldSettings(known, organisational, _vouching)
+def held_settings(known: Standing, config: Config, host: str) -> HeldSettings:
+    """What watching held reports needs; *host* is the name of this machine."""
+
+    def is_own(server: str) -> bool:
+        return organisational(server) in {organisational(name) for name in _near(config, host)} - {
+            None
+        }
+
+    return HeldSettings(known, organisational, _vouching, is_own)
+
+
+def _near(config: Config, host: str) -> Iterator[str]:
+    """Names of ours: this host, our addresses, ``[[domains]]`` and MX hosts, without wildcards."""
+    yield host
+    yield from (address.rpartition("@")[2] for address in our_addresses(config))
+    for block in config.domains:
+        yield from (name.removeprefix("*.") for name in (*block.match, *block.mx))
+    yield from (name.removeprefix("*.") for mx in config.mx for name in mx.match)
 
 
 def _vouching(raw: bytes) -> str | None:
