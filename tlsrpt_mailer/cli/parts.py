@@ -111,8 +111,8 @@ def daemon(
         return Part("ok", "daemon", f"does not run; `once` ran {words.when(last, now)}")
     if not config.source:
         return Part("warn", "daemon", "does not run, and no source is configured")
-    since = f"nothing has run since {words.moment(last, now)}" if last else "it never ran"
-    return Part("FAIL", "daemon", f"does not run: {since}", ("systemctl start tlsrpt-mailer",))
+    said = f"nothing has run since {words.moment(last, now)}" if last else "it never ran"
+    return Part("FAIL", "daemon", f"does not run: {said}", ("systemctl start tlsrpt-mailer",))
 
 
 def sources(rows: Sequence[SourceRow], config: Config, now: Time) -> list[Part]:
