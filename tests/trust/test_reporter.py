@@ -89,6 +89,7 @@ BOUNCE = Place("message/delivery-status", 1)
         ("google.com", "drive-shares-dm-noreply", REPORT, "google.com (unverified)"),
         ("reports.google.com", None, REPORT, "google.com (unverified)"),
         ("microsoft.com", "tlsrpt-noreply", OTHER, "microsoft.com"),
+        ("microsoft.com", "tls-reporting", OTHER, "microsoft.com"),
         ("microsoft.com", "flow-noreply", REPORT, "microsoft.com (unverified)"),
         ("yahoo.com", "noreply", REPORT, "yahoo.com"),
         ("yahoo.com", "noreply", OTHER, "yahoo.com (unverified)"),
