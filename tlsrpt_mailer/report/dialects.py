@@ -40,8 +40,8 @@ REPORTING_ADDRESSES: dict[str, re.Pattern[str]] = {
 The local part in From of a known reporter's reports, by its organisational domain.
 
 Google's as in its reports of 2022 to 2026. Of Microsoft's only the contact-info of its reports
-was seen (tlsrpt-noreply), so what sounds like that will do: nobody outside has a mailbox there. Both
-domains sign mails in which strangers have their say (shared files, invitations): no other
+was seen (tlsrpt-noreply), so what sounds like that will do: nobody outside has a mailbox there.
+Both domains sign mails in which strangers have their say (shared files, invitations): no other
 address of theirs reports.
 """
 
