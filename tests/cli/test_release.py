@@ -69,6 +69,14 @@ def test_what_is_held_raises_no_failure(held: Place):
     assert "held: it is not signed" in shown
 
 
+def test_where_nothing_counts_the_listings_say_what_is_held(held: Place):
+    """Nobody takes it for well that nothing fails: nothing was counted."""
+    said = "3 reports held"
+
+    assert f"{said}, not counted: tlsrpt-mailer reports --held" in held("failures").out
+    assert f"No report counts for any domain; {said}" in held("domains").out
+
+
 def test_nothing_changes_while_nothing_has_changed(held: Place):
     """Checked again under the same configuration they are held again, and it is said why."""
     result = held("reports", "release", "--all")

@@ -85,17 +85,25 @@ def list_(only: Whose | None, limit: int | None, all_: bool, json_: bool) -> Non
     config = opening.load()
     with opening.reading(config) as reader:
         found = [one for one in _found(config, reader) if only in (None, one.whose)]
+        held = 0 if found or only else sum(reader.held_totals(now).counts.values())
     shown = found[: page.limit]
     if json_:
         out.json_list(map(form, shown))
         return
     if not found:
-        click.echo("No domain of that kind." if only else "No report speaks of any domain yet.")
+        click.echo("No domain of that kind." if only else _none(held))
         return
     out.columns(HEADS, (_cells(one, now) for one in shown))
     out.footer(len(shown), len(found), "domain")
     if any(one.whose in ("proposed", "foreign") for one in found):
         click.echo("Are some of them yours? tlsrpt-mailer domains adopt")
+
+
+def _none(held: int) -> str:
+    if held:
+        reports = words.plural(held, "report")
+        return f"No report counts for any domain; {reports} held: tlsrpt-mailer reports --held"
+    return "No report speaks of any domain yet."
 
 
 @domains.command()

@@ -129,6 +129,7 @@ def _print_page(
             click.echo(f"Nothing is open in group {words.safe(group, 40)}.")
         else:
             click.echo("\n".join(failure_text.nothing_open(reader.totals(now), now)))
+            _print_held(reader, now)
         if ended:
             click.echo(failure_text.mended(ended))
         return
@@ -138,6 +139,15 @@ def _print_page(
     if page.limit is not None and len(causes) > page.limit:
         click.echo(f"{page.limit} of {words.plural(len(causes), 'cause')}; more: --limit N")
     click.echo("\n".join(failure_text.foot(causes, len(found) - len(shown), ended)))
+
+
+def _print_held(reader: Reader, now: Time) -> None:
+    """That all is well is not known of what is not counted."""
+    held = sum(reader.held_totals(now).counts.values())
+    if held:
+        click.echo(
+            f"{words.plural(held, 'report')} held, not counted: tlsrpt-mailer reports --held"
+        )
 
 
 def _print_muted(count: int, reader: Reader, domain: str | None, group: str | None) -> None:
