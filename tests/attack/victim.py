@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import trustme
 
-from tests.e2e.daemon import RECIPIENT, SENDER, Daemon, Site, free_port, running
+from tests.e2e.daemon import RECIPIENT, SENDER, Daemon, Site, running
 from tests.e2e.stories import clean
 from tests.e2e.waiting import until
+from tests.ports import free_port
 from tests.sources.listeners import Client
 
 HONEST = "127.0.0.77"

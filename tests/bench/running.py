@@ -18,8 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench.storing import small_mails
-from tests.e2e.daemon import Site, deliver, free_port, lmtp_source, running
+from tests.e2e.daemon import Site, deliver, lmtp_source, running
 from tests.e2e.waiting import until
+from tests.ports import free_port
 
 START, STOP = 0.5, 2.0
 IDLE_MIB, BUSY_MIB = 50.0, 120.0

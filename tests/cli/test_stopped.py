@@ -6,7 +6,7 @@ import pytest
 
 from tests.channels.relay import relay
 from tests.cli.conftest import Place
-from tests.e2e.daemon import free_port
+from tests.ports import free_port
 
 TABLE = """
 [alerts]

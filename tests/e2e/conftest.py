@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.daemon import free_port
 from tests.e2e.sink import Sink, relay
+from tests.ports import free_port
 from tests.servers.dovecot import Dovecot
 
 

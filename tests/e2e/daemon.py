@@ -19,6 +19,7 @@ from time import monotonic
 from typing import Any
 
 from tests.e2e.waiting import PATIENCE, until
+from tests.ports import free_port
 
 SENDER = "noreply-smtp-tls-reporting@google.com"
 RECIPIENT = "tlsrpt@example.com"
@@ -28,12 +29,6 @@ STOP_SECONDS = 2.0
 
 OURS = ("TLSRPT_", "NOTIFY_", "WATCHDOG_", "LISTEN_", "JOURNAL_", "STATE_", "CREDENTIALS_")
 """Environment that would change where the program looks, or whom it tells."""
-
-
-def free_port() -> int:
-    """A TCP port on loopback that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 class Notified:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.daemon import Site, deliver, free_port, lmtp_source, running
+from tests.e2e.daemon import Site, deliver, lmtp_source, running
 from tests.e2e.sink import Sink
 from tests.e2e.stories import clean, failing
+from tests.ports import free_port
 
 
 def test_a_wrong_configuration_changes_nothing(tmp_path: Path, sink: Sink, port: int) -> None:

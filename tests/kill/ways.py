@@ -15,9 +15,10 @@ from threading import Event, Lock, Thread
 from types import MappingProxyType
 from typing import Literal
 
-from tests.e2e.daemon import RECIPIENT, SENDER, Site, free_port, imap_source
+from tests.e2e.daemon import RECIPIENT, SENDER, Site, imap_source
 from tests.e2e.waiting import PATIENCE
 from tests.kill.cargo import Cargo
+from tests.ports import free_port
 from tests.servers.dovecot import PASSWORD, Dovecot
 
 PAUSE = 0.05

@@ -11,9 +11,10 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.e2e.daemon import Site, free_port, running
+from tests.e2e.daemon import Site, running
 from tests.e2e.stories import failing
 from tests.e2e.waiting import until
+from tests.ports import free_port
 from tlsrpt_mailer.config.secret import without
 
 WORDS = {

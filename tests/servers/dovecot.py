@@ -9,21 +9,17 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import imapclient
+
+from tests.ports import free_port
 
 PASSWORD = "correct_horse"
 BINARY = "/usr/sbin/dovecot"
 UID = 65_534
 """The mail user: nobody."""
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _members(group: int) -> list[str]:

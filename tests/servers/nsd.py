@@ -1,7 +1,6 @@
 """A real DNS server (Debian's nsd) on a loopback port, with the records a test gives it."""
 
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -11,11 +10,7 @@ import dns.exception
 import dns.message
 import dns.query
 
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+from tests.ports import free_port
 
 
 def _zones(records: Mapping[str, bytes]) -> dict[str, dict[str, bytes]]:
@@ -59,7 +54,7 @@ def write_config(
 @contextmanager
 def nsd(folder: Path, records: Mapping[str, bytes], port: int | None = None) -> Iterator[str]:
     """Serve these TXT records, of whatever names; yields ``address:port``."""
-    port = port or _free_port()
+    port = port or free_port()
     write_config(folder, records, port)
     program = shutil.which("nsd") or "/usr/sbin/nsd"
     child = subprocess.Popen([program, "-d", "-c", str(folder / "nsd.conf")])

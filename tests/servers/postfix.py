@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.waiting import until
-from tests.servers.dovecot import free_port
+from tests.ports import free_port
 
 SHIPPED = Path("/usr/share/postfix")
 MAIN = """

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.daemon import free_port
+from tests.ports import free_port
 from tests.systemd.machine import Machine, machine
 
 
