@@ -30,7 +30,9 @@ def report(back: int, reporter: str = "google.com", mx: str = "mx1.example.com")
     )
     sender = SENDER if reporter == "google.com" else f"tlsrpt-noreply@{reporter}"
     raw = sign(mails.mail(body, sender=sender, submitter=reporter, newline="\r\n"), domain=reporter)
-    return f"Authentication-Results: mx.test; dkim=pass header.d={reporter}\r\n".encode() + raw
+    return (
+        f"Authentication-Results: mx.example.com; dkim=pass header.d={reporter}\r\n".encode() + raw
+    )
 
 
 def trust(port: int, dns: str, more: str = "") -> str:
@@ -74,7 +76,7 @@ def test_a_gateway_is_found_out_and_what_the_notice_says_helps(
 
     assert "OPERATOR all 4 reports" in notice["Subject"]
     assert "a gateway?" in notice["Subject"]
-    assert '[trust]\nauthserv_ids = ["mx.test"]' == lines
+    assert '[trust]\nauthserv_ids = ["mx.example.com"]' == lines
     assert "4 mails checked again: 4 count now.\n" == released.stdout
     assert "certificate expired on mx1.example.com" in " ".join(alert["Subject"].split())
     assert "valid DKIM signatures of their reporters" in " ".join(text_of(alert).split())
@@ -122,7 +124,7 @@ def test_release_beside_a_busy_daemon(tmp_path: Path, port: int) -> None:
         many = [report(back) for back in range(30, 60)]
         with running(site):
             deliver(port, [raw + BANNER for raw in many])
-            site.configure(trust(port, dns, 'authserv_ids = ["mx.test"]\n'))
+            site.configure(trust(port, dns, 'authserv_ids = ["mx.example.com"]\n'))
             releasing = [site.start("reports", "release", "--all") for _ in range(2)]
             deliver(port, [report(back) for back in range(1, 30)])
             ended = [one.communicate(timeout=60) for one in releasing]
