@@ -3,6 +3,13 @@
 from pathlib import Path
 
 import pytest
+import structlog
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_come() -> None:
+    """What a test before this one configured says nothing here."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

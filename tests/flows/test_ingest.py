@@ -8,6 +8,7 @@ import pytest
 
 from tests.flows.world import NOW, World
 from tests.mails import bounce, detail, dmarc_mail, document, letter, mail, report
+from tlsrpt_mailer.errors import Temporary
 from tlsrpt_mailer.flows import ingest
 from tlsrpt_mailer.intake.model import MailContent
 from tlsrpt_mailer.intake.read import read
@@ -415,7 +416,7 @@ def test_a_bug_of_ours_in_writing_loses_no_mail(
     """What can neither be stored nor put aside is asked for again, however often, until it can."""
     raw = mail(report())
     with monkeypatch.context() as broken:
-        broken.setattr(SqliteTxn, "known", _raise)
+        broken.setattr(SqliteTxn, "known", lambda *_: _raise(RuntimeError("a bug")))
         outcomes = [world.take(raw)[0].outcome for _ in range(ingest.TRIES + 2)]
     (mended,) = world.take(raw)
 
@@ -424,5 +425,30 @@ def test_a_bug_of_ours_in_writing_loses_no_mail(
     assert 0 == world.count("taking")
 
 
-def _raise(*_: object) -> None:
-    raise RuntimeError("a bug")
+def test_a_full_disk_while_a_mail_is_put_aside_is_not_its_fault(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked for again, and read as any other when there is room."""
+    raw = mail(report())
+    errors = [RuntimeError("a bug")] * ingest.TRIES + [Temporary("the disk is full")]
+    with monkeypatch.context() as broken:
+        broken.setattr(SqliteTxn, "known", lambda *_: _raise(errors.pop(0)))
+        outcomes = [world.take(raw)[0].outcome for _ in range(ingest.TRIES)]
+    (mended,) = world.take(raw)
+
+    assert ["failed"] * ingest.TRIES == outcomes
+    assert [] == errors
+    assert "stored" == mended.outcome
+
+
+def test_a_mail_that_makes_us_raise_is_put_aside_when_it_comes_alone(tmp_path: Path) -> None:
+    """As it does by LMTP: deferred twice, then kept for a person to look at."""
+    world = World(tmp_path, reader=_raising(RuntimeError("a bug"), b"POISON"))  # type: ignore[arg-type]
+
+    outcomes = [world.take(letter(text="POISON"))[0].outcome for _ in range(3)]
+
+    assert ["failed", "failed", "quarantined"] == outcomes
+
+
+def _raise(error: BaseException) -> None:
+    raise error

@@ -136,10 +136,11 @@ def test_large_documents_are_not_mended():
 def test_the_digest_of_a_large_document_is_that_of_its_canonical_json(monkeypatch):
     """Large reports are digested piece by piece, to the same digest."""
     body = report(details=[detail(failed=count, x=[], y={}) for count in range(50)])
-    body |= {"empty": {}, "list": [[], [1, "ä", None, 1.5, True]]}
+    body |= {"empty": {}, "list": [[], [1, "ä", None, 1.5, True]], "many": list(range(40))}
+    body |= {"long": ["ä" * 200_000, 'a"' * 200_000]}
     whole = digest(document(body))
 
-    monkeypatch.setattr(decoding, "LARGE", 100)
+    monkeypatch.setattr(decoding, "_WHOLE", 100)
 
     assert whole == digest(document(body))
 

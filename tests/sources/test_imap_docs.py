@@ -16,7 +16,7 @@ def test_every_example_of_the_how_to_is_a_valid_configuration():
 
     configurations = [parse(text, wiring.KINDS, name="imap.md") for text in examples]
 
-    assert len(configurations) == 7
+    assert len(configurations) == 8
     assert all(isinstance(c.source[0].settings, Settings) for c in configurations)
 
 

@@ -38,7 +38,7 @@ def take(store: SqliteStore, batch: list[NewReport]) -> None:
             [new.found.digest for new in batch],
             [new.revision_key for new in batch],
         )
-        decided = decide(mails, known, txn.ignored_bytes, 0)
+        decided = decide(mails, known, txn.ignored_bytes, 0, is_known=bool)
         txn.put([entry for entry, _ in decided if entry is not None])
 
 
