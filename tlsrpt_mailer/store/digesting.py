@@ -8,10 +8,8 @@ ten thousand domains that takes some seconds.
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 
@@ -31,7 +29,7 @@ from tlsrpt_mailer.store.bind import select_in
 from tlsrpt_mailer.store.connection import BUSY_SECONDS, open_reader
 from tlsrpt_mailer.store.judging import record
 from tlsrpt_mailer.store.notices import silent_pairs
-from tlsrpt_mailer.store.trouble import translated
+from tlsrpt_mailer.store.snapshots import Snapshots
 from tlsrpt_mailer.store.words import BELIEVED
 
 LONG: Span = 36 * HOUR
@@ -50,27 +48,8 @@ _ALERTS = (
 _decode = msgspec.json.Decoder(tuple[Sessions, ...]).decode
 
 
-class DigestReader:
+class DigestReader(Snapshots):
     """`ports.DigestReads`; close it, or use it in a ``with``."""
-
-    def __init__(self, conn: sqlite3.Connection, path: Path) -> None:
-        self._conn = conn
-        self._path = path
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the database."""
-        self._conn.close()
 
     def first_report(self) -> Time | None:
         """See `ports.DigestReads.first_report`."""
@@ -94,17 +73,6 @@ class DigestReader:
                 refused=_refused(conn, period),
                 silent=silent_pairs(conn, period.begin),
             )
-
-    @contextmanager
-    def _snapshot(self) -> Iterator[sqlite3.Connection]:
-        with translated(self._path):
-            self._conn.execute("BEGIN")
-            try:
-                yield self._conn
-            finally:
-                # Nothing was written, and a second error must not hide the first.
-                with suppress(sqlite3.Error):
-                    self._conn.execute("COMMIT")
 
 
 def open_digest_reader(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> DigestReader:
