@@ -8,12 +8,12 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.bad_days.disk import read_only
 from tests.store.build import NOW, entry_of, report_of
 from tlsrpt_mailer.errors import CannotWrite, Corrupt, Temporary, TlsrptError
 from tlsrpt_mailer.store import retention
@@ -143,24 +143,13 @@ def test_a_database_that_is_replaced_takes_no_mail(path: Path) -> None:
             _put(store, 1, 2)
 
 
-@contextmanager
-def _read_only(folder: Path) -> Iterator[None]:
-    """The folder, as on a disk that the kernel has mounted read-only after an error."""
-    subprocess.run(["mount", "--bind", folder, folder], check=True)
-    try:
-        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
-        yield
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
-
-
 @pytest.mark.servers
 def test_a_closed_database_can_be_read_on_a_read_only_disk(path: Path) -> None:
     """
     After a disk was mounted read-only (or a snapshot of it), commands that only read show what
     is there, though SQLite cannot make its -shm.
     """
-    with _read_only(path.parent), open_queries(path) as reader:
+    with read_only(path.parent), open_queries(path) as reader:
         assert 300 == reader.mails().total
 
 
@@ -172,7 +161,7 @@ def test_a_database_in_use_can_be_read_through_a_read_only_mount(path: Path) -> 
     """
     with closing(open_store(path, create=False)) as store:
         _put(store, 10, 1)
-        with _read_only(path.parent), open_queries(path) as reader:
+        with read_only(path.parent), open_queries(path) as reader:
             assert 310 == reader.mails().total
 
 

@@ -4,13 +4,12 @@ import os
 import resource
 import shutil
 import sqlite3
-import subprocess
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.bad_days.disk import read_only
 from tests.bad_days.lmtp import OFF, TAKEN, TEMPORARY, answer
 from tests.e2e.daemon import Site, lmtp_source, running
 from tests.e2e.sink import Sink
@@ -104,16 +103,6 @@ def test_a_restore_under_a_running_daemon_loses_no_mail(
     assert [("ok",)] == site.select("PRAGMA integrity_check")
 
 
-@contextmanager
-def _read_only(folder: Path) -> Iterator[None]:
-    subprocess.run(["mount", "--bind", folder, folder], check=True)
-    try:
-        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
-        yield
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
-
-
 @pytest.mark.servers
 def test_a_disk_that_is_read_only(tmp_path: Path, port: int) -> None:
     """
@@ -123,7 +112,7 @@ def test_a_disk_that_is_read_only(tmp_path: Path, port: int) -> None:
     site = Site(tmp_path, OFF + lmtp_source(port))
     with running(site):
         assert answer(port, clean(5)) == TAKEN
-    with _read_only(site.state):
+    with read_only(site.state):
         reports = site.json("reports")
         status = site.command("status")
         backup = site.command("backup", str(tmp_path / "b.db"))
@@ -133,6 +122,7 @@ def test_a_disk_that_is_read_only(tmp_path: Path, port: int) -> None:
 
     assert 1 == len(reports)
     assert "does not run" in status.stdout
+    assert "on a disk that is read-only" in " ".join(status.stdout.split())
     assert 0 == backup.returncode, backup.stderr
     assert {CANNOT_WRITE} == {one.returncode for one in writing}, [one.stderr for one in writing]
     assert all("ead-only" in one.stderr for one in writing), [one.stderr for one in writing]

@@ -168,6 +168,18 @@ def test_the_next_digest_is_said_in_its_zone(place: Place):
     assert "  digest    off\n" in place("config", "check").out
 
 
+def test_trust_before_a_day_to_come_is_noted(place: Place):
+    """Whoever writes next year by mistake would believe everybody until then."""
+    maildir = '[[source]]\nkind = "maildir"\npath = "/tmp"\ntrust_before = "{}"\n'
+
+    warned = []
+    for day in ("2027-01-01", "2026-01-01"):
+        place.configure(maildir.format(day))
+        warned.append("maildir:/tmp: trust_before lies ahead" in place("config", "check").out)
+
+    assert [True, False] == warned
+
+
 def test_a_database_of_somebody_else_is_no_obstacle(place: Place):
     """The configuration can be checked where the database cannot be read."""
     place.database.parent.mkdir()

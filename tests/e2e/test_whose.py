@@ -161,11 +161,10 @@ def test_a_dane_report_on_our_mx_host_counts(
 def test_a_rejected_domain_counts_no_more(tmp_path: Path, sink: Sink, port: int, dns: str) -> None:
     """A stranger whose record names us is told off by command, beside the running daemon."""
     site = Site(tmp_path, trusting(port, dns), sink.port, AT_ONCE)
-    with running(site) as daemon:
+    with running(site):
         deliver(port, [signed(mails.policy(MINE))])
         until(lambda: windows(site) == [MINE], "the first report counts")
         assert 0 == site.command("domains", "reject", MINE).returncode
-        daemon.reload()
         deliver(port, [signed(mails.policy(MINE), back=2)])
 
     assert [("foreign",)] == site.select("SELECT held_for FROM reports WHERE status = 'held'")

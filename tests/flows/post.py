@@ -1,6 +1,6 @@
 """Signed mails, and a DNS that tests switch on and off."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -135,6 +135,9 @@ def signed(raw: bytes | None = None, domain: str = "google.com") -> bytes:
 
 unsigned = partial(mail, newline="\r\n")
 
+Make = Callable[..., Post]
+"""Makes posts, each with a folder of its own; the fixture `make`."""
+
 
 def forward(inner: bytes, headers: bytes = b"") -> bytes:
     """*inner* as somebody hands it on, within a mail of his own."""
@@ -146,4 +149,4 @@ def forward(inner: bytes, headers: bytes = b"") -> bytes:
     )
 
 
-__all__ = ["GOOGLE", "NOW", "Ours", "Post", "Zone", "forward", "signed", "unsigned"]
+__all__ = ["GOOGLE", "NOW", "Make", "Ours", "Post", "Zone", "forward", "signed", "unsigned"]

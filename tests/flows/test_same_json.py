@@ -1,18 +1,15 @@
 """The same report from several hands: whose copy it is that counts."""
 
-from collections.abc import Callable, Iterator
 from itertools import permutations
-from pathlib import Path
 
 import pytest
 
-from tests.flows.post import NOW, Ours, Post, Zone, signed, unsigned
+from tests.flows.post import NOW, Make, Ours, Zone, signed, unsigned
 from tests.mails import mail, report
 from tlsrpt_mailer.report.times import DAY
 from tlsrpt_mailer.store.retention import Keep, prune
 from tlsrpt_mailer.trust.model import KeyAnswer
 
-Make = Callable[..., Post]
 VOUCHED = b"Authentication-Results: mx.example.com; dkim=pass header.d=google.com\r\n"
 BANNER = b"-- \r\nchecked by a gateway\r\n"
 
@@ -31,21 +28,6 @@ class MuteZone(Zone):
         if self.mute and name.endswith(self.mute):
             return KeyAnswer("trouble", error="nobody answers")
         return super().txt(name, within)
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
-    made: list[Post] = []
-
-    def one(dkim: str = "require", **more: object) -> Post:
-        folder = tmp_path / str(len(made))
-        folder.mkdir()
-        made.append(Post(folder, dkim, **more))  # type: ignore[arg-type]
-        return made[-1]
-
-    yield one
-    for post in made:
-        post.store.close()
 
 
 @pytest.mark.parametrize("order", list(permutations([copied(), signed(), unsigned(report())])))

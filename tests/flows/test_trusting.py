@@ -1,13 +1,12 @@
 """Whose word counts: signed, unsigned, forwarded and foreign reports through the pipeline."""
 
-from collections.abc import Callable, Iterator
 from itertools import permutations
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from tests.flows.post import GOOGLE, NOW, Ours, Post, Zone, forward, signed, unsigned
+from tests.flows.post import GOOGLE, NOW, Make, Ours, Zone, forward, signed, unsigned
 from tests.flows.world import World
 from tests.mails import detail, document, letter, mail, policy, report
 from tests.trust.signing import sign
@@ -17,24 +16,6 @@ from tlsrpt_mailer.flows.trusting import MAIL_SECONDS, Patience, Trust
 from tlsrpt_mailer.report.times import DAY, MINUTE
 from tlsrpt_mailer.trust.model import Verdict
 from tlsrpt_mailer.trust.place import NOT_COVERED
-
-Make = Callable[..., Post]
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
-    made: list[Post] = []
-
-    def one(dkim: str = "require", **more: object) -> Post:
-        folder = tmp_path / str(len(made))
-        folder.mkdir()
-        made.append(Post(folder, dkim, **more))  # type: ignore[arg-type]
-        return made[-1]
-
-    yield one
-    for post in made:
-        post.store.close()
-
 
 # ------------------------------------------------------------------ require
 

@@ -226,9 +226,12 @@ def _warnings(found: Config) -> list[str]:
     ]
     folder = configuration.database(found).parent
     if found.trust.dkim != "off" and not (wiring.our_addresses(found) or found.domains):
-        lines.append(
-            "warning   trust: no domain can be known as ours; say checks.rua or [[domains]]"
-        )
+        lines.append(f"warning   {NOBODYS}")
+    lines += [
+        f"warning   {name}: trust_before lies ahead: until then mails count, signed or not"
+        for name, moment in wiring.trusted_before(found).items()
+        if moment > options.now()
+    ]
     lines += [f"warning   {line}" for line in exposed(found, _holders(found))]
     there = next(place for place in (folder, *folder.parents) if place.exists())
     if not there.is_dir():

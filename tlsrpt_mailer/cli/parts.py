@@ -270,6 +270,8 @@ def store(path: Path) -> Part:
     )
     free = shutil.disk_usage(path.parent).free
     what = f"{path}, {_mib(size)}, {_mib(free)} free"
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        return Part("FAIL", "store", f"{what}, on a disk that is read-only", ("mails must wait",))
     if free < LITTLE_SPACE:
         return Part("FAIL", "store", what, ("free space, or mails must wait",))
     return Part("warn" if free < SOME_SPACE else "ok", "store", what)

@@ -23,6 +23,7 @@ from tlsrpt_mailer.wiring.parts import (
     standing,
     zone,
 )
+from tlsrpt_mailer.wiring.trusting import trusted_before
 from tlsrpt_mailer.wiring.ways import notifier
 
 __all__ = [
@@ -48,5 +49,6 @@ __all__ = [
     "source_name",
     "sources",
     "standing",
+    "trusted_before",
     "zone",
 ]

@@ -1,5 +1,7 @@
 """Whose domains are, for one configuration: what it names, and what is found out beside it."""
 
+import math
+import time
 from collections.abc import Callable
 
 from tlsrpt_mailer.config import Config
@@ -14,6 +16,8 @@ from tlsrpt_mailer.wiring.parts import organisational, our_addresses, ours
 
 SOON: Span = 5
 """Between two looks while there is something to find out."""
+HEEDED = 0.1
+"""Seconds for which it is not asked again whether another process has written."""
 ADDRESSES = "addresses"
 """The fact that says which addresses of ours the records were last compared with."""
 
@@ -37,6 +41,7 @@ class Whose:
         self._addresses = our_addresses(config)
         self._findings = Findings(store.adoptions)
         self._version = -1
+        self._heeded = -math.inf
         self._is_checked = config.trust.dkim != "off"
         self.ours = ours(config, self._findings.of)
         self._reclaimer = Reclaimer(store.adoptions, deliver, self.ours)
@@ -57,6 +62,7 @@ class Whose:
 
     def ownership(self, policy: Policy) -> Ownership:
         """Whose *policy* is; what nobody knows is found out soon."""
+        self._heed()
         found = self.ours.ownership(policy)
         if found == "proposed":
             self._is_asked = True
@@ -73,11 +79,8 @@ class Whose:
         self._is_new = self._is_asked = False
         if not self._is_checked:
             return 0
-        version = self._store.data_version()
-        if version != self._version:
-            # Another process has written: somebody may have said whose a domain is.
-            self._findings.forget()
-            self._version = version
+        self._heeded = -math.inf
+        self._heed()
         adopted: list[str] = []
         if not self.ours.is_configured:
             self._look_again(now)
@@ -89,6 +92,17 @@ class Whose:
             self._busy_since = now
         self._is_asked = self._is_asked or self.has_more
         return done
+
+    def _heed(self) -> None:
+        """Where another process has written, somebody may have said whose a domain is."""
+        now = time.monotonic()
+        if now < self._heeded + HEEDED:
+            return
+        self._heeded = now
+        version = self._store.data_version()
+        if version != self._version:
+            self._findings.forget()
+            self._version = version
 
     @property
     def has_more(self) -> bool:
