@@ -6,6 +6,7 @@ is logged, noted in ``job_runs`` and tried again when it is due the next time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from threading import Event
 
 import msgspec
 import structlog
@@ -22,6 +23,9 @@ PRUNE: Span = DAY
 SOURCES: Span = 5 * MINUTE
 FIRST: Span = 15 * MINUTE
 HELD: Span = 15 * MINUTE
+CANARY: Span = 5 * MINUTE
+CHECKING: Span = 30 * MINUTE
+"""How long one portion of looks at domains may take."""
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -57,6 +61,7 @@ def table(app: App) -> list[Job]:
         Job("review", REVIEW, app.review),
         Job("pending", MINUTE, app.verify_pending, within=5 * MINUTE),
         Job("adopt", app.find_out_every, app.find_out_whose, within=5 * MINUTE),
+        Job("inventory", app.enrol_every, app.enrol),
         Job("relay", MINUTE, app.watch_relay),
         Job("room", MINUTE, app.make_room, within=5 * MINUTE),
         Job("prune", PRUNE, app.prune, within=HOUR),
@@ -72,6 +77,20 @@ def table(app: App) -> list[Job]:
 def long_table(app: App) -> list[Job]:
     """Jobs that may take minutes in a large database: the daemon gives them a thread."""
     return [Job("integrity", DAY, app.look_for_damage, within=3 * HOUR)]
+
+
+def outside_table(app: App, stop: Event | None = None, beats: Beats | None = None) -> list[Job]:
+    """Jobs that wait for others: DNS, policy hosts, MX hosts; the daemon gives them a thread."""
+
+    def beat() -> None:
+        if beats is not None:
+            beats.beat("job checks", CHECKING)
+
+    return [
+        Job("checks", MINUTE, lambda _now: app.check_domains(stop, beat), within=CHECKING),
+        Job("canary", CANARY, app.send_canaries, within=15 * MINUTE),
+        Job("volumes", HOUR, app.count_volumes, within=15 * MINUTE),
+    ]
 
 
 def run_due(

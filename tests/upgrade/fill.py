@@ -59,6 +59,13 @@ INSERT INTO answers VALUES
 INSERT INTO notices VALUES
   ('source', 'imap:gone', 'postmaster@example.com', 1763900000, 1763900060, NULL, NULL, '{}');
 """
+# What needs a DNS that answers.
+BY_HAND_TRUST = """
+INSERT INTO keys VALUES ('s1._domainkey.google.com', CAST('["dj1ES0lNMTs="]' AS BLOB), 1764000000);
+INSERT INTO adoptions (domain, state, first_at, last_at, changed_at, next_try, tries, record, said)
+  VALUES ('mine.example', 'adopted', 1763000000, 1764000000, 1763000060, NULL, 1,
+  'v=TLSRPTv1; rua=mailto:tlsrpt@example.com', 'its record sends reports to tlsrpt@example.com');
+"""
 
 
 class Old:
@@ -138,6 +145,16 @@ def _answers(old: Old, sink: Sink) -> None:
     old(now, "once", "--quiet")
 
 
+def _trust(old: Old, folder: Path) -> None:
+    """A report that nobody signed is held; somebody says whom he knows, and what is not his."""
+    now = "2026-11-23T12:00:00Z"
+    old.configure('[trust]\ndkim = "require"\n')
+    (folder / "held.eml").write_bytes(mails.mail(mails.report("held.example", "2026-11-22")))
+    old(now, "import", "--verify", "held.eml")
+    old(now, "reporters", "trust", "small.example", "--note", "a partner")
+    old(now, "domains", "reject", "stranger.example")
+
+
 def dump(database: Path, target: Path) -> None:
     """Write *database* as SQL, packed; the same database makes the same bytes."""
     with closing(sqlite3.connect(database)) as conn:
@@ -149,13 +166,19 @@ def dump(database: Path, target: Path) -> None:
 def main(code: Path, target: Path) -> None:
     """Fill a database by the code in *code*, and dump it."""
     people = (code / "tlsrpt_mailer/flows/replies.py").exists()
+    trust = (code / "tlsrpt_mailer/flows/trusting.py").exists()
     config = CHANNELS + ADDRESSES + PEOPLE if people else ADDRESSES
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         old = Old(code, folder, config)
         fill(old, folder, people=people)
+        if trust:
+            old = Old(code, folder, CHANNELS + ADDRESSES.replace('[trust]\ndkim = "off"\n', ""))
+            _trust(old, folder)
         with closing(sqlite3.connect(old.database)) as conn:
-            conn.executescript(BY_HAND + (BY_HAND_PEOPLE if people else ""))
+            conn.executescript(BY_HAND)
+            conn.executescript(BY_HAND_PEOPLE if people else "")
+            conn.executescript(BY_HAND_TRUST if trust else "")
         dump(old.database, target)
 
 

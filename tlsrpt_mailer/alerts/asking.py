@@ -16,6 +16,15 @@ VERBS = (
     ("assign ADDRESS", "That address has it; reminders go there."),
 )
 
+VERBS_OF_LOOKS = tuple(
+    (verb, "It is mended. It is looked at within minutes." if verb == "fixed" else text)
+    for verb, text in VERBS
+)
+_LOOKS = (
+    "It is looked at every hour while it is open. You hear of it when it gets worse, when it is"
+    " over, and when it comes back."
+)
+
 
 def answer(group: Group, context: Context) -> list[Section]:
     """The words that can be mailed back, where mail can come back; the commands in any case."""
@@ -28,7 +37,7 @@ def answer(group: Group, context: Context) -> list[Section]:
         return [section("SAY THAT YOU HAVE IT, on the server", code(_commands(listed)))]
     mailed = section(
         "ANSWER THIS MAIL, with one of these as the first line",
-        pairs(VERBS),
+        pairs(VERBS_OF_LOOKS if _is_finding(group) else VERBS),
         _scope(group, listed, many=many),
         para("Or on the server:"),
         code([_ack(listed), *([] if many else _only(group, listed))]),
@@ -70,8 +79,14 @@ def _only(group: Group, listed: list[str]) -> list[str]:
     return [line] if len(line) <= commands.ROOM else []
 
 
+def _is_finding(group: Group) -> bool:
+    return all(item.is_finding for item in group.items)
+
+
 def whats_next(group: Group, context: Context) -> Section:
     """When the next mail comes, and when it can be over at the earliest."""
+    if _is_finding(group):
+        return section("WHAT COMES NEXT", para(f"{_LOOKS} {_reminder(group)}".rstrip()))
     earliest = words.day((context.now // DAY + 3) * DAY, context.now)
     return section(
         "WHAT COMES NEXT",

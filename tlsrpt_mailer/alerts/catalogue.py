@@ -101,7 +101,7 @@ def reason(reason_class: str) -> Reason | None:
 def _entries() -> dict[str, Entry]:
     return {
         known.name: msgspec.convert(
-            {**_read(f"{known.name}.toml"), "family": known.family, "short": known.short}, Entry
+            {**read(f"{known.name}.toml"), "family": known.family, "short": known.short}, Entry
         )
         for known in RESULT_TYPES.values()
     }
@@ -109,10 +109,11 @@ def _entries() -> dict[str, Entry]:
 
 @functools.cache
 def _reasons() -> dict[str, Reason]:
-    return msgspec.convert(_read("reasons.toml"), dict[str, Reason])
+    return msgspec.convert(read("reasons.toml"), dict[str, Reason])
 
 
-def _read(name: str) -> dict[str, Any]:
+def read(name: str) -> dict[str, Any]:
+    """One file of ``catalogue/``."""
     # Any: what a TOML file holds is known only once msgspec has converted it.
     file = importlib.resources.files("tlsrpt_mailer.alerts") / "catalogue" / name
     return tomllib.loads(file.read_text("utf-8"))

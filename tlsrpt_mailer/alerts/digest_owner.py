@@ -225,7 +225,7 @@ def _standing(page: Page) -> Section:
     broken = {
         one.item.domain: one.item.failure
         for one in page.open_failures
-        if entry(one.item.result_type).is_about_policy
+        if not one.item.is_finding and entry(one.item.result_type).is_about_policy
     }
     rows = [*_by_mode(seen, broken), *_dane(seen)]
     ready = [line for line in seen if line.ready]

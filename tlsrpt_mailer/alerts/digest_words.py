@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from tlsrpt_mailer.alerts import commands, effects, words
-from tlsrpt_mailer.alerts.catalogue import entry
+from tlsrpt_mailer.alerts import effects, words
 from tlsrpt_mailer.alerts.digest_lines import NEW_DAYS, DomainLine, ReporterLine
 from tlsrpt_mailer.alerts.digest_model import Failure, Silence, Sum
 from tlsrpt_mailer.alerts.digest_pages import Cause, is_handled, is_nobodys
@@ -46,8 +45,7 @@ def failure_rows(cause: Cause, now: Time) -> list[tuple[str, str]]:
     waiting = next((one.item for one in cause if not is_handled(one)), None)
     if waiting is None:
         return rows
-    names = commands.names(waiting.domain, waiting.mx, None)
-    return [*rows, ("", f"mend: {names.fill(entry(waiting.result_type).brief)}")]
+    return [*rows, ("", f"mend: {effects.brief(waiting)}")]
 
 
 def ended_rows(failure: Failure, now: Time) -> list[tuple[str, str]]:
@@ -62,8 +60,8 @@ def ended_rows(failure: Failure, now: Time) -> list[tuple[str, str]]:
 def small_row(cause: Cause, now: Time) -> tuple[str, str]:
     """A failure that is too small for a mail."""
     item = cause[0].item
-    share = words.share(item.failed, item.sessions)
-    text = f"{share} of sessions, last seen {words.day(item.last_seen - 1, now)}"
+    share = "" if item.is_finding else f"{words.share(item.failed, item.sessions)} of sessions, "
+    text = f"{share}last seen {words.day(item.last_seen - 1, now)}"
     return f"{item.failure:>4}", f"{_whose(cause)}: {effects.phrase(item)}, {text}"
 
 
@@ -82,7 +80,7 @@ def _facts(cause: Cause, now: Time) -> list[str]:
     found = [("back since " if items[0].state == "regressed" else "since ") + since]
     share = words.share(sum(one.failed for one in items), sum(one.sessions for one in items))
     kinds = {effects.held(item) for item in items}
-    if kinds <= {"unprotected", "arrives"}:
+    if kinds <= {"unprotected", "arrives", "untouched"}:
         found.append("mail is not held up")
     else:
         found.append(f"{share} of sessions")

@@ -5,15 +5,16 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from tlsrpt_mailer.alerts import words
+from tlsrpt_mailer.alerts import commands, found, words
 from tlsrpt_mailer.alerts.catalogue import Effect, Entry, entry, reason
 from tlsrpt_mailer.alerts.model import Evidence, Item
 from tlsrpt_mailer.report.hosts import is_strict_host
 from tlsrpt_mailer.report.times import DAY, HOUR, Time
 
-Held: TypeAlias = Literal["refused", "waits", "unclear", "arrives", "unprotected"]
+Held: TypeAlias = Literal["refused", "waits", "unclear", "arrives", "unprotected", "untouched"]
 """refused: senders that follow the policy; waits: one sender with a rule of its own; unclear: the
-mode is not known; arrives: delivered all the same; unprotected: delivered without MTA-STS."""
+mode is not known; arrives: delivered all the same; unprotected: delivered without MTA-STS;
+untouched: a finding that is about something else than delivery."""
 
 SILENT_CLASSES = frozenset({"generic", "unclassified"})
 """Reason classes that explain nothing."""
@@ -21,6 +22,8 @@ SILENT_CLASSES = frozenset({"generic", "unclassified"})
 
 def held(item: Item) -> Held:
     """Whether the failure holds mail up (docs/explanation/what-counts-as-new.md, severity)."""
+    if item.is_finding:
+        return "refused" if item.severity == "critical" else "untouched"
     one = entry(item.result_type)
     if one.is_about_policy:
         return "unprotected"
@@ -35,6 +38,8 @@ def held(item: Item) -> Held:
 
 def policy(item: Item) -> str:
     """The policy in force, in a word of seven letters at most."""
+    if item.is_finding:
+        return "-"
     if item.policy_type == "tlsa":
         return "DANE"
     if item.policy_type != "sts":
@@ -75,14 +80,31 @@ def classes(item: Item) -> list[str]:
     return [kind for kind in dict.fromkeys(seen) if kind not in SILENT_CLASSES and reason(kind)]
 
 
+def told(item: Item) -> found.Told:
+    """A finding in words."""
+    return found.told(item.result_type, item.domain, item.mx, item.facts, item.last_seen)
+
+
+def brief(item: Item) -> str:
+    """How to mend it, in a line."""
+    if item.is_finding:
+        return told(item).brief
+    names = commands.names(item.domain, item.mx, None)
+    return names.fill(entry(item.result_type).brief)
+
+
 def short(item: Item) -> str:
     """The failure in a few words; a general one by its reason, where that is one and clear."""
+    if item.is_finding:
+        return told(item).short
     one = entry(item.result_type)
     return _by_reason(item, one, "short") or (one.short if one.is_known else _unknown(item))
 
 
 def because(item: Item) -> str:
     """The second line of a mail, without its full stop."""
+    if item.is_finding:
+        return phrase(item)
     one = entry(item.result_type)
     if one.type == "validation-failure" and len(found := classes(item)) > 1:
         shorts = [known.short for kind in found if (known := reason(kind)) and known.short]
@@ -105,6 +127,8 @@ def _by_reason(item: Item, one: Entry, field: Literal["short", "because"]) -> st
 
 def phrase(item: Item) -> str:
     """The failure and where: ``certificate expired on mx1.example.com``."""
+    if item.is_finding:
+        return told(item).phrase
     place = entry(item.result_type).place
     return f"{short(item)} {place} {words.name(item.mx)}" if item.mx and place else short(item)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from tlsrpt_mailer.alerts import commands, effects, opening, trouble, words
+from tlsrpt_mailer.alerts import checked, commands, effects, opening, trouble, words
 from tlsrpt_mailer.alerts.about import domains
 from tlsrpt_mailer.alerts.catalogue import entry
 from tlsrpt_mailer.alerts.document import Section, code, pairs, para, section, steps
@@ -109,6 +109,8 @@ def _one(rows: Sequence[Transition], context: Context, like: int | None) -> Sect
     """One cause: first lines, how to see it, how to mend it or where that stands."""
     items = tuple(row.item for row in rows)
     worst = items[0]
+    if worst.is_finding:
+        return _finding(rows, context, like)
     one = entry(worst.result_type)
     names = commands.names(worst.domain, worst.mx, None)
     # The other checks need no name, or are an after-thought: once is enough.
@@ -127,4 +129,22 @@ def _one(rows: Sequence[Transition], context: Context, like: int | None) -> Sect
         steps(names.fill(step) for step in one.mend)
         if like is None
         else para(f"To mend it: as under {like}."),
+    )
+
+
+def _finding(rows: Sequence[Transition], context: Context, like: int | None) -> Section:
+    """The same of what our own look found."""
+    items = tuple(row.item for row in rows)
+    worst = items[0]
+    told = effects.told(worst)
+    return section(
+        f"{worst.failure}  {worst.severity.upper()}  {told.phrase}",
+        para(
+            opening.first_line(worst),
+            f"{told.what} {told.why}",
+            opening.count_line(items, context),
+        ),
+        *checked.checks(told)[:2],
+        steps(told.mend) if like is None else para(f"To mend it: as under {like}."),
+        code(told.lines) if told.lines else None,
     )

@@ -16,6 +16,8 @@ import msgspec
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
 
 Severity: TypeAlias = Literal["critical", "warning", "notice", "low"]
+Origin: TypeAlias = Literal["report", "finding"]
+"""Who says so: senders, or our own look at what the domain publishes and shows."""
 Event: TypeAlias = Literal["new", "worsened", "not-fixed", "regressed", "resolved", "left"]
 """What one failure's `Told` row says. ``left`` is told open, then named once more in a mail
 that said that others of its cause are over."""
@@ -95,6 +97,68 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     assignee: str | None = None
 
 
+class ShownAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """What one address of an MX host showed when we looked at it ourselves."""
+
+    host: str
+    ip: str
+    at: Time
+    trouble: str = ""
+    """What is wrong with it, in few words; "" where nothing is."""
+    is_same: bool = False
+    """Whether that is what the senders report."""
+    not_after: Time | None = None
+    """The end of its certificate."""
+
+
+class Drift(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a domain published or showed, and that was replaced."""
+
+    kind: str
+    """mx, ns, tlsrpt, sts, policy, tlsa, certificate."""
+    about: str
+    """The MX host, and of a certificate its address."""
+    old: str
+    new: str
+    after: Time
+    """The last look that found the old one."""
+    before: Time
+    """The first look that found the new one."""
+
+
+class Served(msgspec.Struct, frozen=True, kw_only=True):
+    """An MTA-STS policy."""
+
+    lines: tuple[str, ...]
+    mode: str | None = None
+    max_age: Span | None = None
+    mx: tuple[str, ...] = ()
+    id: str | None = None
+    """As the record announces it."""
+    since: Time | None = None
+    """Since when the record does."""
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """What our own looks at the failure's domain have found."""
+
+    at: Time
+    """The last look."""
+    is_probed: bool = False
+    """Whether MX hosts were connected to."""
+    shown: tuple[ShownAddress, ...] = ()
+    mx: tuple[str, ...] = ()
+    """The MX hosts of today, by preference."""
+    policy: Served | None = None
+    """The policy that is served today."""
+    old_until: Time | None = None
+    """The last look that found the policy which the newest report quotes."""
+    drift: tuple[Drift, ...] = ()
+    """What changed shortly before the failure began, the oldest first."""
+    still_since: Time | None = None
+    """Where nothing did: since when nothing has."""
+
+
 class Item(msgspec.Struct, frozen=True, kw_only=True):
     """One failure, as its verdict has it now."""
 
@@ -154,6 +218,18 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     """Role escalation: when the owner was told, who has not answered since."""
     also_told: tuple[str, ...] = ()
     """The other addresses that are told of this very failure at once."""
+    kind: Origin = "report"
+    facts: Mapping[str, str] = {}
+    """Of a finding: what its words are filled with."""
+    mended_at: Time | None = None
+    """When our own look at its MX found nothing wrong, after senders last saw it."""
+    view: View | None = None
+    """Only needed to render; None where the domain was never looked at."""
+
+    @property
+    def is_finding(self) -> bool:
+        """Whether our own look found it, not a sender."""
+        return self.kind == "finding"
 
     @property
     def is_superseded(self) -> bool:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from tlsrpt_mailer.alerts import effects, said, words
+from tlsrpt_mailer.alerts import checked, effects, said, view, words
 from tlsrpt_mailer.alerts.about import domains
 from tlsrpt_mailer.alerts.catalogue import entry
 from tlsrpt_mailer.alerts.commands import Names
@@ -13,7 +13,8 @@ def news(group: Group, context: Context) -> list[str]:
     """Whether mail is held up, what broke, how much, and where mail still gets in."""
     worst = group.items[0]
     one = len(domains(group.items)) == 1
-    first = first_line(worst) if one else _many(group)
+    first = view.mended(worst, context) if one else ""
+    first = first or (first_line(worst) if one else _many(group))
     second = second_line(worst) if one else f"One cause: {effects.phrase(worst)}."
     count = count_line(group.items, context)
     return [first, second, count, *_way_out(group), *said.called(worst, context)]
@@ -28,7 +29,7 @@ def prefixed(start: str, line: str) -> str:
 
 def _way_out(group: Group) -> list[str]:
     worst = group.items[0]
-    if len(domains(group.items)) > 1 or effects.held(worst) != "refused":
+    if worst.is_finding or len(domains(group.items)) > 1 or effects.held(worst) != "refused":
         return []
     # Only other MX of the same domain tell whether there is another way in.
     failing = [item.mx for item in (*group.items, *group.elsewhere) if item.mx]
@@ -37,6 +38,8 @@ def _way_out(group: Group) -> list[str]:
 
 def first_line(item: Item) -> str:
     """Whether mail is held up."""
+    if item.is_finding:
+        return checked.first_line(item)
     domain = words.name(item.domain)
     there = f" to {words.name(item.mx)}" if item.mx else " at an MX they do not name"
     who = "DANE senders" if item.policy_type == "tlsa" else "Senders"
@@ -59,6 +62,8 @@ def _why_it_arrives(item: Item) -> str:
 
 def second_line(item: Item) -> str:
     """What broke."""
+    if item.is_finding:
+        return capital(f"{effects.phrase(item)}.")
     holds = effects.held(item)
     if holds in {"arrives", "unclear"}:
         return capital(f"{effects.phrase(item)}.")
@@ -76,6 +81,8 @@ def capital(text: str) -> str:
 
 def _many(group: Group) -> str:
     """Whether mail is held up for how many of the domains."""
+    if group.items[0].is_finding:
+        return checked.many_line(group.items)
     worst = group.items[0]
     kinds = Counter({domain: effects.held(item) for domain, item in _worst_of_each(group)}.values())
     at = f" at {words.name(worst.mx)}" if worst.mx else ""
@@ -103,6 +110,8 @@ def _worst_of_each(group: Group) -> list[tuple[str, Item]]:
 
 def count_line(items: tuple[Item, ...], context: Context) -> str:
     """How much: one reporter's newest day, and who else sees it."""
+    if items[0].is_finding:
+        return checked.since_line(items, context)
     found = effects.figure(items)
     what = entry(items[0].result_type).counted
     if found is None:

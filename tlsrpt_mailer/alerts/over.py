@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tlsrpt_mailer.alerts import effects, listing, opening, said, words
+from tlsrpt_mailer.alerts import checked, effects, listing, opening, said, words
 from tlsrpt_mailer.alerts.about import domains, parts
 from tlsrpt_mailer.alerts.catalogue import entry
 from tlsrpt_mailer.alerts.document import Block, Section, code, grid, pairs, para, section
@@ -21,7 +21,8 @@ def head(group: Group, context: Context) -> list[str]:
     """That it is over, for whom, and since when; or for how many it is not."""
     found = domains(group.items)
     what = opening.capital(effects.phrase(group.items[0]))
-    last = words.day(max(item.last_seen for item in group.items) - 1, context.now)
+    finding = group.items[0].is_finding
+    last = words.day(max(item.last_seen for item in group.items) - (not finding), context.now)
     if not group.is_partial:
         whose = words.name(found[0]) if len(found) == 1 else f"{words.number(len(found))} domains"
         if any(item.is_superseded for item in group.items):
@@ -30,8 +31,9 @@ def head(group: Group, context: Context) -> list[str]:
                 f"{what}: last seen on {last} by those whose word counts.",
                 "Nothing to do. Something like it is still seen, too little for an alert.",
             ]
+        how = "a look from here finds it no more" if finding else "nobody reports it any more"
         return [
-            f"It is over for {whose}: nobody reports it any more.",
+            f"It is over for {whose}: {how}.",
             f"{what}: last seen on {last}.",
             "Nothing to do.",
         ]
@@ -67,6 +69,8 @@ def sections(group: Group, context: Context) -> tuple[Section, ...]:
 
 
 def _how_we_know(item: Item, context: Context) -> Section:
+    if item.is_finding:
+        return checked.how_we_know(item, context)
     clean = [row for row in item.evidence if not row.failed and row.end > item.last_seen]
     rows: list[tuple[str, ...]] = [("reporter", "day (UTC)", "sessions", "failed", "came")]
     rows += [
@@ -81,6 +85,8 @@ def _how_we_know(item: Item, context: Context) -> Section:
 
 def _grounds(items: Sequence[Item]) -> list[Block]:
     """Why it is over: those who saw it say so, or have taken back what they said."""
+    if items[0].is_finding:
+        return [para("Looks from here do not find it any more.")]
     said = [] if all(item.taken_back for item in items) else [CLEAN]
     return [para(text) for text in said + [TAKEN_BACK] * any(item.taken_back for item in items)]
 
@@ -98,6 +104,8 @@ def _clean_row(row: Evidence, context: Context) -> tuple[str, ...]:
 def _in_all(group: Group, context: Context) -> Section:
     row = group.transitions[0]
     item = row.item
+    if item.is_finding:
+        return section("IN ALL", pairs([*checked.in_all(item, context), *_people(row, context)]))
     ratio = words.share(item.failed, item.sessions)
     rows = [
         ("failing", words.days(item.first_seen, item.last_seen, context.now)),
@@ -119,7 +127,9 @@ def _people(row: Transition, context: Context) -> list[tuple[str, str]]:
         rows.append(("told", words.moment(told, context.now) + soon))
     if answer is not None and answer.kind == "fixed":
         at = said.mended_at(answer)
-        agree = "; the reports agree" if row.item.last_start < at else "; reports saw it after that"
+        said_by = "looks" if row.item.is_finding else "reports"
+        is_so = row.item.last_start < at
+        agree = f"; the {said_by} agree" if is_so else f"; {said_by} saw it after that"
         rows.append(("said fixed", f"{words.moment(at, context.now)} by {said.by(answer)}{agree}"))
     if answer is not None and answer.note:
         rows.append(("note", f'"{words.safe(answer.note, 160)}"'))

@@ -10,7 +10,7 @@ from tlsrpt_mailer.alerts.footer import version
 from tlsrpt_mailer.alerts.model import Context, Rendered
 from tlsrpt_mailer.report.times import Time
 
-PartKind: TypeAlias = Literal["database", "job", "channel", "dns", "clock", "given-up"]
+PartKind: TypeAlias = Literal["database", "job", "channel", "dns", "clock", "given-up", "canary"]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +68,16 @@ _WORDS: dict[PartKind, _Words] = {
         "the clock of this machine is believed again",
         "Nothing is deleted or given up for its age until it agrees again, or for a day.",
         ("Look at the time and who sets it: timedatectl",),
+    ),
+    "canary": _Words(
+        "no test report comes back from {name}",
+        "test reports come back from {name} again",
+        "Real reports to that address may be lost in the same way, unseen.",
+        (
+            "Above is what the MX of the address said. If it took the mail, look into its log.",
+            "Then try again, and wait for it: tlsrpt-mailer canary send --wait 5m",
+            "Does a source read what is delivered there? tlsrpt-mailer status",
+        ),
     ),
     "given-up": _Words(
         "mails were given up",

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from tlsrpt_mailer.alerts import about, asking, commands, effects, opening, said, words
-from tlsrpt_mailer.alerts.catalogue import entry
+from tlsrpt_mailer.alerts import about, asking, effects, opening, said, words
 from tlsrpt_mailer.alerts.document import Document, para, section
 from tlsrpt_mailer.alerts.listing import held_up, listing
 from tlsrpt_mailer.alerts.model import Context, Group, Transition
@@ -99,7 +98,7 @@ def _lapsed(rows: Sequence[Transition], context: Context) -> str:
 
 def _mend(row: Transition, context: Context) -> str:
     item = row.item
-    text = commands.names(item.domain, item.mx, None).fill(entry(item.result_type).brief)
+    text = effects.brief(item)
     told = said.told_at(row)
     return text if told is None else f"{text}; see the mail of {words.day(told, context.now)}"
 

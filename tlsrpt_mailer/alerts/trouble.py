@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from tlsrpt_mailer.alerts import again, asking, commands, effects, words
+from tlsrpt_mailer.alerts import again, asking, checked, commands, effects, view, words
 from tlsrpt_mailer.alerts.about import domains
 from tlsrpt_mailer.alerts.catalogue import Entry, entry, reason
 from tlsrpt_mailer.alerts.document import Block, Section, code, grid, pairs, para, section, steps
@@ -19,6 +19,8 @@ QUOTES = 4
 def sections(group: Group, context: Context) -> tuple[Section, ...]:
     """All that stands under the first lines of new, joined, worsened, not fixed and regressed."""
     worst = group.items[0]
+    if worst.is_finding:
+        return _of_finding(group, context)
     found = [
         *again.last_time(group, context),
         still_so(group.items, context),
@@ -26,6 +28,18 @@ def sections(group: Group, context: Context) -> tuple[Section, ...]:
         to_mail(group.items),
         *([the_domains(group.items)] if len(group.items) > 1 else []),
         evidence(worst, context, alone=len(domains(group.items)) == 1),
+        *view.sections(worst, context),
+        *([also_open(group.elsewhere)] if group.elsewhere else []),
+        *asking.answer(group, context),
+        asking.whats_next(group, context),
+    ]
+    return tuple(found)
+
+
+def _of_finding(group: Group, context: Context) -> tuple[Section, ...]:
+    found = [
+        *again.last_time(group, context),
+        *checked.sections(group.items, context),
         *([also_open(group.elsewhere)] if group.elsewhere else []),
         *asking.answer(group, context),
         asking.whats_next(group, context),
@@ -50,7 +64,6 @@ def still_so(items: tuple[Item, ...], context: Context) -> Section:
         "IS IT STILL SO?",
         *blocks,
         stand_ins(worst, names),
-        para("Not looked at from here: this version does not probe."),
         aside=_dated(items, context),
     )
 

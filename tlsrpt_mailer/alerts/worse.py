@@ -10,8 +10,14 @@ from tlsrpt_mailer.alerts.model import Context, Evidence, Group, Item, Transitio
 REFUTED = "not-fixed-"
 SHARE = "share-"
 REASON = "reason-"
-ORDER = ("enforce", "share-50", "share-10", "share-1", "reason-", "reporters")
+ORDER = ("severity-critical", "enforce", "share-50", "share-10", "share-1", "reason-", "reporters")
 """The steps, by what they mean for mail: of several new ones the first is named."""
+
+_ENDINGS = {"severity-critical": ", now critical", "enforce": ", now under enforce"}
+_WHYS = {
+    "severity-critical": "senders refuse mail because of it now",
+    "enforce": 'the policy went from "testing" to "enforce"',
+}
 
 
 def head(group: Group, context: Context) -> list[str]:
@@ -30,8 +36,8 @@ def head(group: Group, context: Context) -> list[str]:
 def ending(group: Group) -> str:
     """What a subject says after the failure's name: ``, now 62 %``; empty for most steps."""
     row, step = _worst_step(group)
-    if step == "enforce":
-        return ", now under enforce"
+    if step in _ENDINGS:
+        return _ENDINGS[step]
     if step.startswith(REASON) and (known := reason(step.removeprefix(REASON))) and known.short:
         return f", also: {known.short}"
     found = _passing(row.item, step)
@@ -71,8 +77,8 @@ def _why(item: Item, step: str, row: Transition, context: Context) -> str:
     if step.startswith(SHARE):
         percent = step.removeprefix(SHARE)
         return f"the share passed {percent} %{_days(item, step, context)}"
-    if step == "enforce":
-        return 'the policy went from "testing" to "enforce"'
+    if step in _WHYS:
+        return _WHYS[step]
     if step.startswith(REASON):
         return _other_cause(row, step)
     if step == "reporters":
@@ -177,6 +183,9 @@ def _refutation(row: Transition, context: Context) -> str:
     else:
         who = "Somebody"
     when = f" on {words.moment(moment, context.now)}" if moment is not None else ""
+    if row.item.is_finding:
+        last = words.moment(row.item.last_seen, context.now)
+        return f'{who} said "fixed"{when}, but the look of {last} still finds it.'
     later = [one for one in effects.failing(row.item) if moment is None or one.start >= moment]
     if not later:
         return f'{who} said "fixed"{when}, but a report about a later time still has it.'

@@ -1,64 +1,65 @@
-"""`domains`: whose the domains are that reports speak of."""
+"""`domains`: the inventory, what is missing in it, and whose the domains are."""
 
-import json
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, TypeAlias, TypeVar
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import click
-import msgspec
 
-from tlsrpt_mailer import log, wiring
+from tlsrpt_mailer import log
 from tlsrpt_mailer.alerts import words
-from tlsrpt_mailer.cli import opening, options, out, people
+from tlsrpt_mailer.alerts.sheet import sheet
+from tlsrpt_mailer.cli import inventory, opening, options, out, readiness, whose
 from tlsrpt_mailer.cli.groups import Listing
+from tlsrpt_mailer.cli.inventory import Coverage, Entry, Wanted
 from tlsrpt_mailer.cli.out import Column
-from tlsrpt_mailer.config import Config
-from tlsrpt_mailer.config.names import normal_pattern, what_is_wrong
-from tlsrpt_mailer.domains.ours import Ours
-from tlsrpt_mailer.flows.adopting import NO_ADDRESS
-from tlsrpt_mailer.ports import AuditEntry
-from tlsrpt_mailer.report.hosts import is_strict_host
-from tlsrpt_mailer.report.times import Time, iso_or_none
-from tlsrpt_mailer.store.queries import Reader
-from tlsrpt_mailer.store.whose import DomainRow
+from tlsrpt_mailer.cli.whose import Whose
+from tlsrpt_mailer.domains.inventory import WORST_FIRST
+from tlsrpt_mailer.report.times import Time
 
-Whose: TypeAlias = Literal["proposed", "foreign", "adopted", "ours", "unchecked"]
 Command = TypeVar("Command", bound=Callable[..., Any])
-ORDER: tuple[Whose, ...] = ("proposed", "foreign", "adopted", "ours", "unchecked")
-HEADS = (
+
+_HEADS = (
     Column("domain"),
-    Column("whose"),
-    Column("held", right=True),
-    Column("last report"),
-    Column("why"),
+    Column("state"),
+    Column("since"),
+    Column("MTA-STS"),
+    Column("DANE"),
+    Column("sessions", right=True),
+    Column("failed", right=True),
+    Column("open", right=True),
 )
-_NUMBERS = 20
-_SOON = "its record is looked up within minutes"
-
-
-class Found(msgspec.Struct, frozen=True):
-    """One domain, with what follows from the configuration."""
-
-    row: DomainRow
-    whose: Whose
-    why: str
+_GROUPS = (
+    Column("group"),
+    Column("domains", right=True),
+    Column("record", right=True),
+    Column("reporting", right=True),
+    Column("MTA-STS", right=True),
+    Column("enforce", right=True),
+    Column("DANE", right=True),
+)
+_INDENT = "    "
+_WELL = frozenset({"reporting", "first-report", "published"})
+_GROUPED = 12
+"""So many groups stand below the listing; `domains coverage` has them all."""
 
 
 @click.group(cls=Listing)
 def domains() -> None:
-    """List whose the domains are that reports speak of; say which are yours.
+    """List every domain: its record, MTA-STS, DANE, reports, and what is missing.
 
-    A domain is ours (a [[domains]] names it), adopted (its TLSRPT record sends
-    reports to an address of ours), proposed (that is not known), foreign (not
-    ours), or unchecked (its reports counted without this question). Reports on
-    proposed and foreign ones are held: they count nowhere. Exit codes: 0
-    listed, 1 there is no database.
+    A domain goes from no record by record broken, published and first report
+    to reporting; silent is one whose reports have stopped. Domains come from
+    [[domains]], from reports, and from TLSA records (MX hosts need a TLSRPT
+    record of their own). Reports on domains that are not known to be yours are
+    held: those are proposed or foreign. Exit codes: 0 listed, 1 there is no
+    database.
 
     \b
     Examples:
       tlsrpt-mailer domains
-      tlsrpt-mailer domains --proposed
-      tlsrpt-mailer domains adopt
+      tlsrpt-mailer domains --state no-record --group retail
+      tlsrpt-mailer domains gaps
     """
 
 
@@ -66,37 +67,68 @@ def _only(name: Whose, text: str) -> Callable[[Command], Command]:
     return click.option(f"--{name}", "only", flag_value=name, help=text)
 
 
+def _narrowed(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--state``, ``--group`` and ``--owner``, each as often as wanted."""
+    for option in (
+        click.option("--owner", "owners", multiple=True, metavar="ADDRESS", help="Only theirs."),
+        click.option(
+            "--group", "groups", multiple=True, metavar="GROUP", help="Only of this group."
+        ),
+        click.option(
+            "--state",
+            "states",
+            multiple=True,
+            type=click.Choice(WORST_FIRST),
+            help="Only those in this state.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @domains.command("list")
+@_narrowed
 @_only("proposed", "Only those that nobody knows of yet.")
 @_only("foreign", "Only those that are not ours.")
 @_only("adopted", "Only those that were adopted.")
+@click.option("--csv", "csv_", is_flag=True, help="Print a table for a spreadsheet.")
 @out.listing_options
-def list_(only: Whose | None, limit: int | None, all_: bool, json_: bool) -> None:
-    """List the domains, with how many reports are held for each, and why.
+def list_(
+    only: Whose | None,
+    states: tuple[str, ...],
+    groups: tuple[str, ...],
+    owners: tuple[str, ...],
+    csv_: bool,
+    limit: int | None,
+    all_: bool,
+    json_: bool,
+) -> None:
+    """List the domains, those that are not known to be yours first, then the worst.
 
-    Proposed ones first. Prints one line a domain, or a JSON list. Exit codes: 0
-    listed, 1 there is no database.
+    Prints one line a domain, with the reason below where something is missing;
+    or a JSON list, or CSV. Exit codes: 0 listed, 1 there is no database.
 
     \b
-    Example:
+    Examples:
       tlsrpt-mailer domains --foreign --json
+      tlsrpt-mailer domains --csv > domains.csv
     """
-    page, now = out.page(limit, all_, json_), options.now()
+    page, now = out.page(limit, all_, json_ or csv_), options.now()
     config = opening.load()
+    wanted = Wanted(only, states, groups, owners)
     with opening.reading(config) as reader:
-        found = [one for one in _found(config, reader) if only in (None, one.whose)]
-        held = 0 if found or only else sum(reader.held_totals(now).counts.values())
+        every = inventory.entries(config, reader, now)
+        found = [one for one in every if wanted.takes(one)]
+        held = 0 if every else sum(reader.held_totals(now).counts.values())
     shown = found[: page.limit]
     if json_:
-        out.json_list(map(form, shown))
-        return
-    if not found:
-        click.echo("No domain of that kind." if only else _none(held))
-        return
-    out.columns(HEADS, (_cells(one, now) for one in shown))
-    out.footer(len(shown), len(found), "domain")
-    if any(one.whose in ("proposed", "foreign") for one in found):
-        click.echo("Are some of them yours? tlsrpt-mailer domains adopt")
+        out.json_list(map(inventory.form, shown))
+    elif csv_:
+        _print_csv(shown)
+    elif found:
+        _print(shown, found, now)
+    else:
+        click.echo("No domain of that kind." if every else _none(held))
 
 
 def _none(held: int) -> str:
@@ -106,170 +138,191 @@ def _none(held: int) -> str:
     return "No report speaks of any domain yet."
 
 
-@domains.command()
-@click.argument("names", metavar="DOMAIN...", nargs=-1)
-@click.option("--json", "json_", is_flag=True, help="Print one JSON object.")
-def adopt(names: tuple[str, ...], json_: bool) -> None:
-    """Print the [[domains]] to add, so that held reports count.
+def _print(shown: Sequence[Entry], found: Sequence[Entry], now: Time) -> None:
+    _lines(shown, now)
+    out.footer(len(shown), len(found), "domain")
+    if any(not one.is_ours for one in found):
+        click.echo("Are some of them yours? tlsrpt-mailer domains adopt")
+    groups = inventory.coverage(found)
+    if len(groups) > 1:
+        click.echo()
+        _print_coverage(groups[:_GROUPED])
+        if len(groups) > _GROUPED:
+            click.echo(f"{len(groups)} groups; all of them: tlsrpt-mailer domains coverage")
+    gaps = sum(one.is_gap for one in found)
+    if gaps:
+        click.echo(f"Of {words.plural(gaps, 'domain')} nobody learns anything: domains gaps")
 
-    It is about DOMAIN (a name, or a pattern such as "*.example.com"), else about
-    all domains that are not ours and that reports come in on. Nothing is
-    changed: you add what is yours. Exit codes: 0 printed, 1 there is no
-    database.
 
-    \b
-    Examples:
-      tlsrpt-mailer domains adopt
-      tlsrpt-mailer domains adopt example.net "*.example.net"
-    """
-    config, now = opening.load(), options.now()
-    wanted = _normal(names)
-    with opening.reading(config) as reader:
-        found = _to_add(config, reader, wanted)
-    if json_:
-        out.as_json(
-            {
-                "file": str(config.file) if config.file else None,
-                "domains": [form(one) for one in found],
-                "stanza": stanza(found) if found else None,
-            }
-        )
-        return
-    if not found:
-        click.echo("All of them are yours already." if names else "Nothing is held for its domain.")
-        return
-    click.echo(f"{words.plural(sum(one.row.held for one in found), 'report')} held:\n")
-    out.columns(HEADS, (_cells(one, now) for one in found), "  ")
-    click.echo(f"\nAdd this to {config.file or 'the configuration'}, without what is not yours:\n")
-    click.echo(stanza(found))
-    click.echo(
-        "Then: systemctl reload tlsrpt-mailer\n"
-        "What is held for them counts within minutes; at once, and without a daemon:\n"
-        "tlsrpt-mailer reports release --all"
+def _lines(shown: Sequence[Entry], now: Time) -> None:
+    """Aligned like any listing, with the reason on a line of its own where something is wrong."""
+    rows = [_cells(one, now) for one in shown]
+    widths = [max(len(row[at]) for row in (_TITLES, *rows)) for at in range(len(_HEADS))]
+    click.echo(out.line(_HEADS, _TITLES, widths))
+    for one, row in zip(shown, rows, strict=True):
+        click.echo(out.line(_HEADS, row, widths))
+        for text in _reason(one):
+            click.echo(text)
+
+
+_TITLES = tuple(column.head for column in _HEADS)
+
+
+def _cells(one: Entry, now: Time) -> tuple[str, ...]:
+    stored = one.stored
+    since = one.standing.since if one.is_ours else None
+    return (
+        words.name(one.domain),
+        one.standing.state.replace("-", " ") if one.is_ours else one.found.whose,
+        "-" if since is None else words.day(since, now),
+        stored.sts or "-",
+        stored.dane or "-",
+        words.number(stored.sessions) if stored.sessions else "-",
+        words.share(stored.failed, stored.sessions) if stored.failed else "-",
+        str(stored.open) if stored.open else "-",
     )
 
 
-@domains.command()
-@click.argument("names", metavar="DOMAIN...", nargs=-1, required=True)
-@click.option("--note", metavar="TEXT", help="Why, for those who read the audit.")
-def reject(names: tuple[str, ...], note: str | None) -> None:
-    """Say that domains are not yours, whatever their records say.
+def _reason(one: Entry) -> Iterator[str]:
+    if not one.is_ours:
+        held = words.plural(one.found.row.held, "report")
+        yield f"{_INDENT}{held} held: {log.safe(one.found.why, 120)}"
+    elif one.standing.state not in _WELL:
+        yield f"{_INDENT}{one.standing.why}{_last(one)}"
 
-    Reports on them are held from now on; what counted before stays. A
-    [[domains]] that names one makes it yours again. Exit codes: 0 done, 1 there
-    is no database, 64 a [[domains]] names it, 75 the database cannot be written
-    now.
+
+def _last(one: Entry) -> str:
+    last = one.stored.heard.last_report
+    if last is None or one.standing.state == "silent":
+        return ""
+    return f"; the last report is about {words.day(last - 1, last)}"
+
+
+def _print_csv(shown: Sequence[Entry]) -> None:
+    rows = [inventory.form(one) for one in shown]
+    keys = [*rows[0]] if rows else []
+    table: list[list[str | int | None]] = [[*keys]]
+    table += [[_flat(row[key]) for key in keys] for row in rows]
+    sys.stdout.write(sheet(table).decode("ascii").replace("\r\n", "\n"))
+
+
+def _flat(value: object) -> str | int | None:
+    """Lists stand in one cell, with blanks between."""
+    if isinstance(value, list):
+        return " ".join(str(one) for one in value)
+    return value if isinstance(value, str | int) or value is None else str(value)
+
+
+# ---------------------------------------------------------------------- coverage
+
+
+@domains.command()
+@click.option("--json", "json_", is_flag=True, help="Print a JSON list.")
+def coverage(json_: bool) -> None:
+    """Say by group how many domains have a record, report, have MTA-STS and DANE.
+
+    Prints one line a group, largest first, and one for all of them. Exit
+    codes: 0 printed, 1 there is no database.
 
     \b
     Example:
-      tlsrpt-mailer domains reject stranger.example
+      tlsrpt-mailer domains coverage --json | jq '.[] | select(.group == "retail")'
     """
-    config, now, who = opening.load(), options.now(), people.who()
-    wanted = _normal(names)
-    ours = wiring.ours(config)
-    for name in wanted:
-        if not is_strict_host(name):
-            raise click.UsageError(f'"{name}" is no domain name')
-        if ours.names(name):
-            raise click.UsageError(f"a [[domains]] names {name}: take it out there, and reload")
-    noted = [
-        AuditEntry(now, who, people.WAY, "domains-reject", {"domain": name}, people.cut(note))
-        for name in wanted
-    ]
-    with opening.writing(config) as app:
-        said = f"{who} said that it is not ours"
-        app.store.adoptions.say(wanted, "foreign", now, said, noted)
-    click.echo(f"Not ours: {words.listed(wanted, 5)}.")
+    config, now = opening.load(), options.now()
     with opening.reading(config) as reader:
-        left = [record.id for name in wanted for record in reader.failures(domain=name).rows]
-    if left:
-        numbers = " ".join(map(str, left[:_NUMBERS]))
-        click.echo(
-            f"{words.plural(len(left), 'failure')} of before still open; to hear no more of them:\n"
-            f"tlsrpt-mailer failures mute {numbers}"
-        )
+        groups = inventory.coverage(inventory.entries(config, reader, now))
+    if json_:
+        out.json_list(map(_group_form, groups))
+    elif groups:
+        _print_coverage(groups, total=len(groups) > 1)
+    else:
+        click.echo("No domain is yours yet.")
 
 
-def form(one: Found) -> dict[str, Any]:
-    """One domain, for JSON."""
-    row = one.row
+def _group_form(one: Coverage) -> dict[str, Any]:
     return {
-        "domain": row.domain,
-        "whose": one.whose,
-        "held": row.held,
-        "left_out": row.left_out,
-        "last_report": iso_or_none(row.last_at),
-        "record": row.record,
-        "why": one.why,
-        "next_look_up": iso_or_none(row.next_try),
+        "group": None if one.group == inventory.NO_GROUP else one.group,
+        "domains": one.domains,
+        "record": one.record,
+        "reporting": one.reporting,
+        "mta_sts": one.mta_sts,
+        "enforce": one.enforce,
+        "dane": one.dane,
     }
 
 
-def stanza(found: Iterable[Found]) -> str:
-    """What to add to the configuration."""
-    lines = [f"  {json.dumps(one.row.domain)}," for one in found]
-    return "\n".join(["[[domains]]", "match = [", *lines, "]", ""])
+def _print_coverage(groups: Sequence[Coverage], *, total: bool = False) -> None:
+    rows = [_shares(one) for one in groups]
+    if total:
+        rows.append(_shares(_added(groups)))
+    out.columns(_GROUPS, rows)
 
 
-def _found(config: Config, reader: Reader) -> list[Found]:
-    rows = {row.domain: row for row in reader.whose()}
-    for domain in reader.domains():
-        rows.setdefault(domain, DomainRow(domain=domain))
-    ours = wiring.ours(config)
-    has_addresses = bool(wiring.our_addresses(config))
-    found = [_one(row, ours, has_addresses=has_addresses) for row in rows.values()]
-    return sorted(found, key=lambda one: (ORDER.index(one.whose), one.row.domain))
-
-
-def _one(row: DomainRow, ours: Ours, *, has_addresses: bool) -> Found:
-    if ours.names(row.domain):
-        return Found(row, "ours", "a [[domains]] names it")
-    if row.state is not None and row.state != "proposed":
-        return Found(row, row.state, row.said or "")
-    if not row.held and not row.left_out and row.state is None:
-        return Found(row, "unchecked", "its reports counted before anybody asked whose it is")
-    if not is_strict_host(row.domain):
-        return Found(row, "foreign", "it is no domain name")
-    if ours.is_configured:
-        return Found(row, "foreign", "no [[domains]] names it")
-    return Found(row, "proposed", (row.said or _SOON) if has_addresses else NO_ADDRESS)
-
-
-def _to_add(config: Config, reader: Reader, wanted: Sequence[str]) -> list[Found]:
-    """What *wanted* names, or all that reports are held for; without what is ours already."""
-    found = _found(config, reader)
-    if not wanted:
-        waiting = [one for one in found if one.whose in ("proposed", "foreign")]
-        return [one for one in waiting if is_strict_host(one.row.domain) and _comes_in(one.row)]
-    known = {one.row.domain: one for one in found}
-    ours = wiring.ours(config)
-    return [
-        known.get(name) or Found(DomainRow(domain=name), "foreign", "no [[domains]] names it")
-        for name in wanted
-        if not ours.names(name)
-    ]
-
-
-def _comes_in(row: DomainRow) -> bool:
-    return bool(row.held or row.left_out or row.state == "proposed")
-
-
-def _normal(names: Sequence[str]) -> list[str]:
-    found = []
-    for name in names:
-        pattern = normal_pattern(name)
-        if pattern is None:
-            raise click.UsageError(f'"{log.safe(name, 60)}" {what_is_wrong(name)}')
-        found.append(pattern)
-    return list(dict.fromkeys(found))
-
-
-def _cells(one: Found, now: Time) -> tuple[str, ...]:
-    row = one.row
-    return (
-        words.name(row.domain),
-        one.whose,
-        words.number(row.held) if row.held else "-",
-        "-" if row.last_at is None else words.moment(row.last_at, now),
-        log.safe(one.why, 120),
+def _added(groups: Sequence[Coverage]) -> Coverage:
+    return Coverage(
+        group="all",
+        domains=sum(one.domains for one in groups),
+        record=sum(one.record for one in groups),
+        reporting=sum(one.reporting for one in groups),
+        mta_sts=sum(one.mta_sts for one in groups),
+        enforce=sum(one.enforce for one in groups),
+        dane=sum(one.dane for one in groups),
     )
+
+
+def _shares(one: Coverage) -> tuple[str, ...]:
+    counts = (one.record, one.reporting, one.mta_sts, one.enforce, one.dane)
+    shares = (words.share(count, one.domains) for count in counts)
+    return (log.safe(one.group, 40), words.number(one.domains), *shares)
+
+
+# -------------------------------------------------------------------------- gaps
+
+
+@domains.command()
+@_narrowed
+@out.listing_options
+def gaps(
+    states: tuple[str, ...],
+    groups: tuple[str, ...],
+    owners: tuple[str, ...],
+    limit: int | None,
+    all_: bool,
+    json_: bool,
+) -> None:
+    """List the domains of which nobody learns anything; exit with 1 if there are any.
+
+    Those without a record, with one that senders ignore or that leads to
+    somebody else, and those whose reports have stopped. Exit codes: 0 there are
+    none, 1 there are some, or there is no database.
+
+    \b
+    Examples:
+      tlsrpt-mailer domains gaps --group retail
+      tlsrpt-mailer domains gaps --json | jq -r .[].domain
+    """
+    page, now = out.page(limit, all_, json_), options.now()
+    config = opening.load()
+    wanted = Wanted(None, states, groups, owners)
+    with opening.reading(config) as reader:
+        every = inventory.entries(config, reader, now)
+    found = [one for one in every if one.is_gap and wanted.takes(one)]
+    shown = found[: page.limit]
+    unseen = sum(one.is_ours and one.stored.looked_at is None for one in every)
+    if json_:
+        out.json_list(map(inventory.form, shown))
+    elif found:
+        _lines(shown, now)
+        out.footer(len(shown), len(found), "gap")
+        click.echo("What to publish: tlsrpt-mailer record --all-gaps")
+    else:
+        click.echo("No gaps.")
+    if unseen and not json_:
+        click.echo(f"{words.plural(unseen, 'domain')} not looked at yet: tlsrpt-mailer check")
+    if found:
+        click.get_current_context().exit(1)
+
+
+domains.add_command(readiness.readiness)
+domains.add_command(whose.adopt)
+domains.add_command(whose.reject)

@@ -58,13 +58,16 @@ def columns(heads: Sequence[Column], rows: Iterable[Sequence[str]], indent: str 
     widths = [
         max([len(column.head), *(len(row[at]) for row in first)]) for at, column in enumerate(heads)
     ]
-    click.echo(_line(heads, [column.head for column in heads], widths, indent))
+    click.echo(line(heads, [column.head for column in heads], widths, indent))
     for chunk in (first, stream):
         for row in chunk:
-            click.echo(_line(heads, row, widths, indent))
+            click.echo(line(heads, row, widths, indent))
 
 
-def _line(heads: Sequence[Column], row: Sequence[str], widths: Sequence[int], indent: str) -> str:
+def line(
+    heads: Sequence[Column], row: Sequence[str], widths: Sequence[int], indent: str = ""
+) -> str:
+    """One row in aligned columns."""
     cells = [
         cell.rjust(width) if column.right else cell.ljust(width)
         for column, cell, width in zip(heads, row, widths, strict=True)

@@ -29,11 +29,6 @@ _TURNS = 5
 SECRET_WORDS = ("password", "token", "secret", "url", "urls", "ping_url")
 SECRET_WAYS = ("file", "env", "command")
 
-LATER: Mapping[str, frozenset[str]] = {
-    "checks": frozenset({"schedule", "probe"}),
-}
-"""Keys that are decided on, by table, but that this version does nothing with yet."""
-
 
 _WANTED = {
     "": "a whole number",
@@ -197,13 +192,10 @@ def _unknown(
 ) -> set[str]:
     """Note the unknown keys; returns those that were probably meant by them."""
     probable = set()
-    later = LATER.get(path.split("[", maxsplit=1)[0], frozenset())
     wrong = [key for key in table if key not in known]
     for key in wrong:
         meant = nearest(key, known)
-        if key in later:
-            problem(joined(path, key), "not in this version yet, take it out")
-        elif key in SECRET_WORDS and f"{key}_file" in known:
+        if key in SECRET_WORDS and f"{key}_file" in known:
             ways = one_of(f"{key}_{way}" for way in SECRET_WAYS if f"{key}_{way}" in known)
             problem(joined(path, key), f"a secret does not stand in this file; use {ways}")
         elif meant:

@@ -15,6 +15,7 @@ from tlsrpt_mailer.alerts import schedule
 from tlsrpt_mailer.config.decode import Problem, joined, nearest, quoted
 from tlsrpt_mailer.config.names import names_in, normal_pattern, what_is_wrong
 from tlsrpt_mailer.errors import ConfigError
+from tlsrpt_mailer.report.hosts import is_strict_host, normalise_host
 
 Document: TypeAlias = Mapping[str, Any]  # what tomllib made of the file
 Read: TypeAlias = Callable[[str], str]
@@ -35,6 +36,7 @@ def check(document: Document, problem: Problem, channels: Sequence[str]) -> None
     _schedule(_one(document, "digest").get("schedule"), problem)
     _health(_one(document, "health"), problem)
     _trust(document, problem)
+    _checks(document, problem)
     names = _owner_names(document, problem)
     _blocks(document, names, problem)
     groups = {name for _, one in tables(document, "domains") for _, name in texts(one, "", "group")}
@@ -63,18 +65,30 @@ def _blocks(document: Document, names: Sequence[str], problem: Problem) -> None:
 
 
 def _trust(document: Document, problem: Problem) -> None:
-    """``[trust]``, ``[dns]`` and ``[checks]``."""
+    """``[trust]`` and ``[dns]``."""
     for where, text in texts(_one(document, "trust"), "trust", "authserv_ids"):
         if not text.strip() or set(text) & set(' ;()"'):
             problem(where, f'{quoted(text)} is no name of an MTA, nor "-"')
     for where, text in texts(_one(document, "dns"), "dns", "nameservers"):
         if not _is_address_of_server(text):
             problem(where, f'{quoted(text)} is no address, such as "9.9.9.9" or "127.0.0.1:5353"')
+
+
+def _checks(document: Document, problem: Problem) -> None:
+    """``[checks]`` and ``[canary]``."""
     for where, text in texts(_one(document, "checks"), "checks", "rua"):
         if not (text.startswith("mailto:") and is_address(text.removeprefix("mailto:"))) and not (
             text.startswith("https://") and len(text) > len("https://")
         ):
             problem(where, f'{quoted(text)} is neither "mailto:" and an address nor https://')
+    for where, text in texts(_one(document, "checks"), "checks", "control"):
+        if normalise_host(text) is None:
+            problem(where, f"{quoted(text)} is no host name")
+    canary = _one(document, "canary")
+    _addresses(canary, "canary", problem)
+    for where, text in texts(canary, "canary", "selector"):
+        if not is_strict_host(text):
+            problem(where, f"{quoted(text)} is no DKIM selector")
 
 
 def _is_address_of_server(text: str) -> bool:

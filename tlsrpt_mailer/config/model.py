@@ -55,6 +55,9 @@ class Dns(msgspec.Struct, frozen=True, kw_only=True):
     """Addresses, or address:port; empty: the system's."""
     timeout: Annotated[Span, msgspec.Meta(ge=1, le=MINUTE)] = 5
     """How long one question may take."""
+    trust_ad: bool = False
+    """Believe name servers that are not on this host when they say that DNSSEC proves an answer
+    (the AD bit): only where nobody can sit between."""
 
 
 class Checks(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +66,36 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
     rua: tuple[str, ...] = ()
     """Where reports should go, such as ``mailto:tlsrpt@example.com``: a domain whose record
     names one of these is ours."""
+    schedule: Literal["daily", "weekly", "off"] = "daily"
+    """How often the records of our domains are looked up; off: nothing is asked by itself."""
+    queries_per_second: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 200
+    """The most questions to DNS that looks at domains ask."""
+    probe: bool = False
+    """Whether MX hosts of ``[[domains]]`` are connected to, to see their certificates."""
+    control: tuple[str, ...] = (
+        "gmail-smtp-in.l.google.com",
+        "outlook-com.olc.protection.outlook.com",
+    )
+    """MX hosts of others that tell whether port 25 can be reached from here at all: connected to
+    when one of ours does not answer the probe."""
+    ca_file: str | None = None
+    """The roots for policy hosts and MX certificates; None: this host's own."""
+    expires_within: Annotated[Span, msgspec.Meta(ge=DAY, le=90 * DAY)] = 14 * DAY
+    """How long before its end a certificate is told of."""
+
+
+class Canary(msgspec.Struct, frozen=True, kw_only=True):
+    """``[canary]``: test reports to our own addresses, by way of their MX."""
+
+    schedule: Literal["hourly", "daily", "off"] = "off"
+    sender: str | None = msgspec.field(default=None, name="from")
+    """Who they are by; None: as in ``[alerts]``."""
+    selector: str = "tlsrpt-canary"
+    """Where their DKIM key is published: SELECTOR._domainkey.DOMAIN, of the sender's domain."""
+    key_file: str | None = None
+    """The private key, PEM; None: one that is made once and kept in the database."""
+    within: Annotated[Span, msgspec.Meta(ge=MINUTE, le=2 * DAY)] = 2 * HOUR
+    """How long one may take to come back."""
 
 
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):
@@ -216,6 +249,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     trust: Trust = Trust()
     dns: Dns = Dns()
     checks: Checks = Checks()
+    canary: Canary = Canary()
     alerts: Alerts = Alerts()
     owner: tuple[OwnerConfig, ...] = ()
     domains: tuple[DomainsConfig, ...] = ()

@@ -11,6 +11,7 @@ from tlsrpt_mailer.config.decode import BAD, nearest, struct
 from tlsrpt_mailer.config.meaning import Read
 from tlsrpt_mailer.config.model import (
     Alerts,
+    Canary,
     Checks,
     Config,
     Digest,
@@ -34,6 +35,7 @@ TABLES = (
     "trust",
     "dns",
     "checks",
+    "canary",
     "owner",
     "domains",
     "mx",
@@ -97,6 +99,7 @@ class _Reading:
         trust = self._table(Trust, document, "trust")
         dns = self._table(Dns, document, "dns")
         checks = self._table(Checks, document, "checks")
+        canary = self._table(Canary, document, "canary")
         owners = self._structs(OwnerConfig, document, "owner")
         domains = self._structs(DomainsConfig, document, "domains")
         mx = self._structs(MxConfig, document, "mx")
@@ -118,6 +121,7 @@ class _Reading:
             trust=_lower(trust),
             dns=dns,
             checks=checks,
+            canary=canary,
             owner=owners,
             domains=tuple(_normal(block) for block in domains),
             listed=listed,

@@ -21,7 +21,7 @@ from tlsrpt_mailer.daemon.work import tick
 from tlsrpt_mailer.errors import Temporary, TlsrptError
 from tlsrpt_mailer.flows.directly import StoreWatch
 from tlsrpt_mailer.flows.health import Beats, SourceState
-from tlsrpt_mailer.jobs import long_table, run_due
+from tlsrpt_mailer.jobs import long_table, outside_table, run_due
 from tlsrpt_mailer.ports import Source
 from tlsrpt_mailer.report.times import MINUTE, Span
 
@@ -34,6 +34,8 @@ PING_SECONDS = 10
 """How often it is looked whether `[health] ping_url` is due."""
 LONG_SECONDS = 60
 """How often it is looked whether a job that takes long is due."""
+OUTSIDE_SECONDS = 10
+"""How often it is looked whether a domain is to be looked at."""
 STOP_SECONDS = 1.2
 POST_WITHIN: Span = 12 * MINUTE
 """How long one mail or notice may take: more than each way out allows itself."""
@@ -96,6 +98,7 @@ class Daemon:
         self._add_job("ping", self._ping, PING_SECONDS)
         self._add_job("store", self._tell_of_store, STORE_SECONDS)
         self._add_job("long", self._long, LONG_SECONDS)
+        self._add_job("outside", self._outside, OUTSIDE_SECONDS)
         self._match_lanes()
         self._scheduler.start()
         log.info("daemon.started", sources=[runner.source.name for runner in self._runners])
@@ -251,6 +254,12 @@ class Daemon:
         """Jobs that would keep the tick, and with it the watchdog, waiting for minutes."""
         with self._store_permitting("long"):
             run_due(long_table(self._app), self._app, self._beats)
+
+    def _outside(self) -> None:
+        """Looks at domains and test reports: they wait for servers of others."""
+        with self._store_permitting("outside"):
+            jobs = outside_table(self._app, self._stop, self._beats)
+            run_due(jobs, self._app, self._beats)
 
     def _tell_of_store(self) -> None:
         """Tell the operator of a database that cannot be used, by ways that need none."""

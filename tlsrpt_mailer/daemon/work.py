@@ -9,7 +9,7 @@ from tlsrpt_mailer.config.model import Config
 from tlsrpt_mailer.errors import TlsrptError
 from tlsrpt_mailer.flows.deliver import SendResult
 from tlsrpt_mailer.flows.health import Beats, SourceHealth, SourceState, holds_back
-from tlsrpt_mailer.jobs import long_table, run_due, table
+from tlsrpt_mailer.jobs import long_table, outside_table, run_due, table
 from tlsrpt_mailer.ports import Letter
 from tlsrpt_mailer.report.times import Time
 
@@ -52,7 +52,7 @@ def once(config: Config, now: Time | None = None, *, force: bool = False) -> Onc
         settled = app.is_clock_settled
         letters = app.compose(app.clock(), close_groups=True) if settled else []
         sent = app.send_due(app.clock())
-        run_due([*table(app), *long_table(app)], app, idle=settled)
+        run_due([*table(app), *outside_table(app), *long_table(app)], app, idle=settled)
         # What the jobs wrote: trouble of the relay goes out by other ways.
         sent += app.send_due(app.clock())
         app.ping(states)

@@ -9,10 +9,13 @@ of the domain (RFC 8460, 4.4).
 from collections.abc import Callable, Iterable
 from typing import Literal, TypeAlias
 
+from tlsrpt_mailer.domains.addresses import Addresses
 from tlsrpt_mailer.domains.record import Record
 from tlsrpt_mailer.report.hosts import normalise_host
 from tlsrpt_mailer.report.model import Policy
 from tlsrpt_mailer.report.patterns import Names
+
+__all__ = ["Addresses", "Ours", "Ownership", "State", "judge_record", "nothing_found"]
 
 Ownership: TypeAlias = Literal["ours", "foreign", "proposed"]
 """``proposed``: not known by now; the domain's record is looked up."""
@@ -65,34 +68,16 @@ class Ours:
         """Whether the configuration names *domain*."""
         return self._domains.find(domain) is not None
 
+    def runs(self, mx: str) -> bool:
+        """Whether the configuration names *mx* as an MX host of ours."""
+        return self._mx.find(mx) is not None
+
     def _is_our_mx(self, policy: Policy) -> bool:
         if policy.policy_type != "tlsa":
             return False
         hosts = (policy.policy_domain, *policy.mx_host)
         found = (normalise_host(host) for host in hosts)
         return any(host and self._mx.find(host) is not None for host in found)
-
-
-class Addresses:
-    """
-    Our own mail addresses, as far as the configuration tells.
-
-    ``@example.com`` stands for all of a domain. Neither case nor a ``+detail``
-    counts: RFC 5321, 2.4 allows for local parts that differ by case alone,
-    nobody uses them.
-    """
-
-    def __init__(self, addresses: Iterable[str]) -> None:
-        self._all = frozenset(_normal(one) for one in addresses)
-
-    def __bool__(self) -> bool:
-        """Whether there are any."""
-        return bool(self._all)
-
-    def match(self, address: str) -> bool:
-        """Whether *address* is one of them."""
-        normal = _normal(address)
-        return normal in self._all or "@" + normal.rpartition("@")[2] in self._all
 
 
 def judge_record(record: Record, ours: Addresses) -> tuple[bool, str]:
@@ -112,9 +97,3 @@ def judge_record(record: Record, ours: Addresses) -> tuple[bool, str]:
         more = f" and {len(record.rua) - 1} more" if len(record.rua) > 1 else ""
         return False, f"its record sends reports to {where}{more}, which is not here"
     return False, f"its record is wrong: {record.problems[0]}"
-
-
-def _normal(address: str) -> str:
-    local, _, domain = address.strip().rpartition("@")
-    local = local.partition("+")[0].lower() if local not in {"", "*"} else ""
-    return f"{local}@{normalise_host(domain) or domain.lower()}"

@@ -7,25 +7,37 @@ what can be read beside it is kept.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from urllib.parse import unquote
 
 import msgspec
 
-from tlsrpt_mailer.report.hosts import domain_text, normalise_host
+from tlsrpt_mailer.domains import uri
+from tlsrpt_mailer.domains.addresses import Addresses
+from tlsrpt_mailer.domains.fields import BLANKS, Candidates, candidates, read_fields
+from tlsrpt_mailer.domains.flaw import Flaw, fatal, first, risky
+from tlsrpt_mailer.report.hosts import MAX_HOST
 
 PLACE = "_smtp._tls."
 """In front of the domain: where its record stands."""
+VERSION = "TLSRPTv1"
 
 MOST_URIS = 50
 """Addresses of one record that are looked at."""
-_SHOWN = 60
 
-# Case-sensitive, and the ";" may have blanks before it (RFC 8460, 3; the ABNF of "field-delim").
-_BEGIN = re.compile(r"v=TLSRPTv1[ \t]*(?:;|$)", re.ASCII)
-_NEARLY = re.compile(r"[ \t]*v[ \t]*=[ \t]*tlsrpt", re.ASCII | re.IGNORECASE)
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.ASCII | re.IGNORECASE)
-# A leftover of old DMARC records; here a "!" must be written %21.
-_SIZE = re.compile(r"![0-9]+[kmgt]?$", re.ASCII | re.IGNORECASE)
+_KNOWN = ("rua",)
+_OF_DMARC = frozenset({"ruf", "p", "sp", "pct", "fo", "rf", "ri", "adkim", "aspf"})
+_OTHER_KINDS = frozenset({"dmarc", "sts"})
+"""Records of another kind at this name: what their rua= names is not for TLS reports."""
+
+# As a record that is broken may have it: any capitals, blanks around, no ";" in front.
+_RUA = re.compile(r"(?:(?<![\w.-])|(?<=v1))rua\s*[=:]\s*([^;]*)", re.ASCII | re.IGNORECASE)
+_ASTRAY = re.compile(r";\s*((?:mailto|https):[^;]*)", re.ASCII | re.IGNORECASE)
+"""A URI behind a ";" that should be a comma."""
+_HARMLESS = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}=[a-z0-9._:/@%+-]{1,100}", re.I | re.ASCII)
+MOST_KEPT = 5
+"""Unknown fields that stay when a record is mended."""
+STRING_BYTES = 255
+"""RFC 1035, 3.3: <character-string>."""
+_BETWEEN = re.compile(r"[,\s]+")
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -34,81 +46,199 @@ class Record(msgspec.Struct, frozen=True):
     text: str | None
     rua: tuple[str, ...] = ()
     """URIs as they stand there, ``mailto:`` and ``https:`` alone."""
-    problems: tuple[str, ...] = ()
-    """What is wrong with it, in words; may hold anything that DNS may."""
+    flaws: tuple[Flaw, ...] = ()
+    near: tuple[str, ...] = ()
+    """Where there is no *text*: those that were meant as one, and those that are too many."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with it, in words; may hold anything that DNS may."""
+        return tuple(flaw.words for flaw in self.flaws)
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether a sender that keeps to the RFC reports by it."""
+        return self.text is not None and not any(flaw.is_fatal for flaw in self.flaws)
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """The mail addresses among `rua`, decoded, each domain in normal form."""
-        found = [one for uri in self.rua for one in _addresses_of(uri)]
+        found = [one for each in self.rua for one in uri.addresses_of(each)]
         return tuple(dict.fromkeys(found))
 
 
-def parse_record(texts: Iterable[bytes]) -> Record:
+def parse_record(texts: Iterable[bytes | str]) -> Record:
     """
     Find the one record among the TXT records of a name, and read it.
 
     Args:
         texts: Each TXT record, its strings put together.
     """
-    decoded = [text.decode("utf-8", "replace") for text in texts]
-    found = [text for text in decoded if _BEGIN.match(text)]
-    if len(found) > 1:
-        return Record(None, (), (f"{len(found)} records begin with v=TLSRPTv1; only one may",))
-    if not found:
-        nearly = [
-            f'"{text[:_SHOWN]}" does not begin with "v=TLSRPTv1;"'
-            for text in decoded
-            if _NEARLY.match(text)
-        ]
-        return Record(None, (), tuple(nearly[:1]))
-    problems: list[str] = []
-    rua = tuple(_rua(found[0], problems))
-    if not rua:
-        problems.append("it names no address in rua=")
-    return Record(found[0], rua, tuple(problems))
+    there = candidates(_decoded(texts), VERSION, _KNOWN)
+    text = _the_one(there)
+    if text is None:
+        return _none(there)
+    flaws: list[Flaw] = []
+    rua = tuple(_read(text, flaws))
+    if there.loose and there.loose != (text,):
+        flaws.append(risky("second", there.loose[0]))
+    return Record(text, rua, first(flaws))
 
 
-def _rua(text: str, problems: list[str]) -> Iterator[str]:
+def is_meant(text: str) -> bool:
+    """Whether *text* is a TLSRPT record, or was meant to be one."""
+    there = candidates([text], VERSION, _KNOWN)
+    return bool(there.found or there.loose or _meant(there))
+
+
+def _decoded(texts: Iterable[bytes | str]) -> list[str]:
+    return [one if isinstance(one, str) else one.decode("utf-8", "replace") for one in texts]
+
+
+def _the_one(there: Candidates) -> str | None:
+    """The record that counts: "if the number of resulting records is not one", none does."""
+    counted = there.found or there.loose
+    return counted[0] if len(counted) == 1 else None
+
+
+def _none(there: Candidates) -> Record:
+    counted = there.found or there.loose
+    if counted:
+        many = fatal("several", count=str(len(counted)), version=VERSION)
+        return Record(None, flaws=(many,), near=counted)
+    return Record(None, flaws=first(flaw for _, flaw in there.near), near=_meant(there))
+
+
+def _meant(there: Candidates) -> tuple[str, ...]:
+    return tuple(text for text, flaw in there.near if flaw.code not in _OTHER_KINDS)
+
+
+def _read(text: str, flaws: list[Flaw]) -> Iterator[str]:
     """The URIs of all ``rua`` fields; unknown fields are left alone, as the RFC wants it."""
-    values = _values(text.split(";")[1:], problems)
-    uris = [uri for value in values if value.strip(" \t") for uri in value.split(",")]
+    fields = read_fields(text, VERSION, _KNOWN)
+    flaws += fields.flaws
+    flaws += [risky("dmarc-field", name) for name, _ in fields.pairs if name in _OF_DMARC]
+    values = [value for name, value in fields.pairs if name in _KNOWN]
+    uris = [part for value in values if value.strip(BLANKS) for part in _listed(value)]
     if len(uris) > MOST_URIS:
-        problems.append(f"it names more than {MOST_URIS} addresses")
-    for part in uris[:MOST_URIS]:
-        uri = part.strip(" \t")
-        scheme = _SCHEME.match(uri)
-        if scheme is None:
-            what = (
-                f'"{uri[:_SHOWN]}" has no mailto: in front' if uri else "a comma too many in rua="
-            )
-            problems.append(what)
-        elif scheme[0].lower() not in {"mailto:", "https:"}:
-            problems.append(f'"{uri[:_SHOWN]}" is neither mailto: nor https:')
-        else:
-            if _SIZE.search(uri):
-                problems.append(f'"{uri[:_SHOWN]}" ends in a size, which belongs to DMARC')
-            yield uri
+        flaws.append(risky("many", count=str(MOST_URIS)))
+    if not uris:
+        flaws.append(fatal("no-rua"))
+    for one in uris[:MOST_URIS]:
+        flaws += uri.flaws_of(one)
+        bare = one.strip(BLANKS)
+        if uri.is_reportable(bare):
+            yield bare
+    is_usable = any(uri.is_usable(one) for one in uris[:MOST_URIS])
+    if not is_usable and not any(flaw.is_fatal for flaw in flaws):
+        flaws.append(fatal("unusable"))
 
 
-def _values(fields: Sequence[str], problems: list[str]) -> Iterator[str]:
-    """The values of the fields called ``rua`` (in lower case, RFC 8460, 3)."""
-    for at, field in enumerate(fields):
-        name, equals, value = field.strip(" \t").partition("=")
-        if name == "rua":
-            yield value
-        elif name.strip().lower() == "rua":
-            problems.append(f'"{name}=" is written "rua="')
-        elif not equals and (name or at < len(fields) - 1):
-            problems.append(f'"{name[:_SHOWN]}" is no field' if name else "an empty field")
+def _listed(value: str) -> list[str]:
+    """The URIs of a list: blanks around its commas count for nothing, one in front of it does."""
+    lead, *more = value.split(",")
+    return [lead.rstrip(BLANKS) if more else lead, *(one.strip(BLANKS) for one in more)]
 
 
-def _addresses_of(uri: str) -> Iterator[str]:
-    """The addresses of a ``mailto:`` URI (RFC 6068): without header fields, decoded."""
-    scheme, _, rest = uri.partition(":")
-    if scheme.lower() != "mailto":
-        return
-    for one in _SIZE.sub("", rest.partition("?")[0]).split(","):
-        local, at, domain = unquote(one).rpartition("@")
-        if at and local:
-            yield f"{local}@{normalise_host(domain) or domain_text(domain)}"
+# --------------------------------------------------------------------- publish
+
+
+def wrong_places(domain: str) -> tuple[str, ...]:
+    """The names where people put the record of *domain* by mistake; no sender looks there."""
+    names = (
+        f"smtp._tls.{domain}",
+        f"_smtp-tls.{domain}",
+        f"_tlsrpt.{domain}",
+        f"_tls.{domain}",
+        f"_smtp.{domain}",
+        f"_tls._smtp.{domain}",
+        # A provider's form adds the name of the zone once more.
+        f"{PLACE}{domain}.{domain}",
+        domain,
+    )
+    return tuple(name for name in names if len(name) <= MAX_HOST)
+
+
+def led_to(record: Record, addresses: Addresses, ours: Sequence[str] = ()) -> str | None:
+    """
+    The first destination of *record* that is ours; None where none is.
+
+    Args:
+        record: What a domain publishes.
+        addresses: Our mail addresses.
+        ours: Our URIs, for those that are no mail addresses.
+    """
+    named = next((one for one in record.addresses if addresses.match(one)), None)
+    return named or next((one for one in record.rua if one in ours), None)
+
+
+def mended(
+    found: Record | Iterable[bytes | str],
+    ours: Sequence[str],
+    addresses: Addresses | None = None,
+) -> str:
+    """
+    The record to publish: what can be used of *found*, written as it should be, and a way to us.
+
+    Only printable ASCII without quotes and backslashes stands in it, whatever stood in *found*;
+    it is read by `parse_record` without a problem. Empty where no destination is left.
+
+    Args:
+        found: What stands there, or what was meant to.
+        ours: The URIs that records should name; added where nothing leads to us.
+        addresses: Our mail addresses; by default those of *ours*.
+    """
+    record = found if isinstance(found, Record) else parse_record(found)
+    texts = record.near if record.text is None else (record.text,)
+    there = [one for text in texts for one in _written_anew(text)]
+    own = [one for one in map(uri.mended, ours) if one is not None]
+    if addresses is None:
+        addresses = Addresses(one for each in own for one in uri.addresses_of(each))
+    if led_to(Record(None, rua=tuple(there)), addresses, own) is None:
+        there = [*there[: MOST_URIS - len(own)], *own]
+    rua = list({one.lower(): one for one in there[:MOST_URIS]}.values())
+    kept = [f"; {field}" for field in _kept(record)]
+    return f"v={VERSION}; rua={','.join(rua)}{''.join(kept)}" if rua else ""
+
+
+def _written_anew(text: str) -> Iterator[str]:
+    for value in (*_RUA.findall(text), *_ASTRAY.findall(text)):
+        parts = _BETWEEN.split(value)[: 2 * MOST_URIS]
+        yield from (one for one in map(uri.mended, parts) if one is not None)
+
+
+def _kept(record: Record) -> list[str]:
+    """The fields of a later version of the RFC, which a sender of today passes over."""
+    if record.text is None:
+        return []
+    pairs = read_fields(record.text, VERSION, _KNOWN).pairs
+    fields = {
+        f"{name}={value}"
+        for name, value in pairs
+        if name.lower() not in _OF_DMARC | {"rua", "v"} and _HARMLESS.fullmatch(f"{name}={value}")
+    }
+    return sorted(fields)[:MOST_KEPT]
+
+
+def zone_line(domain: str, text: str, ttl: int | None = None) -> str:
+    """
+    The line of a zone file that publishes *text* for *domain* (RFC 1035, 5.1).
+
+    A text over 255 bytes is cut into strings, which readers put together again.
+    """
+    return txt_line(f"{PLACE}{domain}", text, ttl)
+
+
+def txt_line(name: str, text: str, ttl: int | None = None) -> str:
+    """As `zone_line`, of a TXT record at any *name*."""
+    raw = text.encode("utf-8", "replace")
+    strings = [raw[at : at + STRING_BYTES] for at in range(0, len(raw), STRING_BYTES)] or [b""]
+    shown = " ".join(f'"{"".join(map(_escaped, one))}"' for one in strings)
+    between = "" if ttl is None else f"{ttl} "
+    return f"{name}. {between}IN TXT {shown}"
+
+
+def _escaped(byte: int) -> str:
+    if chr(byte) in '"\\':
+        return f"\\{chr(byte)}"
+    return chr(byte) if 0x20 <= byte <= 0x7E else f"\\{byte:03}"

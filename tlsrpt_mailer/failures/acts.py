@@ -29,7 +29,7 @@ class Said(msgspec.Struct, frozen=True):
     """When each ``fixed`` was said that reports have refuted."""
 
 
-class _Words:
+class Words:
     """The acts on one failure, sorted by what they are."""
 
     def __init__(self) -> None:
@@ -50,6 +50,11 @@ class _Words:
             self.assigned = act
         elif ours:
             self._answered(act, act.at)
+
+    def muted_until(self, now: Time) -> Time | None:
+        """Until when it is muted; None where no mute is in force."""
+        until = None if self.mute is None else self.mute.until or FOREVER
+        return until if until is not None and until > now else None
 
     def _answered(self, act: HumanAct | None, at: Time) -> None:
         if self.replaced and self.replaced[-1][1] is None:
@@ -82,14 +87,12 @@ def said(
         last_mode: The mode last quoted for the domain.
         now: The moment of judgement.
     """
-    words = _Words()
-    for act in sorted(acts, key=_order):
-        if act.at <= now:
-            words.take(act, ours=_belongs(act, incident, hits))
+    words = Words()
+    for act in in_order(acts, now):
+        words.take(act, ours=_belongs(act, incident, hits))
     answer = words.answer
-    muted_until = None if words.mute is None else words.mute.until or FOREVER
     found = Said(
-        muted_until=muted_until if muted_until is not None and muted_until > now else None,
+        muted_until=words.muted_until(now),
         answer=answer,
         assigned=words.assigned,
         refuted=tuple(act.at for act, until in words.replaced if _refuted(act, counted, until)),
@@ -98,7 +101,7 @@ def said(
         return found
     if answer.kind == "fixed":
         return msgspec.structs.replace(found, is_fixed=answer.at not in found.refuted)
-    until = answer.at + ACK_LASTS if answer.until is None else answer.until
+    until = ack_until(answer)
     if until <= now or _has_worsened(answer, counted, last_mode):
         return found
     return msgspec.structs.replace(found, ack=answer, ack_until=until)
@@ -109,6 +112,16 @@ def as_answer(act: HumanAct | None) -> Answer | None:
     if act is None:
         return None
     return Answer(act.kind, act.who, act.at, act.until, act.note, act.assignee)
+
+
+def in_order(acts: Iterable[HumanAct], now: Time) -> list[HumanAct]:
+    """Those that were made by *now*, oldest first."""
+    return sorted((act for act in acts if act.at <= now), key=_order)
+
+
+def ack_until(ack: HumanAct) -> Time:
+    """When an ``ack`` lapses by itself."""
+    return ack.at + ACK_LASTS if ack.until is None else ack.until
 
 
 def _order(act: HumanAct) -> tuple[Time, str, str, Time, str]:

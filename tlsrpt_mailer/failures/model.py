@@ -18,9 +18,14 @@ State: TypeAlias = Literal[
 Severity: TypeAlias = Literal["critical", "warning", "notice", "low"]
 Act: TypeAlias = Literal["ack", "fixed", "mute", "assign", "reopen"]
 
+Origin: TypeAlias = Literal["report", "finding"]
+"""Who says so: reports of senders, or our own look at what a domain publishes and shows."""
+
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "notice", "low")
 ENDED: frozenset[State] = frozenset({"resolved", "closed"})
 
+CHECK = "check"
+"""What stands in a finding's identity for the policy type."""
 FOREVER: Time = 253_402_300_799
 """9999-12-31T23:59:59Z: until somebody says otherwise."""
 
@@ -69,8 +74,11 @@ class Identity(msgspec.Struct, frozen=True, order=True):
 
     domain: str
     policy_type: str
+    """Of a finding: `CHECK`."""
     result_type: str
+    """Of a finding: its code."""
     mx: str | None
+    kind: Origin = "report"
 
 
 class Cause(msgspec.Struct, frozen=True, order=True):
@@ -79,6 +87,27 @@ class Cause(msgspec.Struct, frozen=True, order=True):
     result_type: str
     mx: str | None
     domain: str | None
+
+
+class Spell(msgspec.Struct, frozen=True, kw_only=True):
+    """One stretch of time in which every look at a domain found the same thing wrong."""
+
+    code: str
+    mx: str | None = None
+    severity: Severity
+    """As the last look has it."""
+    clean_at: Time | None = None
+    """The last look before it; None where there was none."""
+    first_at: Time
+    last_at: Time
+    looks: int = 1
+    """How many looks have found it."""
+    critical_at: Time | None = None
+    """When a look first found it critical."""
+    ended_at: Time | None = None
+    """The first look that did not find it any more."""
+    facts: dict[str, str] = msgspec.field(default_factory=dict)
+    """What the words about it are filled with; may hold anything that DNS may."""
 
 
 class HumanAct(msgspec.Struct, frozen=True):
@@ -201,6 +230,10 @@ class Verdict(msgspec.Struct, frozen=True):
     """The last ack or fixed of the incident, also where it was lifted or refuted since."""
     assigned: Answer | None = None
     """The last assign of the incident."""
+    facts: dict[str, str] = msgspec.field(default_factory=dict)
+    """Of a finding: see `Spell.facts`."""
+    mended_at: Time | None = None
+    """When our own look at its MX host found nothing wrong, after senders last saw it."""
 
     @property
     def is_open(self) -> bool:

@@ -14,7 +14,10 @@ from tlsrpt_mailer.failures.acts import ACK_LASTS
 from tlsrpt_mailer.failures.model import FOREVER, Act, HumanAct
 from tlsrpt_mailer.flows.judging import Standing, judge_domains
 from tlsrpt_mailer.ports import AuditEntry, FailureRecord, JsonValue, Maintenance, Txn
-from tlsrpt_mailer.report.times import MINUTE, Time
+from tlsrpt_mailer.report.times import MINUTE, Span, Time
+
+LOOK_SOON: Span = 5 * MINUTE
+"""When a domain is looked at of which somebody says that it is mended."""
 
 
 class Saying(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +115,9 @@ def act_on(
     )
     txn.people.save_audit(_entry(saying, numbers, until, now))
     domains = sorted({one.verdict.identity.domain for one in meant})
+    if saying.kind == "fixed":
+        # Whoever mended it wants to know soon whether it is so.
+        txn.look_soon(domains, now + LOOK_SOON)
     judge_domains(txn, domains, standing, max(moments.values()))
     return Acted(tuple(txn.people.failures(numbers)), over, until=until)
 

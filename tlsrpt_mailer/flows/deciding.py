@@ -52,6 +52,14 @@ _Kind = tuple[str, Trusted, str | None]
 """Of what is held one copy is kept of each: reporter, whose word, who vouches for it."""
 
 
+class CanaryBack(msgspec.Struct, frozen=True):
+    """A test report of our own that has come in."""
+
+    token: str
+    signature: str
+    """What was made of it: ``pass``, or in words why not."""
+
+
 class ReadMail(msgspec.Struct, frozen=True):
     """One mail, read; *content* is None where it is to be put aside unread."""
 
@@ -62,6 +70,7 @@ class ReadMail(msgspec.Struct, frozen=True):
     reason: str | None = None
     reply: Reply | None = None
     """Of a mail without a report: the answer to an alert that it may be."""
+    canary: CanaryBack | None = None
 
     @property
     def date(self) -> Time:

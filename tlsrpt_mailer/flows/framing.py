@@ -6,10 +6,11 @@ from functools import cached_property
 import msgspec
 
 from tlsrpt_mailer.alerts.directory import Directory
-from tlsrpt_mailer.alerts.model import Backlog, Context, Evidence, Group, Planned
+from tlsrpt_mailer.alerts.model import Backlog, Context, Evidence, Group, Item, Planned
 from tlsrpt_mailer.alerts.route import owns
 from tlsrpt_mailer.flows.items import shown, strangers_of
-from tlsrpt_mailer.ports import ComposeTxn, FailureRecord
+from tlsrpt_mailer.flows.views import view_of
+from tlsrpt_mailer.ports import ComposeTxn, FailureRecord, Looked
 
 
 class Frame:
@@ -30,6 +31,7 @@ class Frame:
         self._knob = tls_required_no
         self._strangers = {one.id: strangers_of(one.verdict) for one in records}
         self._evidence: dict[int, tuple[Evidence, ...]] = {}
+        self._looks: dict[str, Looked | None] = {}
 
     def context(self, group: Group, base: Context) -> Context:
         """*base* (with the moment filled in) for the one recipient of *group*."""
@@ -48,15 +50,20 @@ class Frame:
         return msgspec.structs.replace(
             group,
             transitions=tuple(
-                msgspec.structs.replace(
-                    row,
-                    item=msgspec.structs.replace(
-                        row.item, evidence=self._evidence_of(row.item.failure)
-                    ),
-                )
+                msgspec.structs.replace(row, item=self._with_evidence(row.item))
                 for row in group.transitions
             ),
         )
+
+    def _with_evidence(self, item: Item) -> Item:
+        found = msgspec.structs.replace(item, evidence=self._evidence_of(item.failure))
+        view = view_of(found, self._looked(item.domain))
+        return msgspec.structs.replace(found, view=view)
+
+    def _looked(self, domain: str) -> Looked | None:
+        if domain not in self._looks:
+            self._looks[domain] = self._txn.looked(domain)
+        return self._looks[domain]
 
     def _evidence_of(self, failure: int) -> tuple[Evidence, ...]:
         if failure not in self._evidence:

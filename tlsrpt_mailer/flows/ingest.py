@@ -14,8 +14,10 @@ from threading import Lock
 import msgspec
 import structlog
 
+from tlsrpt_mailer.domains.canary import token_of
 from tlsrpt_mailer.errors import Rejected, Temporary
 from tlsrpt_mailer.flows.adopting import propose
+from tlsrpt_mailer.flows.canaries_back import came_back, canary
 from tlsrpt_mailer.flows.deciding import Decision, ReadMail, as_before, decide, may_reopen
 from tlsrpt_mailer.flows.judging import Standing, judge_domains
 from tlsrpt_mailer.flows.preparing import prepare
@@ -203,6 +205,9 @@ class Ingest:
             content = self._settings.read(mail.raw, mail.file_name)
             trust = self._settings.trust
             believed = opinions(mail, content, trust, patience)
+            token = token_of([found.report for found in content.reports])
+            if token is not None:
+                return canary(mail, sha, content, token, believed)
             reports = tuple(
                 prepare(found, content, mail, opinion, trust, self._settings.organisational)
                 for found, opinion in zip(content.reports, believed, strict=True)
@@ -268,6 +273,8 @@ class Ingest:
     def _settle(self, txn: Txn, one: ReadMail, decision: Decision, now: Time) -> Decision:
         """Act on an answer to an alert; it stays a mail without a report, but one of ours."""
         entry, receipt = decision
+        if one.canary is not None and entry is not None:
+            return came_back(txn, one, entry, receipt, one.canary, now)
         answers = self._settings.answers
         if answers is None or one.reply is None or entry is None:
             return decision

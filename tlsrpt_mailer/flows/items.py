@@ -53,6 +53,9 @@ def item_of(record: FailureRecord) -> Item:
         maintenance=verdict.maintenance,
         answer=_answer(verdict.answer),
         assigned=_answer(verdict.assigned),
+        kind=verdict.identity.kind,
+        facts=verdict.facts,
+        mended_at=verdict.mended_at,
     )
 
 

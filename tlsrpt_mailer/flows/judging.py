@@ -5,8 +5,10 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
+from tlsrpt_mailer.failures.findings import identity_of, judge_findings
 from tlsrpt_mailer.failures.judge import judge
 from tlsrpt_mailer.failures.model import HumanAct, Identity, Quiet, Verdict
+from tlsrpt_mailer.failures.probed import with_probe
 from tlsrpt_mailer.failures.standing import known
 from tlsrpt_mailer.ports import History, Maintenance, Txn
 from tlsrpt_mailer.report.times import Time
@@ -65,7 +67,10 @@ def judge_histories(reads: Reads, standing: Standing, now: Time) -> list[Verdict
         names = {window.reporter for window in history.windows}
         believed = standing.known(names, reads.established)
         quiet = {history.domain: quiet_of(history, reads.maintenance, standing.group_of)}
-        verdicts += judge(history.windows, acts_of(history), believed, now, quiet)
+        acts = acts_of(history)
+        reported = judge(history.windows, acts, believed, now, quiet)
+        verdicts += with_probe(reported, history.spells, history.shown)
+        verdicts += judge_findings(history.domain, history.spells, acts, now, quiet[history.domain])
     return verdicts
 
 
@@ -79,6 +84,7 @@ def quiet_of(
         return []
     domain, group = history.domain, group_of(history.domain)
     hosts = {row.mx for window in history.windows for row in window.sightings if row.mx}
+    hosts |= {spell.mx for spell in history.spells if spell.mx}
     found: list[Quiet] = []
     for one in maintenance:
         if one.kind == "mx":
@@ -91,9 +97,17 @@ def quiet_of(
 
 def acts_of(history: History) -> dict[Identity, tuple[HumanAct, ...]]:
     """The acts of a history by what they are about, not by number."""
-    return {
-        Identity(domain, policy_type, result_type, mx or None): history.acts[number]
+    numbers = {
+        Identity(domain, policy_type, result_type, mx or None): number
         for (domain, policy_type, result_type, mx), number in history.numbers.items()
+    }
+    numbers |= {
+        identity_of(history.domain, code, mx or None): number
+        for (code, mx), number in history.found.items()
+    }
+    return {
+        identity: history.acts[number]
+        for identity, number in numbers.items()
         if number in history.acts
     }
 

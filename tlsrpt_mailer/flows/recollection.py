@@ -143,6 +143,10 @@ class Recollection:
             if witness.known
         )
 
+    def looked(self, domain: str) -> None:  # noqa: ARG002 - as the port has it
+        """See `ports.ComposeTxn.looked`: a replay is about reports alone."""
+        return
+
     def composed(self, hour: Time, days: Time) -> dict[str, Composed]:
         """See `ports.ComposeTxn.composed`."""
         recent = self._since(min(hour, days))

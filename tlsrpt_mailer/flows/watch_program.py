@@ -18,7 +18,7 @@ from tlsrpt_mailer.flows.announcing import Announcements, Key
 from tlsrpt_mailer.flows.compose import Audience
 from tlsrpt_mailer.flows.copies import copies, notice_of
 from tlsrpt_mailer.flows.relay import OPERATOR
-from tlsrpt_mailer.ports import CHANNEL, Announced, Letter, Watching
+from tlsrpt_mailer.ports import CHANNEL, Announced, Letter, SentCanary, Watching
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
 
 log = structlog.get_logger()
@@ -31,6 +31,8 @@ PATIENCE: dict[PartKind, Span] = {
     "dns": 6 * HOUR,
     "clock": HOUR,
     "given-up": 0,
+    # It is overdue by then.
+    "canary": 0,
 }
 """How long each may last before it is told."""
 
@@ -86,6 +88,7 @@ def watch_program(
     *,
     clock_doubt: Span | None = None,
     fallback: Sequence[str] = (),
+    lost: Sequence[SentCanary] = (),
 ) -> list[Letter]:
     """
     Compose what is due about parts of the program; returns the mails.
@@ -93,12 +96,13 @@ def watch_program(
     Args:
         clock_doubt: By how much the clock has jumped, while it is in doubt.
         fallback: Channels that hear of mails that were given up, as mail may be the trouble.
+        lost: Test reports that did not come back.
 
     Raises:
         Temporary: The database cannot be used now; nothing was composed.
     """
     said = Announcements(watching.announced([KIND]), audience, now)
-    found = {_key(part): part for part in _troubles(parts, now, clock_doubt)}
+    found = {_key(part): part for part in _troubles(parts, now, clock_doubt, lost)}
     for key, part in found.items():
         for recipient in audience.operator:
             _trouble(said, key, part, recipient)
@@ -120,7 +124,9 @@ def watch_program(
     return said.letters
 
 
-def _troubles(parts: Parts, now: Time, clock_doubt: Span | None) -> Iterable[Part]:
+def _troubles(
+    parts: Parts, now: Time, clock_doubt: Span | None, lost: Iterable[SentCanary]
+) -> Iterable[Part]:
     for name, error in sorted(parts.job_errors().items()):
         yield Part(kind="job", name=name, since=now, error=error)
     for one in parts.stuck_channels():
@@ -138,6 +144,9 @@ def _troubles(parts: Parts, now: Time, clock_doubt: Span | None) -> Iterable[Par
         yield Part(kind="clock", since=now, error=f"It went {hours} at once.")
     if (failed := parts.given_up(now - AGAIN)) is not None:
         yield Part(kind="given-up", since=failed.since, error=failed.error, waiting=failed.count)
+    for sent in lost:
+        error = sent.answer or "The MX has not answered yet."
+        yield Part(kind="canary", name=sent.address, since=sent.sent_at, error=error)
 
 
 def _key(part: Part) -> str:

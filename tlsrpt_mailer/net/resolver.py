@@ -5,18 +5,15 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import TypeVar
 
 import dns.exception
-import dns.flags
-import dns.message
 import dns.name
 import dns.nameserver
-import dns.rdatatype
 import dns.resolver
 import structlog
 
+from tlsrpt_mailer.net.nameservers import NO_NAME, SYSTEM, configured, is_lame
 from tlsrpt_mailer.trust.model import KeyAnswer
 
 MOST = 1_000
@@ -30,16 +27,7 @@ SILENT = 15.0
 """Seconds for which nobody is asked, once no name server answers anything."""
 PROBE = 0.5
 """Seconds in which a name server that is there says something about the root."""
-PORT = 53
-HERE = "127.0.0.1"
-SYSTEM = "/etc/resolv.conf"
-
-_ABSENT = (
-    dns.resolver.NXDOMAIN,
-    dns.name.LabelTooLong,
-    dns.name.NameTooLong,
-    dns.name.EmptyLabel,
-)
+_ABSENT = (dns.resolver.NXDOMAIN, *NO_NAME)
 
 T = TypeVar("T")
 ONE_SERVER = 1.0
@@ -89,14 +77,7 @@ class Resolver:
         self._lock = threading.Lock()
 
     def _configured(self) -> dns.resolver.Resolver:
-        """What is configured here, else by the system: on this host, where it says nothing."""
-        made = dns.resolver.Resolver(configure=False)
-        made.nameservers = [
-            dns.nameserver.Do53Nameserver(*address_of(text)) for text in self._nameservers or [HERE]
-        ]
-        if not self._nameservers:
-            with suppress(dns.resolver.NoResolverConfiguration):
-                made = dns.resolver.Resolver(self._system)
+        made = configured(self._nameservers, self._system)
         made.timeout = min(self._timeout, 2 * ONE_SERVER / max(2, len(made.nameservers)))
         return made
 
@@ -168,7 +149,7 @@ class Resolver:
                 dns.name.from_text(name), "TXT", lifetime=asking, search=False
             )
         except dns.resolver.NoAnswer as answer:
-            if _is_lame(answer.response()):  # type: ignore[no-untyped-call]  # dnspython's
+            if is_lame(answer.response()):  # type: ignore[no-untyped-call]  # dnspython's
                 return KeyAnswer("trouble", error="the name server does not answer for it"), TROUBLE
             return KeyAnswer("absent"), SHORTEST
         except _ABSENT:
@@ -226,13 +207,6 @@ def domain_of(name: str) -> str:
     return ".".join(labels[last + 1 :]) or name
 
 
-def _is_lame(response: dns.message.Message) -> bool:
-    """Whether it only names other servers: it says nothing of the name (RFC 2308, 2.2)."""
-    kinds = {found.rdtype for found in response.authority}
-    refers = dns.rdatatype.NS in kinds and dns.rdatatype.SOA not in kinds
-    return refers and not response.flags & dns.flags.AA
-
-
 def _said(error: Exception) -> str:
     """*error* in few words, the same each time: people see it, and reports are counted by it."""
     if isinstance(error, dns.exception.Timeout):
@@ -248,12 +222,3 @@ def _shorten(known: OrderedDict[str, T], newest: str) -> None:
     known.move_to_end(newest)
     while len(known) > MOST:
         known.popitem(last=False)
-
-
-def address_of(text: str) -> tuple[str, int]:
-    """``192.0.2.1``, ``192.0.2.1:5353``, ``2001:db8::1``, ``[2001:db8::1]:5353``."""
-    if text.startswith("["):
-        address, _, port = text[1:].partition("]")
-        return address, int(port.removeprefix(":") or PORT)
-    address, colon, port = text.partition(":")
-    return (address, int(port)) if colon and ":" not in port else (text, PORT)

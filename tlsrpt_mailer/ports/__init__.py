@@ -8,10 +8,23 @@ alone. Every name here is used by at least two packages.
 One module a theme; the names are imported from here.
 """
 
+from tlsrpt_mailer.ports.canaries import (
+    Canaries,
+    Mover,
+    SentCanary,
+)
+from tlsrpt_mailer.ports.checking import (
+    Checks,
+    Due,
+    Look,
+    Past,
+    Scout,
+)
 from tlsrpt_mailer.ports.composing import (
     Backlog,
     Composed,
     ComposeTxn,
+    Looked,
 )
 from tlsrpt_mailer.ports.held import (
     NOBODY,
@@ -107,13 +120,16 @@ __all__ = [
     "AskedLetter",
     "AuditEntry",
     "Backlog",
+    "Canaries",
     "Channel",
+    "Checks",
     "ComposeTxn",
     "Composed",
     "CountedCopy",
     "Deliver",
     "DigestFigures",
     "DigestReads",
+    "Due",
     "Entry",
     "Evidence",
     "FailureRecord",
@@ -128,7 +144,10 @@ __all__ = [
     "Keeper",
     "Known",
     "Letter",
+    "Look",
+    "Looked",
     "Maintenance",
+    "Mover",
     "NewReport",
     "Noted",
     "Notice",
@@ -137,6 +156,7 @@ __all__ = [
     "Outbox",
     "Outcome",
     "Outgoing",
+    "Past",
     "PendingMail",
     "PendingMails",
     "People",
@@ -150,7 +170,9 @@ __all__ = [
     "RelayNotes",
     "ReporterWord",
     "SaidOfReporter",
+    "Scout",
     "Sent",
+    "SentCanary",
     "Settled",
     "SilentPair",
     "Source",

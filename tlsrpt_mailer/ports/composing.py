@@ -5,6 +5,8 @@ from typing import Protocol
 
 import msgspec
 
+from tlsrpt_mailer.domains.drift import Known
+from tlsrpt_mailer.domains.seen import Seen
 from tlsrpt_mailer.failures.model import Identity
 from tlsrpt_mailer.ports.letters import Evidence, FailureRecord, Letter, Told
 from tlsrpt_mailer.ports.people import Maintenance
@@ -33,6 +35,13 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     """Failures that are over and that nobody was told of."""
 
 
+class Looked(msgspec.Struct, frozen=True):
+    """The last look at a domain, and what earlier ones found."""
+
+    seen: Seen
+    known: tuple[Known, ...]
+
+
 class ComposeTxn(Protocol):
     """What composing reads and writes, in one transaction."""
 
@@ -45,6 +54,9 @@ class ComposeTxn(Protocol):
     def evidence(self, failure: int, limit: int = 12) -> list[Evidence]:
         """The newest windows about its domain, failing and clean, newest first: those of
         reporters that saw it in the present incident."""
+
+    def looked(self, domain: str) -> Looked | None:
+        """What looks at a domain found; None where it was never looked at."""
 
     def composed(self, hour: Time, days: Time) -> dict[str, Composed]:
         """What was composed, by recipient: mails count from *hour*, reminders and digests are

@@ -6,7 +6,9 @@ from typing import Protocol
 
 import msgspec
 
-from tlsrpt_mailer.failures.model import HumanAct, Verdict, Window
+from tlsrpt_mailer.failures.model import HumanAct, Spell, Verdict, Window
+from tlsrpt_mailer.ports.canaries import SentCanary
+from tlsrpt_mailer.ports.checking import Look
 from tlsrpt_mailer.ports.composing import ComposeTxn
 from tlsrpt_mailer.ports.held import NOBODY, Proposer
 from tlsrpt_mailer.ports.people import Maintenance, People
@@ -23,6 +25,12 @@ class History(msgspec.Struct, frozen=True):
     """By failure number."""
     numbers: dict[tuple[str, str, str, str], int]
     """(domain, policy type, result type, mx or "") to failure number, for those known before."""
+    spells: tuple[Spell, ...] = ()
+    """What looks at the domain found."""
+    found: dict[tuple[str, str], int] = {}
+    """(code, mx or "") of findings to failure number, for those known before."""
+    shown: dict[str, Time] = {}
+    """When each MX host that windows speak of was probed last, all of its addresses."""
 
 
 class Txn(Protocol):
@@ -69,6 +77,18 @@ class Txn(Protocol):
 
     def maintenance(self) -> list[Maintenance]:
         """All planned quiet, past and future, by number."""
+
+    def save_looks(self, looks: Sequence[Look]) -> None:
+        """Write what these looks found; a look older than what is known writes nothing."""
+
+    def save_spells(self, domain: str, spells: Sequence[Spell]) -> None:
+        """Write what is new or changed of a domain's findings beside a look at it."""
+
+    def canary_came(self, token: str, at: Time, source: str, signature: str) -> SentCanary | None:
+        """The test report of this token has come in; None where nobody has sent it."""
+
+    def look_soon(self, domains: Collection[str], at: Time) -> None:
+        """See `Checks.soon`."""
 
     def save_verdicts(self, verdicts: Iterable[Verdict], now: Time) -> None:
         """Write each failure's state; give new failures and causes a number."""

@@ -12,11 +12,12 @@ from tlsrpt_mailer.ports import (
     Evidence,
     FailureRecord,
     Letter,
+    Looked,
     Maintenance,
     Told,
 )
 from tlsrpt_mailer.report.times import Time
-from tlsrpt_mailer.store import backlog, maintenance
+from tlsrpt_mailer.store import backlog, checks, maintenance
 from tlsrpt_mailer.store.bind import json_texts, text, text_or_none
 from tlsrpt_mailer.store.evidence import EvidenceReader
 from tlsrpt_mailer.store.judging import record
@@ -66,6 +67,11 @@ class SqliteComposeTxn:
             "SELECT id, cause_id, verdict FROM failures WHERE id = ?", (failure,)
         ).fetchone()
         return [] if row is None else self._evidence.of(record(*row).verdict, limit)
+
+    def looked(self, domain: str) -> Looked | None:
+        """See `ports.ComposeTxn.looked`."""
+        last = checks.last_look(self._conn, domain)
+        return None if last is None else Looked(last[0], tuple(checks.known(self._conn, domain)))
 
     def composed(self, hour: Time, days: Time) -> dict[str, Composed]:
         """See `ports.ComposeTxn.composed`; only what is an alert counts."""

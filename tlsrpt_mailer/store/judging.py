@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -16,6 +16,7 @@ from tlsrpt_mailer.failures.model import (
 from tlsrpt_mailer.ports import FailureRecord, History, Maintenance
 from tlsrpt_mailer.report.times import DAY, Time
 from tlsrpt_mailer.store.bind import select_in, text
+from tlsrpt_mailer.store.checks import probed_at, spells
 from tlsrpt_mailer.store.words import BELIEVED, said
 
 ESTABLISHED_SPAN = 7 * DAY
@@ -38,7 +39,8 @@ def domains_to_judge(conn: sqlite3.Connection, domains: Collection[str]) -> list
     found = select_in(conn, "SELECT DISTINCT domain FROM sightings WHERE domain IN ({keys})", names)
     opened = select_in(
         conn,
-        "SELECT DISTINCT domain FROM failures WHERE is_open = 1 AND domain IN ({keys})",
+        "SELECT DISTINCT domain FROM failures"
+        " WHERE is_open = 1 AND kind = 'report' AND domain IN ({keys})",
         names,
     )
     return sorted({name for (name,) in found} | {name for (name,) in opened})
@@ -59,25 +61,46 @@ def histories(conn: sqlite3.Connection, domains: Collection[str]) -> list[Histor
     names = list(dict.fromkeys(text(domain) for domain in domains))
     found = windows(conn, names)
     numbers: dict[str, dict[Key, int]] = {name: {} for name in names}
+    findings: dict[str, dict[tuple[str, str], int]] = {name: {} for name in names}
     rows = select_in(
         conn,
-        "SELECT id, domain, policy_type, result_type, mx FROM failures"
-        " WHERE kind = 'report' AND domain IN ({keys})",
+        "SELECT id, domain, policy_type, result_type, mx, kind FROM failures"
+        " WHERE kind IN ('report', 'finding') AND domain IN ({keys})",
         names,
     )
-    for number, *identity in rows:
-        domain, policy_type, result_type, mx = identity
-        numbers[domain][domain, policy_type, result_type, mx] = number
-    said = acts(conn, [number for known in numbers.values() for number in known.values()])
+    for number, domain, policy_type, result_type, mx, kind in rows:
+        if kind == "finding":
+            findings[domain][result_type, mx] = number
+        else:
+            numbers[domain][domain, policy_type, result_type, mx] = number
+    known = [number for some in numbers.values() for number in some.values()]
+    known += [number for some in findings.values() for number in some.values()]
+    said = acts(conn, known)
+    looked, probed = spells(conn, names), probed_at(conn)
     return [
         History(
             domain=name,
             windows=tuple(found[name]),
-            acts={number: said[number] for number in numbers[name].values() if number in said},
+            acts={
+                number: said[number]
+                for number in (*numbers[name].values(), *findings[name].values())
+                if number in said
+            },
             numbers=numbers[name],
+            spells=tuple(looked.get(name, ())),
+            found=findings[name],
+            shown=_probed(found[name], probed),
         )
         for name in names
     ]
+
+
+def _probed(some: Collection[Window], probed: Mapping[str, Time]) -> dict[str, Time]:
+    """Those of the MX hosts that these windows speak of."""
+    if not probed:
+        return {}
+    hosts = {row.mx for window in some for row in window.sightings if row.mx in probed}
+    return {host: probed[host] for host in hosts if host is not None}
 
 
 def windows(conn: sqlite3.Connection, names: Collection[str]) -> dict[str, list[Window]]:

@@ -24,6 +24,10 @@ _WAIT_SECONDS = 0.02
 
 LOADED_LATE = (
     "tlsrpt_mailer.store.schema",
+    "tlsrpt_mailer.store.schema.checks",
+    "tlsrpt_mailer.store.schema.first",
+    "tlsrpt_mailer.store.schema.people",
+    "tlsrpt_mailer.store.schema.trust",
     # Threads of a pool, names of domains in U-labels, what /proc says, files of the package.
     "concurrent.futures.thread",
     "encodings.ascii",

@@ -21,6 +21,7 @@ from tlsrpt_mailer.store.compose import told_of
 from tlsrpt_mailer.store.connection import BUSY_SECONDS, open_reader
 from tlsrpt_mailer.store.evidence import EvidenceReader
 from tlsrpt_mailer.store.held import PAGE, PutAsideReads
+from tlsrpt_mailer.store.inventory import InventoryReads
 from tlsrpt_mailer.store.listing import (
     LETTER,
     MAIL,
@@ -45,7 +46,7 @@ from tlsrpt_mailer.store.rows import (
 from tlsrpt_mailer.store.whose import DomainRow, domain_rows
 
 
-class Reader(PutAsideReads):
+class Reader(PutAsideReads, InventoryReads):
     """Everything that commands ask of the database; close it, or use it in a ``with``."""
 
     def mails(

@@ -11,10 +11,20 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tlsrpt_mailer.failures.model import Verdict
-from tlsrpt_mailer.ports import NOBODY, Entry, History, Known, Maintenance, Proposer, Trusted
+from tlsrpt_mailer.failures.model import Spell, Verdict
+from tlsrpt_mailer.ports import (
+    NOBODY,
+    Entry,
+    History,
+    Known,
+    Look,
+    Maintenance,
+    Proposer,
+    SentCanary,
+    Trusted,
+)
 from tlsrpt_mailer.report.times import Time
-from tlsrpt_mailer.store import adoptions, holding, judging, ledger
+from tlsrpt_mailer.store import adoptions, canaries, checks, holding, judging, ledger
 from tlsrpt_mailer.store.acts import SqlitePeople
 from tlsrpt_mailer.store.aside import SqlitePutAside
 from tlsrpt_mailer.store.compose import SqliteComposeTxn
@@ -98,6 +108,22 @@ class SqliteTxn:
         """See `ports.Txn.maintenance`."""
         return judging.maintenance(self._conn)
 
+    def save_looks(self, looks: Sequence[Look]) -> None:
+        """See `ports.Txn.save_looks`."""
+        checks.save_looks(self._conn, looks)
+
+    def save_spells(self, domain: str, spells: Sequence[Spell]) -> None:
+        """See `ports.Txn.save_spells`."""
+        checks.save_spells(self._conn, domain, spells)
+
+    def canary_came(self, token: str, at: Time, source: str, signature: str) -> SentCanary | None:
+        """See `ports.Txn.canary_came`."""
+        return canaries.arrived(self._conn, token, at, source, signature)
+
+    def look_soon(self, domains: Collection[str], at: Time) -> None:
+        """See `ports.Txn.look_soon`."""
+        checks.look_soon(self._conn, domains, at)
+
     def save_verdicts(self, verdicts: Iterable[Verdict], now: Time) -> None:
         """
         See `ports.Txn.save_verdicts`.
@@ -124,6 +150,8 @@ class SqliteStore:
         self.watching = SqliteWatching(writer)
         self.aside = SqlitePutAside(writer)
         self.adoptions = adoptions.SqliteAdoptions(writer)
+        self.canaries = canaries.SqliteCanaries(writer)
+        self.checks = checks.SqliteChecks(writer)
         self._faults = SqliteFaults(writer)
         self.keys = SqliteKeys(writer)
         self.pending = SqlitePending(writer)

@@ -21,6 +21,10 @@ UPDATE failures SET state = ?1, severity = ?2, is_open = ?3, incident = ?4, firs
 WHERE id = ?10
 """
 
+FINDING = " check"
+"""What stands in the column for the policy type of a finding. A report's policy type never begins
+with a blank (`report.values`), so none of its failures can be taken for a finding."""
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Verdict).decode
 
@@ -66,7 +70,7 @@ def save_verdicts(
 def _key(identity: Identity) -> Key:
     return (
         text(identity.domain),
-        text(identity.policy_type),
+        FINDING if identity.kind == "finding" else text(identity.policy_type),
         text(identity.result_type),
         text(identity.mx or ""),
     )
@@ -77,7 +81,7 @@ def _stored(conn: sqlite3.Connection, domains: Collection[str]) -> dict[Key, _St
         conn,
         "SELECT f.domain, f.policy_type, f.result_type, f.mx, f.id, f.is_open, f.verdict,"
         " c.result_type, c.mx, c.domain FROM failures AS f JOIN causes AS c ON c.id = f.cause_id"
-        " WHERE f.kind = 'report' AND f.domain IN ({keys})",
+        " WHERE f.kind IN ('report', 'finding') AND f.domain IN ({keys})",
         domains,
     )
     return {
@@ -93,10 +97,15 @@ def _stored(conn: sqlite3.Connection, domains: Collection[str]) -> dict[Key, _St
 
 def _insert(conn: sqlite3.Connection, verdict: Verdict, now: Time) -> None:
     cursor = conn.execute(
-        "INSERT INTO failures (domain, policy_type, result_type, mx, cause_id, state, severity,"
-        " is_open, incident, first_seen, last_seen, resolved_at, judged_at, verdict, ended_at)"
-        " VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*_key(verdict.identity), *_columns(verdict, now), None if verdict.is_open else now),
+        "INSERT INTO failures (domain, policy_type, result_type, mx, kind, cause_id, state,"
+        " severity, is_open, incident, first_seen, last_seen, resolved_at, judged_at, verdict,"
+        " ended_at) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *_key(verdict.identity),
+            verdict.identity.kind,
+            *_columns(verdict, now),
+            None if verdict.is_open else now,
+        ),
     )
     _set_cause(conn, int(cursor.lastrowid or 0), verdict.cause)
 

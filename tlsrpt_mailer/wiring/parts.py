@@ -202,6 +202,13 @@ def ours(config: Config, found_out: Callable[[str], State | None] = nothing_foun
     )
 
 
+def named_domains(config: Config) -> tuple[str, ...]:
+    """Every domain that ``[[domains]]`` name in full, in the order of the configuration."""
+    listed = [name for names in config.listed for name in names]
+    matched = [name for block in config.domains for name in block.match]
+    return tuple(dict.fromkeys(name for name in (*matched, *listed) if "*" not in name))
+
+
 def our_addresses(config: Config) -> tuple[str, ...]:
     """Where reports come to: ``checks.rua``, and the addresses of the sources; each once."""
     mailto = "mailto:"

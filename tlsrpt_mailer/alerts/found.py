@@ -1,0 +1,223 @@
+"""
+What a check of a domain found, in words: what it is, why it matters, how to mend it.
+
+The texts stand in ``catalogue/findings.toml``. What fills them comes from DNS
+and the web, so all of it passes `words.safe` or `words.name`; only strict host
+names stand in commands, and only lines without a surprise among those to paste.
+"""
+
+import functools
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from tlsrpt_mailer.alerts import commands, pasting, words
+from tlsrpt_mailer.alerts.catalogue import Check, read
+from tlsrpt_mailer.report.times import Time
+
+Facts: TypeAlias = Mapping[str, str]
+
+UNKNOWN = "_unknown"
+THEIRS = "_theirs"
+FACT_CHARS = 300
+"""Characters of one fact that a text shows."""
+
+_PLACE = re.compile(r"\{(\w+)\}")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_OWN_RECORD = "tlsrpt-"
+"""Findings about a TLSRPT record: with an MX host, they are about that host's own."""
+_RECORD = Check(("tlsrpt-mailer record {domain}",))
+_JSON = Check(("tlsrpt-mailer check --json {domain}",))
+
+
+class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is said in another way; what is not stays as it is."""
+
+    short: str | None = None
+    what: tuple[str, ...] | None = None
+    why: tuple[str, ...] | None = None
+    mend: tuple[str, ...] | None = None
+    brief: str | None = None
+    check: tuple[Check, ...] | None = None
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is known of one code; see ``findings.toml``."""
+
+    short: str
+    what: tuple[str, ...]
+    why: tuple[str, ...]
+    mend: tuple[str, ...]
+    brief: str
+    place: str = "at"
+    lines: Literal["", "line", "record"] = ""
+    theirs: bool = False
+    check: tuple[Check, ...] = ()
+    effect: dict[str, str] = {}
+    form: dict[str, Form] = {}
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A command that shows how it is now, and what it prints."""
+
+    note: str
+    lines: tuple[str, ...]
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A finding in words: printable ASCII throughout; `lines` and commands are 74 columns wide."""
+
+    short: str
+    """For subjects and lists: ``certificate expired``."""
+    phrase: str
+    """The same with the MX host: ``certificate expired on mx1.example.com``."""
+    what: str
+    why: str
+    mend: tuple[str, ...]
+    lines: tuple[str, ...]
+    """What to publish, as it can be pasted."""
+    check: tuple[Shown, ...]
+    brief: str
+    """The mend in a line."""
+
+
+def known_codes() -> tuple[str, ...]:
+    """The codes that there are words for."""
+    return tuple(code for code in _entries() if not code.startswith("_"))
+
+
+def told(code: str, domain: str, mx: str | None, facts: Facts, now: Time) -> Told:
+    """
+    A finding in words; one that nobody knows is told as that.
+
+    Args:
+        code: Of `domains.finding.Finding`.
+        domain: The domain that was looked at.
+        mx: The MX host that it is about.
+        facts: What the words are filled with; texts as they came.
+        now: Moments of another year are told with the year.
+    """
+    entry = _entry(code, mx, facts)
+    target = mx if mx is not None and code.startswith(_OWN_RECORD) else domain
+    fill = _Filler(target, mx, facts, now)
+    names = commands.names(target, mx, None)
+    is_theirs = entry.theirs and bool(facts.get("hosted"))
+    advice = _formed(_entries()[THEIRS], facts.get("mode", "")) if is_theirs else entry
+    short = fill.always(entry.short)
+    return Told(
+        short=short,
+        phrase=_phrase(short, entry.place, mx),
+        what=" ".join([fill.always(entry.what[0]), *fill.all(entry.what[1:])]),
+        why=" ".join([*fill.all(entry.why), *fill.all(_effects(entry, facts))]),
+        mend=tuple(fill.all(advice.mend)),
+        lines=() if is_theirs else tuple(_lines(entry, names, facts)),
+        check=tuple(_shown(check, names) for check in entry.check),
+        brief=fill.always(advice.brief),
+    )
+
+
+def text(told: Told) -> list[str]:
+    """All of it as a terminal or a mail shows it, at most 78 columns wide."""
+    lines = [*words.wrap(told.what, "  "), *words.wrap(told.why, "  ")]
+    for at, step in enumerate(told.mend, 1):
+        lines += words.wrap(step, " " * 5, f"  {at}. ")
+    if told.lines:
+        lines += ["", *(f"    {line}".rstrip() for line in told.lines)]
+    for one in told.check:
+        lines += ["", *words.wrap(one.note, "  ")]
+        lines += [f"    {line}".rstrip() for line in one.lines]
+    return lines
+
+
+# --------------------------------------------------------------------- entries
+
+
+@functools.cache
+def _entries() -> dict[str, Entry]:
+    return msgspec.convert(read("findings.toml"), dict[str, Entry])
+
+
+def _entry(code: str, mx: str | None, facts: Facts) -> Entry:
+    entry = _entries().get(code) or _entries()[UNKNOWN]
+    form = facts.get("form", "")
+    if form not in entry.form and mx is None:
+        form = "domain"
+    return _formed(entry, form)
+
+
+def _formed(entry: Entry, form: str) -> Entry:
+    other = entry.form.get(form)
+    if other is None:
+        return entry
+    said = {key: value for key, value in msgspec.structs.asdict(other).items() if value is not None}
+    return msgspec.structs.replace(entry, **said)
+
+
+def _effects(entry: Entry, facts: Facts) -> list[str]:
+    """What happens to mail, by the policy in force and by DANE."""
+    rows = (facts.get("mode", "none"), f"dane_{facts.get('dane', '')}")
+    return [entry.effect[row] for row in rows if row in entry.effect]
+
+
+def _phrase(short: str, place: str, mx: str | None) -> str:
+    if mx is None:
+        return short
+    joined = f"{short}:" if place == ":" else f"{short} {place}"
+    return f"{joined} {words.name(mx)}"
+
+
+# --------------------------------------------------------------------- filling
+
+
+class _Filler:
+    """Puts names and facts into texts, made safe."""
+
+    def __init__(self, target: str, mx: str | None, facts: Facts, now: Time) -> None:
+        self._values = {key: _fact(value, now) for key, value in facts.items() if value}
+        self._values["domain"] = words.name(target)
+        if mx is not None:
+            self._values["mx"] = words.name(mx)
+
+    def all(self, texts: Iterable[str]) -> Iterator[str]:
+        """Those of *texts* of which all facts are there."""
+        for one in texts:
+            if all(place in self._values for place in _PLACE.findall(one)):
+                yield self.always(one)
+
+    def always(self, one: str) -> str:
+        # In one pass: what a stranger wrote may look like a place for something else.
+        return _PLACE.sub(lambda place: self._values.get(place[1], "(not known)"), one)
+
+
+def _fact(value: str, now: Time) -> str:
+    if _MOMENT.fullmatch(value) is None:
+        return words.safe(value, FACT_CHARS)
+    try:
+        return words.moment(int(datetime.fromisoformat(value).timestamp()), now)
+    except (ValueError, OverflowError):
+        return value
+
+
+# --------------------------------------------------------------- lines to paste
+
+
+def _lines(entry: Entry, names: commands.Names, facts: Facts) -> Iterator[str]:
+    """What to publish; where that is not harmless to paste, the command that prints it."""
+    if not entry.lines:
+        return
+    blocks = [pasting.folded(facts[key]) for key in ("line", "sts_line") if facts.get(key)]
+    safe = [block for block in blocks if block is not None]
+    if len(safe) < len(blocks) or (not blocks and entry.lines == "record"):
+        yield from commands.shell(_RECORD if entry.lines == "record" else _JSON, names)
+        return
+    for at, block in enumerate(safe):
+        yield from ("", *block) if at else block
+
+
+def _shown(check: Check, names: commands.Names) -> Shown:
+    outcome = commands.outcome(check, names)
+    lines = (*commands.shell(check, names), *([""] if outcome else []), *outcome)
+    return Shown(names.fill(check.note), lines)

@@ -1,0 +1,231 @@
+"""What our own looks at a domain add to a mail about one of its failures."""
+
+from collections.abc import Iterable, Iterator
+
+from tlsrpt_mailer.alerts import words
+from tlsrpt_mailer.alerts.document import Block, Section, grid, pairs, para, section
+from tlsrpt_mailer.alerts.model import Context, Drift, Evidence, Item, Served, ShownAddress, View
+from tlsrpt_mailer.report.times import DAY, Span, Time
+
+SHOWN = 10
+CHANGES = 6
+VALUE_CHARS = 60
+
+NAMES = {
+    "mx": "MX",
+    "ns": "name servers",
+    "tlsrpt": "TLSRPT record",
+    "sts": "MTA-STS record",
+    "policy": "MTA-STS policy",
+    "tlsa": "TLSA",
+    "certificate": "certificate",
+}
+UNSEEN = "Not looked at from here: [checks] schedule is off, or the domain is new."
+
+
+def sections(item: Item, context: Context) -> Iterator[Section]:
+    """What is seen from here, what changed before it began, and which policy the sender holds."""
+    view = item.view
+    if view is None:
+        yield section("SEEN FROM HERE", para(UNSEEN))
+        return
+    yield _seen(view, context)
+    if (policies := _policies(item, view, context)) is not None:
+        yield policies
+    yield section("CHANGED SHORTLY BEFORE", *changed(view, context))
+
+
+# ------------------------------------------------------------------------- probe
+
+
+def _seen(view: View, context: Context) -> Section:
+    if not view.is_probed:
+        return section(
+            "SEEN FROM HERE", para("MX hosts were not connected to ([checks] probe is off).")
+        )
+    # What is wrong comes first, so that no limit hides it.
+    rows = sorted(view.shown, key=lambda one: not one.trouble)[:SHOWN]
+    more = len(view.shown) - len(rows)
+    table = [("host", "address", "", ""), *(_row(one, context) for one in rows)]
+    at = words.when(min(one.at for one in view.shown), context.now)
+    return section(
+        "SEEN FROM HERE",
+        grid(table, (0, 24, 24, 16)),
+        para(f"and {words.number(more)} more addresses") if more > 0 else None,
+        aside=f"({words.safe(context.host, 60)}, {at})",
+    )
+
+
+def _row(one: ShownAddress, context: Context) -> tuple[str, ...]:
+    verdict = "fine"
+    if one.trouble:
+        verdict = "the same trouble" if one.is_same else "another trouble"
+    return words.name(one.host), words.name(one.ip), _state(one, context.now), verdict
+
+
+def _state(one: ShownAddress, now: Time) -> str:
+    if one.trouble == "expired" and one.not_after is not None:
+        return f"expired {words.moment(one.not_after, now)}"
+    if one.trouble:
+        return words.safe(one.trouble, 40)
+    return f"valid until {words.day(one.not_after, now)}" if one.not_after is not None else "-"
+
+
+def mended(item: Item, context: Context) -> str:
+    """The first line of a mail on what is mended by now; "" where nothing says so."""
+    if item.mended_at is None:
+        return ""
+    seen = words.days(item.first_seen, item.last_seen, context.now)
+    where = words.name(item.mx) if item.mx else words.name(item.domain)
+    return f"Senders refused {where} on {seen}; from here it looks mended now."
+
+
+# ------------------------------------------------------------------------- drift
+
+
+def changed(view: View, context: Context) -> Iterator[Block]:
+    """What was replaced shortly before, or since when nothing was."""
+    if not view.drift:
+        since = (
+            "" if view.still_since is None else f" since {words.day(view.still_since, context.now)}"
+        )
+        yield para(f"Nothing in MX, name servers, MTA-STS or TLSA{since}.")
+        return
+    shown = view.drift[:CHANGES]
+    yield pairs([row for one in shown for row in change(one, context.now)])
+    more = len(view.drift) - len(shown)
+    if more:
+        yield para(f"and {words.number(more)} more: tlsrpt-mailer domains show")
+    if any(one.kind == "ns" for one in shown):
+        yield para(
+            "The zone has moved to other name servers. Look there for what else did not come"
+            " along: MX, _mta-sts, _25._tcp (TLSA)."
+        )
+
+
+def change(one: Drift, now: Time) -> Iterator[tuple[str, str]]:
+    """One change as (when, what), and below it what stood there before and after."""
+    about = f" of {words.safe(one.about, 80)}" if one.about else ""
+    when = _when(one.after, one.before, now)
+    if one.kind == "policy":
+        yield when, f"{NAMES[one.kind]}: {_policy_change(one)}"
+    elif one.kind == "certificate":
+        yield when, f"{NAMES[one.kind]}{about}: another one is shown"
+    else:
+        yield (
+            when,
+            f"{NAMES.get(one.kind, one.kind)}{about}: {_value(one.old)} -> {_value(one.new)}",
+        )
+
+
+def _when(after: Time, before: Time, now: Time) -> str:
+    """A moment, as near as the looks know it: within a day, or between two."""
+    if before - after <= DAY + DAY // 2:
+        return words.day(before, now)
+    return f"{words.day(after, now)} - {words.day(before, now)}"
+
+
+def _value(text: str) -> str:
+    """The values of one row, in one line."""
+    values = [words.safe(one, VALUE_CHARS) for one in text.split("\n")] if text else []
+    return words.listed(values, 3) or "(nothing)"
+
+
+def _policy_change(one: Drift) -> str:
+    """The lines that came and went; a policy is short, but not that short."""
+    old, new = one.old.split(), one.new.split()
+    if sorted(old) == sorted(new):
+        return "the same lines in another order"
+    before, after = _lines(one.old), _lines(one.new)
+    gone = [line for line in before if line not in after]
+    come = [line for line in after if line not in before]
+    return f"{_listed(gone)} -> {_listed(come)}"
+
+
+def _lines(text: str) -> list[str]:
+    return [words.safe(line, VALUE_CHARS) for line in text.splitlines() if line.strip()]
+
+
+def _listed(lines: list[str]) -> str:
+    return "; ".join(lines[:4]) + (" ..." if len(lines) > 4 else "") or "(nothing)"
+
+
+# ------------------------------------------------------------------------ policy
+
+
+def _policies(item: Item, view: View, context: Context) -> Section | None:
+    """The policy that the sender holds beside the one that is served; None where they agree."""
+    row = next((one for one in item.evidence if one.failed and one.policy_string), None)
+    if item.policy_type != "sts" or row is None:
+        return None
+    quoted = _quoted(row)
+    now = view.policy
+    if now is not None and (set(quoted.mx), quoted.mode) == (set(now.mx), now.mode):
+        return None
+    age = f"   (max_age {quoted.max_age})" if quoted.max_age is not None else ""
+    id_ = f"   id {words.safe(now.id, 32)}" if now is not None and now.id else ""
+    rows = [
+        ("MX today", words.listed(map(words.name, view.mx)) or "-"),
+        ("policy quoted", f"{_short(quoted)}{age}"),
+        ("policy now", f"{_short(now)}{id_}" if now is not None else "none can be had"),
+    ]
+    return section(
+        "THE POLICY THAT THE SENDER HOLDS",
+        pairs(rows),
+        para(*_held(row, quoted, view, context)),
+    )
+
+
+def _quoted(row: Evidence) -> Served:
+    found = [line.partition(":") for line in row.policy_string]
+    pairs_ = [(key.strip().lower(), value.strip()) for key, _, value in found]
+    values = dict(reversed(pairs_))
+    age = values.get("max_age", "")
+    hosts = row.mx_host or tuple(value for key, value in pairs_ if key == "mx")
+    return Served(
+        lines=row.policy_string,
+        mode=values.get("mode", "").lower() or None,
+        max_age=int(age) if age.isascii() and age.isdigit() and len(age) < 10 else None,
+        mx=tuple(host.lower().rstrip(".") for host in hosts),
+    )
+
+
+def _short(policy: Served) -> str:
+    """Mode and MX lines in one line."""
+    hosts = words.listed([_pattern(one) for one in policy.mx], 3) or "none"
+    return f"{words.safe(policy.mode or '?', 10)}, mx: {hosts}"
+
+
+def _pattern(text: str) -> str:
+    star = "*." if text.startswith("*.") else ""
+    return star + words.name(text.removeprefix("*."))
+
+
+def _held(row: Evidence, quoted: Served, view: View, context: Context) -> Iterator[str]:
+    """Since when it is another one, and until when the sender may hold the old one."""
+    reporter, now = words.safe(row.reporter, 30), context.now
+    until = _until(row.end, quoted.max_age, view.old_until)
+    if until is not None and view.policy is not None:
+        word = "may still hold" if until > now else "may have held"
+        yield f"So {reporter} {word} the old policy, until {words.day(until, now)} at the latest."
+    if view.policy is not None and view.policy.since is not None:
+        yield f"The new id has stood in DNS since {words.day(view.policy.since, now)}."
+    gone = _missing(quoted.mx, view.mx)
+    if gone:
+        yield (
+            f"Until then keep {words.listed(map(words.name, gone))} answering. Next time list both"
+            " MX for one max_age before you move."
+        )
+
+
+def _until(end: Time, max_age: Span | None, last_served: Time | None) -> Time | None:
+    """When a sender that fetched the quoted policy last forgets it (RFC 8461, 3.3)."""
+    if max_age is None:
+        return None
+    return (end if last_served is None else last_served) + max_age
+
+
+def _missing(patterns: Iterable[str], hosts: Iterable[str]) -> list[str]:
+    """The MX hosts that the quoted policy names in full and that are no MX today."""
+    there = set(hosts)
+    return [one for one in patterns if "*" not in one and one not in there][:3]

@@ -1,0 +1,158 @@
+"""The inventory as commands see it: what is stored of each domain, and whose it is."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from tlsrpt_mailer import wiring
+from tlsrpt_mailer.alerts.directory import Directory
+from tlsrpt_mailer.cli import whose
+from tlsrpt_mailer.cli.whose import Found
+from tlsrpt_mailer.config import Config
+from tlsrpt_mailer.domains.inventory import GAPS, WORST_FIRST, Standing, standing
+from tlsrpt_mailer.report.times import Time, iso_or_none
+from tlsrpt_mailer.store.inventory import StoredDomain
+from tlsrpt_mailer.store.queries import Reader
+
+NOT_OURS = frozenset({"proposed", "foreign"})
+NO_GROUP = "(no group)"
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One domain of the inventory."""
+
+    stored: StoredDomain
+    found: Found
+    """Whose it is."""
+    standing: Standing
+    owners: tuple[str, ...]
+    group: str | None
+
+    @property
+    def domain(self) -> str:
+        """Its name."""
+        return self.stored.domain
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is ours, as far as is known."""
+        return self.found.whose not in NOT_OURS
+
+    @property
+    def is_gap(self) -> bool:
+        """Whether nobody learns of failures there."""
+        return self.is_ours and self.standing.state in GAPS
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """Which of them are asked for."""
+
+    whose: str | None = None
+    states: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+
+    def takes(self, one: Entry) -> bool:
+        """Whether *one* is among them."""
+        return (
+            self.whose in (None, one.found.whose)
+            and (not self.states or (one.is_ours and one.standing.state in self.states))
+            and (not self.groups or (one.group or NO_GROUP) in self.groups)
+            and (not self.owners or not {*one.owners}.isdisjoint(self.owners))
+        )
+
+
+def entries(config: Config, reader: Reader, now: Time) -> list[Entry]:
+    """Every domain that the configuration names, that was looked at or that reports speak of;
+    those that are not known to be ours first, then the worst."""
+    stored = {one.domain: one for one in reader.inventory()}
+    found = whose.found(config, reader, stored)
+    directory = wiring.directory(config)
+    rows = [
+        _entry(
+            stored.get(one.row.domain) or StoredDomain(domain=one.row.domain), one, directory, now
+        )
+        for one in found
+    ]
+    return sorted(rows, key=_worst_first)
+
+
+def _entry(stored: StoredDomain, found: Found, directory: Directory, now: Time) -> Entry:
+    domain = stored.domain
+    owners = tuple(address for owner in directory.owners_of(domain) for address in owner.addresses)
+    return Entry(stored, found, standing(stored.heard, now), owners, directory.group_of(domain))
+
+
+def _worst_first(one: Entry) -> tuple[bool, int, int, int, float, str]:
+    """What is not known to be ours, then gaps, then what is broken."""
+    stored = one.stored
+    share = stored.failed / stored.sessions if stored.sessions else 0.0
+    rank = (
+        WORST_FIRST.index(one.standing.state) if one.is_ours else whose.ORDER.index(one.found.whose)
+    )
+    return one.is_ours, rank, -stored.critical, -stored.open, -share, one.domain
+
+
+def form(one: Entry) -> dict[str, Any]:  # a JSON object
+    """One domain, for JSON."""
+    stored, heard = one.stored, one.stored.heard
+    return {
+        **whose.form(one.found),
+        "state": one.standing.state if one.is_ours else None,
+        "since": iso_or_none(one.standing.since) if one.is_ours else None,
+        "reason": one.standing.why if one.is_ours else None,
+        "is_mx_host": stored.is_host,
+        "looked_at": iso_or_none(stored.looked_at),
+        "record_state": heard.record,
+        "record_since": iso_or_none(heard.record_at),
+        "first_report": iso_or_none(heard.first_report),
+        "mta_sts": stored.sts,
+        "mta_sts_id": stored.sts_id,
+        "dane": stored.dane,
+        "mx": list(stored.mx),
+        "owners": list(one.owners),
+        "group": one.group,
+        "sessions": stored.sessions,
+        "failed_sessions": stored.failed,
+        "reporters": stored.reporters,
+        "open_failures": stored.open,
+        "open_critical": stored.critical,
+    }
+
+
+class Coverage(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the domains of one group have come."""
+
+    group: str
+    domains: int
+    record: int
+    """With a right record that leads to us."""
+    reporting: int
+    mta_sts: int
+    """With a policy in mode testing or enforce."""
+    enforce: int
+    dane: int
+    """With TLSA records that count at every MX."""
+
+
+def coverage(found: Iterable[Entry]) -> list[Coverage]:
+    """By group, the largest first; those in no group last. MX hosts are no domains."""
+    groups: dict[str, list[Entry]] = {}
+    for one in found:
+        if one.is_ours and not one.stored.is_host:
+            groups.setdefault(one.group or NO_GROUP, []).append(one)
+    rows = [_coverage(name, members) for name, members in groups.items()]
+    return sorted(rows, key=lambda row: (row.group == NO_GROUP, -row.domains, row.group))
+
+
+def _coverage(group: str, members: Sequence[Entry]) -> Coverage:
+    return Coverage(
+        group=group,
+        domains=len(members),
+        record=sum(one.stored.heard.record == "right" for one in members),
+        reporting=sum(one.standing.state in {"first-report", "reporting"} for one in members),
+        mta_sts=sum(one.stored.sts in {"testing", "enforce"} for one in members),
+        enforce=sum(one.stored.sts == "enforce" for one in members),
+        dane=sum(one.stored.dane == "full" for one in members),
+    )

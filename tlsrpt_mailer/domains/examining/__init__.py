@@ -1,0 +1,1 @@
+"""What `examine` goes through, a file a subject."""

@@ -1,0 +1,98 @@
+"""
+What our own look at an MX host says of a failure that senders report there.
+
+A sender speaks of yesterday, the probe of now. Where it finds the host well, a
+critical failure is a warning; where it finds the same trouble, one session of
+one sender was no accident.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+
+import msgspec
+
+from tlsrpt_mailer.failures.findings import CONFIRMED
+from tlsrpt_mailer.failures.model import Spell, Verdict
+from tlsrpt_mailer.failures.severity import SENDER_SIDE, row_severity
+from tlsrpt_mailer.report.times import Time
+
+NO_STARTTLS = "mx-no-starttls"
+HANDSHAKE = "mx-tls-handshake"
+EXPIRED = "mx-certificate-expired"
+OTHER_NAME = "mx-certificate-name"
+UNTRUSTED = "mx-certificate-untrusted"
+OLD_TLS = "mx-old-tls"
+UNREACHABLE = "mx-unreachable"
+MISMATCH = "dane-mismatch"
+
+TROUBLE = frozenset(
+    {
+        NO_STARTTLS,
+        HANDSHAKE,
+        EXPIRED,
+        OTHER_NAME,
+        UNTRUSTED,
+        OLD_TLS,
+        UNREACHABLE,
+        MISMATCH,
+    }
+)
+"""Findings that say that something is wrong with what an MX host shows."""
+_SAME: Mapping[str, frozenset[str]] = {
+    "starttls-not-supported": frozenset({NO_STARTTLS}),
+    "certificate-expired": frozenset({EXPIRED}),
+    "certificate-host-mismatch": frozenset({OTHER_NAME}),
+    "certificate-not-trusted": frozenset({UNTRUSTED}),
+    "tlsa-invalid": frozenset({MISMATCH}),
+    "validation-failure": TROUBLE - {UNREACHABLE},
+}
+
+
+def is_same_trouble(result_type: str, code: str) -> bool:
+    """Whether a finding with this *code* is what senders call *result_type*."""
+    return code in _SAME.get(result_type, ())
+
+
+def with_probe(
+    verdicts: Iterable[Verdict], spells: Collection[Spell], shown: Mapping[str, Time]
+) -> list[Verdict]:
+    """
+    *verdicts* on one domain, with the severity that the probe leaves them.
+
+    Args:
+        spells: The findings of the domain.
+        shown: When each MX host was last looked at, all of its addresses.
+    """
+    if not shown:
+        return list(verdicts)
+    ill: dict[str, list[Spell]] = {}
+    for spell in spells:
+        if spell.mx is not None and spell.ended_at is None and spell.code in TROUBLE:
+            ill.setdefault(spell.mx, []).append(spell)
+    return [_one(verdict, ill, shown) for verdict in verdicts]
+
+
+def _one(
+    verdict: Verdict, ill: Mapping[str, Collection[Spell]], shown: Mapping[str, Time]
+) -> Verdict:
+    mx = verdict.identity.mx or verdict.cause.mx
+    if mx is None or mx not in shown or not verdict.is_open:
+        return verdict
+    found = ill.get(mx, ())
+    if verdict.severity == "critical" and not found and shown[mx] >= verdict.last_seen:
+        return msgspec.structs.replace(verdict, severity="warning", mended_at=shown[mx])
+    if verdict.severity == "low" and _is_confirmed(verdict, found):
+        half = verdict.share >= 0.5
+        kind, result = verdict.identity.policy_type, verdict.identity.result_type
+        severity = row_severity(kind, result, verdict.mode, half)
+        return msgspec.structs.replace(verdict, severity=severity)
+    return verdict
+
+
+def _is_confirmed(verdict: Verdict, found: Iterable[Spell]) -> bool:
+    """Whether what the probe finds is what the sender saw, and no slip."""
+    return verdict.reasons != (SENDER_SIDE,) and any(
+        is_same_trouble(verdict.identity.result_type, one.code)
+        and one.looks >= CONFIRMED
+        and one.last_at >= verdict.first_seen
+        for one in found
+    )

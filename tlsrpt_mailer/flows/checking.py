@@ -1,0 +1,190 @@
+"""
+Look at our domains, again and again: DNS, MTA-STS, DANE, and what their MX hosts show.
+
+What a look finds is written in one transaction with what follows from it for
+the findings. A domain whose turn has come waits for nobody; what is found the
+first time, or mended, is looked at again within minutes.
+"""
+
+import hashlib
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Event
+
+import msgspec
+import structlog
+
+from tlsrpt_mailer.domains.blind import is_blind
+from tlsrpt_mailer.domains.drift import merge
+from tlsrpt_mailer.domains.examine import Expected, examine
+from tlsrpt_mailer.domains.finding import TOLD, Finding
+from tlsrpt_mailer.domains.inventory import summary
+from tlsrpt_mailer.domains.seen import Seen
+from tlsrpt_mailer.failures.findings import CONFIRMED, Found, take_look
+from tlsrpt_mailer.failures.model import SEVERITIES, Severity, Spell
+from tlsrpt_mailer.flows.judging import Standing, judge_domains
+from tlsrpt_mailer.flows.looking import look_at, look_at_host, no_probe
+from tlsrpt_mailer.flows.probing import Prober
+from tlsrpt_mailer.ports import Checks, Due, Look, Past, Scout, Store
+from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
+
+log = structlog.get_logger()
+
+BATCH = 64
+"""Domains whose looks are written in one transaction."""
+WORKERS = 32
+"""Domains that are looked at side by side: nearly all of it is waiting for answers."""
+SPREAD = 8
+"""An eighth of the time between two looks at a domain is left to chance, so that ten thousand
+domains that were entered together do not stay together."""
+SURE: Span = 15 * MINUTE
+"""When a look that found something new is made again."""
+WATCHED: Span = HOUR
+"""How often what is told and open is looked at, so that its end is known soon."""
+BLOCKED = "probe-blocked"
+"""The finding that port 25 cannot be reached from here."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What decides how domains are looked at."""
+
+    expected: Callable[[Due, Time], Expected]
+    """What should stand there."""
+    is_named: Callable[[str], bool]
+    """Whether the configuration names the domain: then it may lead to private addresses."""
+    every: Span = DAY
+    is_probing: bool = False
+    host: str = ""
+    """This host's name: what is said of the way from here is said of it."""
+
+
+class Checker:
+    """
+    Looks at domains.
+
+    Args:
+        store: Where looks and verdicts are written.
+        checks: What is due, and what is known.
+        scout: Who asks; for domains that the configuration names.
+        public: The same, but it goes to no private address: for all others.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        checks: Checks,
+        scout: Scout,
+        public: Scout,
+        standing: Standing,
+        settings: Settings,
+    ) -> None:
+        self._store = store
+        self._checks = checks
+        self._scout = scout
+        self._public = public
+        self._standing = standing
+        self._settings = settings
+        self._prober = Prober(scout)
+
+    def run(
+        self,
+        clock: Callable[[], Time],
+        stop: Event | None = None,
+        beat: Callable[[], None] = lambda: None,
+    ) -> int:
+        """Look at all that is due; returns how many domains that were. Raises Temporary."""
+        done = 0
+        while not (stop is not None and stop.is_set()):
+            now = clock()
+            due = self._checks.due(now, BATCH)
+            if not due:
+                break
+            self.save(self.look(due, now), now)
+            done += len(due)
+            beat()
+        if done:
+            log.info("domains.checked", domains=done)
+        return done
+
+    def look(self, due: Sequence[Due], now: Time) -> list[Look]:
+        """Look at these at *now*, side by side; nothing is written."""
+        self._prober.begin(now)
+        past = self._checks.past([one.domain for one in due])
+        with ThreadPoolExecutor(min(WORKERS, len(due) or 1)) as pool:
+            found = pool.map(partial(self._seen, now=now), due)
+            return [
+                self._judged(one, seen, past.get(one.domain, Past()), now)
+                for one, seen in zip(due, found, strict=True)
+            ]
+
+    def save(self, looks: Sequence[Look], now: Time) -> None:
+        """Write these looks, and what follows for the findings. Raises Temporary."""
+        host, blocked = self._settings.host, self._blocked(now)
+        with self._store.write() as txn:
+            txn.save_looks(looks)
+            txn.save_spells(host, blocked)
+            touched = {one.seen.domain for one in looks if one.spells}
+            touched |= {host} if blocked else set()
+            judge_domains(txn, sorted(touched), self._standing, now)
+
+    def _seen(self, due: Due, *, now: Time) -> Seen:
+        is_named = self._settings.is_named(due.domain)
+        scout = self._scout if is_named else self._public
+        if due.is_host:
+            return look_at_host(due.domain, scout, now)
+        probes = self._settings.is_probing and is_named
+        return look_at(due.domain, scout, now, self._prober if probes else no_probe)
+
+    def _judged(self, due: Due, seen: Seen, past: Past, now: Time) -> Look:
+        findings = tuple(examine(seen, self._settings.expected(due, now), past.known))
+        spells = take_look(
+            past.spells,
+            [_found(one) for one in findings if one.weight in TOLD],
+            now,
+            past.at,
+            partial(is_blind, seen),
+        )
+        return Look(
+            seen=seen,
+            is_host=due.is_host,
+            findings=findings,
+            known=tuple(merge(past.known, seen)),
+            spells=tuple(spells),
+            summary=summary(seen, findings, is_host=due.is_host),
+            next_at=self._next(due.domain, seen, spells, now),
+        )
+
+    def _next(self, domain: str, seen: Seen, spells: Collection[Spell], now: Time) -> Time:
+        """When it is looked at again."""
+        every = self._settings.every
+        open_ = [one for one in spells if one.ended_at is None]
+        if any(one.looks < CONFIRMED for one in open_):
+            return now + SURE
+        if seen.record.kind == "trouble" or any(_is_loud(one.severity) for one in open_):
+            return now + WATCHED
+        chance = int.from_bytes(hashlib.sha256(f"{domain} {now // DAY}".encode()).digest()[:4])
+        return now + every - chance % max(1, every // SPREAD)
+
+    def _blocked(self, now: Time) -> list[Spell]:
+        """What is to be said of the way from here to port 25."""
+        if not self._settings.is_probing:
+            return []
+        host, why = self._settings.host, self._prober.blocked
+        past = self._checks.past([host])[host].spells
+        found = [] if why is None else [Found(BLOCKED, None, "notice", {"error": why})]
+        last = [one for one in past if one.code == BLOCKED]
+        return take_look(last, found, now, None, _sees_all)
+
+
+def _sees_all(_code: str, _mx: str | None) -> bool:
+    return False
+
+
+def _found(finding: Finding) -> Found:
+    weight = next(one for one in SEVERITIES if one == finding.weight)
+    return Found(finding.code, finding.mx, weight, finding.facts)
+
+
+def _is_loud(severity: Severity) -> bool:
+    return severity in {"critical", "warning"}

@@ -1,0 +1,69 @@
+"""What MX hosts show on port 25, each address once in a while for all domains that use it."""
+
+from collections.abc import Sequence
+from threading import Lock
+
+from tlsrpt_mailer.domains.seen import Shown
+from tlsrpt_mailer.ports import Scout
+from tlsrpt_mailer.report.times import MINUTE, Span, Time
+
+MOST_ADDRESSES = 4
+"""Addresses of one MX host that are looked at."""
+WELL: Span = 55 * MINUTE
+"""What an address showed is good for so long where nothing was wrong with it."""
+ILL: Span = 10 * MINUTE
+"""And so long where something was, or nobody could be reached: the next look is to see anew."""
+NOBODY = frozenset({"unreachable", "timeout"})
+"""What may be the fault of the way from here."""
+
+
+class Prober:
+    """`looking.Probe` that remembers; thread-safe, one for all looks."""
+
+    def __init__(self, scout: Scout) -> None:
+        self._scout = scout
+        self._now: Time = 0
+        self._known: dict[tuple[str, str], Shown] = {}
+        self._locks: dict[str, Lock] = {}
+        self._guard = Lock()
+        self._asked_at: Time | None = None
+        self.blocked: str | None = None
+        """Why port 25 cannot be reached from here; None while nothing says so."""
+
+    def begin(self, now: Time) -> None:
+        """The looks of a round begin: what is too old by *now* is seen anew."""
+        with self._guard:
+            self._now = now
+            self._known = {key: one for key, one in self._known.items() if _is_fresh(one, now)}
+            self._locks = {host: self._locks[host] for host, _ in self._known}
+            if self._asked_at is not None and now >= self._asked_at + WELL:
+                self._asked_at = None
+
+    def __call__(self, host: str, addresses: Sequence[str]) -> tuple[Shown, ...]:
+        """What these addresses show; those that may be out of reach only from here left out."""
+        with self._guard:
+            lock = self._locks.setdefault(host, Lock())
+        with lock:
+            found = [self._one(host, ip) for ip in addresses[:MOST_ADDRESSES]]
+        if any(one.kind in NOBODY for one in found) and self._is_blocked():
+            return tuple(one for one in found if one.kind not in NOBODY)
+        return tuple(found)
+
+    def _one(self, host: str, ip: str) -> Shown:
+        known = self._known.get((host, ip))
+        if known is None:
+            known = self._known[host, ip] = self._scout.show(host, ip)
+        return known
+
+    def _is_blocked(self) -> bool:
+        """Before anything is said of hosts that do not answer: does anybody?"""
+        with self._guard:
+            if self._asked_at is None:
+                self._asked_at = self._now
+                self.blocked = self._scout.control()
+            return self.blocked is not None
+
+
+def _is_fresh(one: Shown, now: Time) -> bool:
+    is_well = one.kind == "tls" and one.is_trusted is not False and one.names_fit is not False
+    return one.at <= now < one.at + (WELL if is_well else ILL)

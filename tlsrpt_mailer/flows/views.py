@@ -1,0 +1,127 @@
+"""What our own looks at a domain found, as a mail about one of its failures shows it."""
+
+from collections.abc import Iterable, Iterator
+
+from tlsrpt_mailer.alerts.model import Drift, Item, Served, ShownAddress, View
+from tlsrpt_mailer.domains.drift import Known, changes, history
+from tlsrpt_mailer.domains.seen import Seen, Shown
+from tlsrpt_mailer.domains.sts import parse_policy, parse_sts
+from tlsrpt_mailer.failures import probed
+from tlsrpt_mailer.ports import Looked
+from tlsrpt_mailer.report.times import DAY, Span, Time
+
+BEFORE: Span = 7 * DAY
+"""How long before a failure's first window something that changed may have caused it."""
+TOLD = frozenset({"mx", "ns", "sts", "policy", "tlsa", "certificate"})
+"""What changes of which may break TLS."""
+
+
+def view_of(item: Item, looked: Looked | None) -> View | None:
+    """What a mail about *item* shows; None where its domain was never looked at."""
+    if looked is None:
+        return None
+    seen, known = looked.seen, [row for row in looked.known if row.kind in TOLD]
+    since = min(item.first_seen, item.clean_before or item.first_seen) - BEFORE
+    found = changes(known, since, item.first_failing_end)
+    return View(
+        at=seen.at,
+        is_probed=any(host.shown for host in seen.hosts),
+        shown=tuple(_shown(item, seen)),
+        mx=tuple(host.host for host in seen.hosts),
+        policy=_served(seen, looked.known),
+        old_until=_old_until(item, looked.known),
+        drift=tuple(
+            Drift(
+                kind=one.kind,
+                about=one.about,
+                old=one.old,
+                new=one.new,
+                after=one.after,
+                before=one.before,
+            )
+            for one in found
+        ),
+        still_since=None if found else _still_since(known),
+    )
+
+
+def _still_since(known: Iterable[Known]) -> Time | None:
+    """When the last of what stands there now came: since then nothing has changed."""
+    return max((row.first_at for row in known), default=None)
+
+
+# ------------------------------------------------------------------------ policy
+
+
+def _served(seen: Seen, known: Iterable[Known]) -> Served | None:
+    if seen.page is None or seen.page.kind != "found":
+        return None
+    policy = parse_policy(seen.page.text)
+    rows = history(known, "sts")
+    return Served(
+        lines=tuple(line for line in seen.page.text.splitlines() if line.strip()),
+        mode=policy.mode,
+        max_age=policy.max_age,
+        mx=policy.mx,
+        id=parse_sts(seen.sts.values).id,
+        since=rows[0].first_at if rows else None,
+    )
+
+
+def _old_until(item: Item, known: Iterable[Known]) -> Time | None:
+    """The last look that found the policy which the newest report quotes."""
+    quoted = next((row.policy_string for row in item.evidence if row.policy_string), ())
+    if not quoted:
+        return None
+    wanted = parse_policy("\n".join(quoted))
+    return next(
+        (
+            row.last_at
+            for row in history(known, "policy")
+            if (old := parse_policy(row.value)).mx == wanted.mx and old.mode == wanted.mode
+        ),
+        None,
+    )
+
+
+# ------------------------------------------------------------------------- probe
+
+
+def _shown(item: Item, seen: Seen) -> Iterator[ShownAddress]:
+    for host in seen.hosts:
+        for one in host.shown:
+            trouble, code = _trouble(one, seen.at)
+            is_here = item.mx is None or item.mx == host.host
+            yield ShownAddress(
+                host=host.host,
+                ip=one.ip,
+                at=one.at,
+                trouble=trouble,
+                is_same=is_here and probed.is_same_trouble(item.result_type, code),
+                not_after=one.chain[0].not_after if one.chain else None,
+            )
+
+
+_KINDS = {
+    "no-starttls": ("offers no STARTTLS", probed.NO_STARTTLS),
+    "handshake": ("TLS fails", probed.HANDSHAKE),
+    "refused": ("takes no mail from here", probed.UNREACHABLE),
+    "unreachable": ("does not answer", probed.UNREACHABLE),
+    "timeout": ("does not answer", probed.UNREACHABLE),
+}
+
+
+def _trouble(one: Shown, now: Time) -> tuple[str, str]:
+    """What is wrong with an address, and the code of the finding that says so; ("", "") if well."""
+    if one.kind != "tls":
+        return _KINDS[one.kind]
+    return next(_ills(one, now), ("", ""))
+
+
+def _ills(one: Shown, now: Time) -> Iterator[tuple[str, str]]:
+    if one.chain and one.chain[0].not_after <= now:
+        yield "expired", probed.EXPIRED
+    if one.names_fit is False:
+        yield "made out to another name", probed.OTHER_NAME
+    if one.is_trusted is False:
+        yield "not trusted", probed.UNTRUSTED

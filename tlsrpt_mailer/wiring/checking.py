@@ -1,0 +1,153 @@
+"""Looks at domains and test reports, for one configuration: who asks, and what should be there."""
+
+from email.utils import parseaddr
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tlsrpt_mailer.config import Config, host_name, secret
+from tlsrpt_mailer.domains.addresses import Addresses
+from tlsrpt_mailer.domains.examine import Expected
+from tlsrpt_mailer.domains.ours import Ours
+from tlsrpt_mailer.flows.canary import EVERY
+from tlsrpt_mailer.flows.canary import Settings as CanarySettings
+from tlsrpt_mailer.flows.checking import Checker
+from tlsrpt_mailer.flows.checking import Settings as CheckSettings
+from tlsrpt_mailer.flows.judging import Standing
+from tlsrpt_mailer.ports import Checks, Due, Store
+from tlsrpt_mailer.report.times import DAY, Span, Time
+from tlsrpt_mailer.wiring.kinds import addresses_of, takes
+from tlsrpt_mailer.wiring.parts import named_domains, organisational, our_addresses, ours
+
+if TYPE_CHECKING:
+    from tlsrpt_mailer.net.lookups import Lookups
+
+SPANS: dict[str, Span] = {"daily": DAY, "weekly": 7 * DAY}
+MAILTO = "mailto:"
+
+
+class Checking:
+    """
+    Everything that goes to the network for a configuration; built when it is asked for first.
+
+    A reload makes a new one.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._host = host_name()
+        self.every: Span | None = SPANS.get(config.checks.schedule)
+        """How often domains are looked at; None: only when somebody asks."""
+        self.canary_every: Span | None = EVERY.get(config.canary.schedule)
+
+    @cached_property
+    def lookups(self) -> "Lookups":
+        """DNS for looks at domains."""
+        from tlsrpt_mailer.net.lookups import Lookups  # noqa: PLC0415 - heavy
+
+        dns = self._config.dns
+        return Lookups(
+            dns.nameservers,
+            dns.timeout,
+            trust_ad=dns.trust_ad,
+            rate=self._config.checks.queries_per_second,
+        )
+
+    def checker(
+        self, store: Store, checks: Checks, standing: Standing, *, is_probing: bool | None = None
+    ) -> Checker:
+        """
+        Who looks at domains.
+
+        Args:
+            store: Where looks are written.
+            checks: What is known of domains.
+            standing: For the judge.
+            is_probing: Connect to MX hosts, whatever ``checks.probe`` says.
+
+        Raises:
+            ConfigError: The CA file cannot be used, or what the probe needs is not installed.
+        """
+        from tlsrpt_mailer.net.scout import NetScout  # noqa: PLC0415 - heavy
+
+        checks_ = self._config.checks
+        probes = checks_.probe if is_probing is None else is_probing
+        scout = NetScout(
+            self.lookups,
+            ca_file=checks_.ca_file,
+            probe=probes,
+            helo=self._host,
+            control=checks_.control,
+        )
+        settings = CheckSettings(
+            expected=self._expected,
+            is_named=self._ours.names,
+            every=self.every or DAY,
+            is_probing=probes,
+            host=self._host,
+        )
+        return Checker(store, checks, scout, scout.public(), standing, settings)
+
+    def _expected(self, due: Due, now: Time) -> Expected:
+        return Expected(
+            addresses=self.addresses,
+            rua=self.rua,
+            now=now,
+            expires_within=self._config.checks.expires_within,
+            is_mx_only=due.is_host,
+            is_our_mx=self._ours.runs,
+        )
+
+    @cached_property
+    def addresses(self) -> Addresses:
+        """Ours, as records may name them."""
+        return Addresses(our_addresses(self._config))
+
+    @cached_property
+    def rua(self) -> tuple[str, ...]:
+        """What records should name: ``checks.rua``, else the first address of a source."""
+        named = self._config.checks.rua
+        taken = (one for one in our_addresses(self._config) if not one.startswith("@"))
+        return named or tuple(f"{MAILTO}{one}" for one in list(taken)[:1])
+
+    @cached_property
+    def _ours(self) -> Ours:
+        return ours(self._config)
+
+    def canary(self) -> CanarySettings:
+        """What test reports are made of, and where they go."""
+        config = self._config
+        sender = config.canary.sender or config.alerts.sender or f"tlsrpt-mailer@{self._host}"
+        key = secret(config.canary, "key", beside=config.file)
+        return CanarySettings(
+            sender=parseaddr(sender)[1],
+            selector=config.canary.selector,
+            addresses=canary_addresses(config, self._host),
+            key=lambda: None if key is None else key().encode(),
+        )
+
+    def move(self, raw: bytes, sender: str, recipient: str) -> str:
+        """`ports.Mover`: by way of the recipient's MX."""
+        from tlsrpt_mailer.net.delivery import deliver  # noqa: PLC0415 - heavy
+
+        return deliver(raw, sender, recipient, self.lookups, self._host)
+
+
+def canary_addresses(config: Config, host: str) -> tuple[str, ...]:
+    """
+    Our own addresses that reports go to, each once; never a vendor's, who would take a test for
+    a report of ours.
+
+    Of ``checks.rua`` those that a source takes, or at a domain near ours; without any, those of
+    the sources.
+    """
+    named = [uri.removeprefix(MAILTO) for uri in config.checks.rua if uri.startswith(MAILTO)]
+    sources = [one for each in config.source for one in addresses_of(each)]
+    domains = [one.rpartition("@")[2] for one in sources]
+    near = {organisational(name) for name in (host, *domains, *named_domains(config))} - {None}
+    ours_ = [
+        one
+        for one in named
+        if any(takes(each, one) for each in config.source)
+        or organisational(one.rpartition("@")[2]) in near
+    ]
+    return tuple(dict.fromkeys(ours_ or [one for one in sources if not one.startswith("@")]))
