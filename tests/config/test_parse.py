@@ -199,7 +199,10 @@ def test_a_wrong_value_is_named_with_what_would_be_right(line: str, problem: str
     [
         ("[alrts]", 'alrts: unknown table, did you mean "alerts"?'),
         ("[zzz]", "zzz: unknown table; there are: storage, source, trust, dns, checks,"),
-        ("[checks]\nprobe = true", "checks.probe: not in this version yet, take it out"),
+        ('[checks]\ncontrol = ["no host"]', '"no host" is no host name'),
+        ('[checks]\nschedule = "hourly"', 'must be "daily", "off" or "weekly", not "hourly"'),
+        ('[canary]\nfrom = "nobody"', 'canary.from: "nobody" is not a mail address'),
+        ('[canary]\nselector = "a b"', 'canary.selector: "a b" is no DKIM selector'),
         ('[checks]\nrua = ["tlsrpt@example.com"]', "is neither"),
         ('[dns]\nnameservers = ["dns.example"]', "is no address"),
         ('[dns]\nnameservers = ["127.0.0.1:99999"]', "is no address"),

@@ -15,6 +15,7 @@ from tlsrpt_mailer.config import Alerts, Log, Storage, Trust, parse
 from tlsrpt_mailer.config.channels import COMMON
 from tlsrpt_mailer.config.decode import fields_of, value
 from tlsrpt_mailer.config.model import (
+    Canary,
     ChannelKeys,
     Checks,
     Digest,
@@ -35,6 +36,7 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
     "[trust]": Trust,
     "[dns]": Dns,
     "[checks]": Checks,
+    "[canary]": Canary,
     "[[owner]]": OwnerConfig,
     "[[domains]]": DomainsConfig,
     "[[mx]]": MxConfig,

@@ -9,7 +9,15 @@ import click
 from tlsrpt_mailer import log
 from tlsrpt_mailer.alerts import words
 from tlsrpt_mailer.alerts.sheet import sheet
-from tlsrpt_mailer.cli import inventory, opening, options, out, readiness, whose
+from tlsrpt_mailer.cli import (
+    domain,
+    inventory,
+    opening,
+    options,
+    out,
+    readiness,
+    whose,
+)
 from tlsrpt_mailer.cli.groups import Listing
 from tlsrpt_mailer.cli.inventory import Coverage, Entry, Wanted
 from tlsrpt_mailer.cli.out import Column
@@ -323,6 +331,7 @@ def gaps(
         click.get_current_context().exit(1)
 
 
+domains.add_command(domain.show)
 domains.add_command(readiness.readiness)
 domains.add_command(whose.adopt)
 domains.add_command(whose.reject)

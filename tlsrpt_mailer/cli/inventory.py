@@ -17,6 +17,8 @@ from tlsrpt_mailer.store.queries import Reader
 
 NOT_OURS = frozenset({"proposed", "foreign"})
 NO_GROUP = "(no group)"
+MOST_FAILURES = 20
+"""Open failures that are named with a domain."""
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ first time, or mended, is looked at again within minutes.
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Event
@@ -59,74 +59,45 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """This host's name: what is said of the way from here is said of it."""
 
 
-class Checker:
+class Looker:
     """
-    Looks at domains.
+    Looks at domains, side by side; writes nothing.
 
     Args:
-        store: Where looks and verdicts are written.
-        checks: What is due, and what is known.
+        past: What is known of domains.
         scout: Who asks; for domains that the configuration names.
         public: The same, but it goes to no private address: for all others.
+        settings: What decides how.
     """
 
     def __init__(
         self,
-        store: Store,
-        checks: Checks,
+        past: Callable[[Collection[str]], Mapping[str, Past]],
         scout: Scout,
         public: Scout,
-        standing: Standing,
         settings: Settings,
     ) -> None:
-        self._store = store
-        self._checks = checks
+        self._past = past
         self._scout = scout
         self._public = public
-        self._standing = standing
         self._settings = settings
         self._prober = Prober(scout)
 
-    def run(
-        self,
-        clock: Callable[[], Time],
-        stop: Event | None = None,
-        beat: Callable[[], None] = lambda: None,
-    ) -> int:
-        """Look at all that is due; returns how many domains that were. Raises Temporary."""
-        done = 0
-        while not (stop is not None and stop.is_set()):
-            now = clock()
-            due = self._checks.due(now, BATCH)
-            if not due:
-                break
-            self.save(self.look(due, now), now)
-            done += len(due)
-            beat()
-        if done:
-            log.info("domains.checked", domains=done)
-        return done
+    @property
+    def blocked(self) -> str | None:
+        """Why port 25 cannot be reached from here; None while nothing says so."""
+        return self._prober.blocked
 
     def look(self, due: Sequence[Due], now: Time) -> list[Look]:
-        """Look at these at *now*, side by side; nothing is written."""
+        """Look at these at *now*."""
         self._prober.begin(now)
-        past = self._checks.past([one.domain for one in due])
+        past = self._past([one.domain for one in due])
         with ThreadPoolExecutor(min(WORKERS, len(due) or 1)) as pool:
             found = pool.map(partial(self._seen, now=now), due)
             return [
                 self._judged(one, seen, past.get(one.domain, Past()), now)
                 for one, seen in zip(due, found, strict=True)
             ]
-
-    def save(self, looks: Sequence[Look], now: Time) -> None:
-        """Write these looks, and what follows for the findings. Raises Temporary."""
-        host, blocked = self._settings.host, self._blocked(now)
-        with self._store.write() as txn:
-            txn.save_looks(looks)
-            txn.save_spells(host, blocked)
-            touched = {one.seen.domain for one in looks if one.spells}
-            touched |= {host} if blocked else set()
-            judge_domains(txn, sorted(touched), self._standing, now)
 
     def _seen(self, due: Due, *, now: Time) -> Seen:
         is_named = self._settings.is_named(due.domain)
@@ -152,29 +123,72 @@ class Checker:
             known=tuple(merge(past.known, seen)),
             spells=tuple(spells),
             summary=summary(seen, findings, is_host=due.is_host),
-            next_at=self._next(due.domain, seen, spells, now),
+            next_at=_next(due.domain, seen, spells, self._settings.every, now),
         )
 
-    def _next(self, domain: str, seen: Seen, spells: Collection[Spell], now: Time) -> Time:
-        """When it is looked at again."""
-        every = self._settings.every
-        open_ = [one for one in spells if one.ended_at is None]
-        if any(one.looks < CONFIRMED for one in open_):
-            return now + SURE
-        if seen.record.kind == "trouble" or any(_is_loud(one.severity) for one in open_):
-            return now + WATCHED
-        chance = int.from_bytes(hashlib.sha256(f"{domain} {now // DAY}".encode()).digest()[:4])
-        return now + every - chance % max(1, every // SPREAD)
+
+class Checker:
+    """Has the domains of ours looked at when their turn comes, and writes what was found."""
+
+    def __init__(
+        self, store: Store, checks: Checks, looker: Looker, standing: Standing, settings: Settings
+    ) -> None:
+        self._store = store
+        self._checks = checks
+        self._standing = standing
+        self._settings = settings
+        self.looker = looker
+
+    def run(
+        self,
+        clock: Callable[[], Time],
+        stop: Event | None = None,
+        beat: Callable[[], None] = lambda: None,
+    ) -> int:
+        """Look at all that is due; returns how many domains that were. Raises Temporary."""
+        done = 0
+        while not (stop is not None and stop.is_set()):
+            now = clock()
+            due = self._checks.due(now, BATCH)
+            if not due:
+                break
+            self.save(self.looker.look(due, now), now)
+            done += len(due)
+            beat()
+        if done:
+            log.info("domains.checked", domains=done)
+        return done
+
+    def save(self, looks: Sequence[Look], now: Time) -> None:
+        """Write these looks, and what follows for the findings. Raises Temporary."""
+        host, blocked = self._settings.host, self._blocked(now)
+        with self._store.write() as txn:
+            txn.save_looks(looks)
+            txn.save_spells(host, blocked)
+            touched = {one.seen.domain for one in looks if one.spells}
+            touched |= {host} if blocked else set()
+            judge_domains(txn, sorted(touched), self._standing, now)
 
     def _blocked(self, now: Time) -> list[Spell]:
         """What is to be said of the way from here to port 25."""
         if not self._settings.is_probing:
             return []
-        host, why = self._settings.host, self._prober.blocked
+        host, why = self._settings.host, self.looker.blocked
         past = self._checks.past([host])[host].spells
         found = [] if why is None else [Found(BLOCKED, None, "notice", {"error": why})]
         last = [one for one in past if one.code == BLOCKED]
         return take_look(last, found, now, None, _sees_all)
+
+
+def _next(domain: str, seen: Seen, spells: Collection[Spell], every: Span, now: Time) -> Time:
+    """When a domain is looked at again."""
+    open_ = [one for one in spells if one.ended_at is None]
+    if any(one.looks < CONFIRMED for one in open_):
+        return now + SURE
+    if seen.record.kind == "trouble" or any(_is_loud(one.severity) for one in open_):
+        return now + WATCHED
+    chance = int.from_bytes(hashlib.sha256(f"{domain} {now // DAY}".encode()).digest()[:4])
+    return now + every - chance % max(1, every // SPREAD)
 
 
 def _sees_all(_code: str, _mx: str | None) -> bool:

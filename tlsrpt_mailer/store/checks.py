@@ -64,6 +64,14 @@ class SqliteChecks:
             rows = conn.execute("SELECT DISTINCT domain FROM pairs ORDER BY domain")
             return [domain for (domain,) in rows]
 
+    def all(self) -> list[Due]:
+        """All that are looked at, by name."""
+        with self._writer.reading() as conn:
+            rows = conn.execute(
+                "SELECT domain, is_host FROM looks WHERE next_at IS NOT NULL ORDER BY domain"
+            ).fetchall()
+        return [Due(domain, bool(is_host)) for domain, is_host in rows]
+
     def due(self, now: Time, limit: int) -> list[Due]:
         """See `ports.Checks.due`."""
         with self._writer.reading() as conn:

@@ -7,6 +7,7 @@ threads, and `opening` opens it.
 """
 
 from tlsrpt_mailer.wiring.app import IMPORT, WORKER, App
+from tlsrpt_mailer.wiring.checking import Checking
 from tlsrpt_mailer.wiring.kinds import KINDS, SOURCES, source, source_name, sources
 from tlsrpt_mailer.wiring.opening import judge_now, open_app
 from tlsrpt_mailer.wiring.parts import (
@@ -34,6 +35,7 @@ __all__ = [
     "SOURCES",
     "WORKER",
     "App",
+    "Checking",
     "answer_address",
     "audience",
     "context",

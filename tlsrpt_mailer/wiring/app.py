@@ -192,8 +192,6 @@ class App:
     def enrol(self, now: Time) -> int:
         """Have every domain of ours looked at from now on; returns how many are new."""
         self._is_enrolled = True
-        if self.checking.every is None:
-            return self.store.checks.enrol((), now)
         names = {*named_domains(self.config), *self._reported()}
         return self.store.checks.enrol(names, now)
 
@@ -220,10 +218,12 @@ class App:
             return 0
         return self.checker().run(self.clock, stop, beat)
 
-    def checker(self) -> Checker:
-        """Who looks at domains, by the configuration."""
-        if self._checker is None:
-            self._checker = self.checking.checker(self.store, self.store.checks, self._standing)
+    def checker(self, *, is_probing: bool | None = None) -> Checker:
+        """Who looks at domains; *is_probing* as in `Checking.checker`."""
+        if self._checker is None or is_probing is not None:
+            self._checker = self.checking.checker(
+                self.store, self.store.checks, self._standing, is_probing=is_probing
+            )
         return self._checker
 
     def count_volumes(self, now: Time) -> int:

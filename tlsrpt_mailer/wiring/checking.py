@@ -1,5 +1,6 @@
 """Looks at domains and test reports, for one configuration: who asks, and what should be there."""
 
+from collections.abc import Callable, Collection, Mapping
 from email.utils import parseaddr
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,10 +11,10 @@ from tlsrpt_mailer.domains.examine import Expected
 from tlsrpt_mailer.domains.ours import Ours
 from tlsrpt_mailer.flows.canary import EVERY
 from tlsrpt_mailer.flows.canary import Settings as CanarySettings
-from tlsrpt_mailer.flows.checking import Checker
+from tlsrpt_mailer.flows.checking import Checker, Looker
 from tlsrpt_mailer.flows.checking import Settings as CheckSettings
 from tlsrpt_mailer.flows.judging import Standing
-from tlsrpt_mailer.ports import Checks, Due, Store
+from tlsrpt_mailer.ports import Checks, Due, Past, Store
 from tlsrpt_mailer.report.times import DAY, Span, Time
 from tlsrpt_mailer.wiring.kinds import addresses_of, takes
 from tlsrpt_mailer.wiring.parts import named_domains, organisational, our_addresses, ours
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 
 SPANS: dict[str, Span] = {"daily": DAY, "weekly": 7 * DAY}
 MAILTO = "mailto:"
+
+PastOf = Callable[[Collection[str]], Mapping[str, Past]]
+
+
+def _nothing_known(_domains: Collection[str]) -> Mapping[str, Past]:
+    return {}
 
 
 class Checking:
@@ -52,16 +59,12 @@ class Checking:
             rate=self._config.checks.queries_per_second,
         )
 
-    def checker(
-        self, store: Store, checks: Checks, standing: Standing, *, is_probing: bool | None = None
-    ) -> Checker:
+    def looker(self, past: PastOf = _nothing_known, *, is_probing: bool | None = None) -> Looker:
         """
         Who looks at domains.
 
         Args:
-            store: Where looks are written.
-            checks: What is known of domains.
-            standing: For the judge.
+            past: What is known of domains.
             is_probing: Connect to MX hosts, whatever ``checks.probe`` says.
 
         Raises:
@@ -69,23 +72,33 @@ class Checking:
         """
         from tlsrpt_mailer.net.scout import NetScout  # noqa: PLC0415 - heavy
 
-        checks_ = self._config.checks
-        probes = checks_.probe if is_probing is None else is_probing
+        checks = self._config.checks
+        settings = self._settings(is_probing=is_probing)
         scout = NetScout(
             self.lookups,
-            ca_file=checks_.ca_file,
-            probe=probes,
+            ca_file=checks.ca_file,
+            probe=settings.is_probing,
             helo=self._host,
-            control=checks_.control,
+            control=checks.control,
         )
-        settings = CheckSettings(
+        return Looker(past, scout, scout.public(), settings)
+
+    def checker(
+        self, store: Store, checks: Checks, standing: Standing, *, is_probing: bool | None = None
+    ) -> Checker:
+        """Who keeps what looks find; as `looker`."""
+        looker = self.looker(checks.past, is_probing=is_probing)
+        settings = self._settings(is_probing=is_probing)
+        return Checker(store, checks, looker, standing, settings)
+
+    def _settings(self, *, is_probing: bool | None) -> CheckSettings:
+        return CheckSettings(
             expected=self._expected,
             is_named=self._ours.names,
             every=self.every or DAY,
-            is_probing=probes,
+            is_probing=self._config.checks.probe if is_probing is None else is_probing,
             host=self._host,
         )
-        return Checker(store, checks, scout, scout.public(), standing, settings)
 
     def _expected(self, due: Due, now: Time) -> Expected:
         return Expected(

@@ -1,0 +1,135 @@
+"""`record`: the exact TLSRPT record to publish."""
+
+from typing import Any
+
+import click
+import msgspec
+
+from tlsrpt_mailer import log, wiring
+from tlsrpt_mailer.cli import inventory, looks, opening, options, out
+from tlsrpt_mailer.cli.inventory import Entry
+from tlsrpt_mailer.config import Config
+from tlsrpt_mailer.config.meaning import is_address
+from tlsrpt_mailer.domains.addresses import Addresses
+from tlsrpt_mailer.domains.record import PLACE, mended, parse_record, zone_line
+from tlsrpt_mailer.domains.seen import Answer
+from tlsrpt_mailer.errors import ConfigError, Unreachable
+from tlsrpt_mailer.wiring import Checking
+
+NO_RUA = (
+    "no address is known that reports should go to: say [checks] rua, or\n"
+    "give it: tlsrpt-mailer record --rua mailto:tlsrpt@example.com DOMAIN"
+)
+
+
+class Proposed(msgspec.Struct, frozen=True):
+    """The record for one domain, beside what stands there."""
+
+    domain: str
+    text: str
+    there: tuple[str, ...]
+    is_right: bool
+    """Whether nothing need be published."""
+
+
+@click.command()
+@click.argument("names", metavar="[DOMAIN...]", nargs=-1)
+@click.option("--all-gaps", is_flag=True, help="For every domain of yours without a right record.")
+@click.option("--rua", "uris", multiple=True, metavar="URI", help="Where reports are to go.")
+@click.option("--ttl", type=click.IntRange(0, 2**31 - 1), metavar="SECONDS", help="Of the record.")
+@click.option("--offline", is_flag=True, help="Ask no DNS: leave out what stands there now.")
+@click.option("--json", "json_", is_flag=True, help="Print a JSON list.")
+def record(
+    names: tuple[str, ...],
+    all_gaps: bool,
+    uris: tuple[str, ...],
+    ttl: int | None,
+    offline: bool,
+    json_: bool,
+) -> None:
+    """Print the TLSRPT record to publish, as a line of a zone file.
+
+    What stands there now is looked up, and its destinations are kept, so that
+    nobody stops getting reports; where they go to is [checks] rua, else the
+    first address of a source. Nothing is published. Exit codes: 0 printed, 1
+    no such domain, 69 DNS does not answer (--offline asks none), 78 no address
+    is known.
+
+    \b
+    Examples:
+      tlsrpt-mailer record example.com
+      tlsrpt-mailer record --all-gaps > records.zone
+      tlsrpt-mailer record --rua mailto:tlsrpt@example.com --offline example.net
+    """
+    config = opening.load()
+    if all_gaps == bool(names):
+        raise click.UsageError("name domains, or say --all-gaps")
+    checking = wiring.Checking(config)
+    rua = _rua(uris) or checking.rua
+    if not rua:
+        raise ConfigError(NO_RUA)
+    wanted = _gaps(config) if all_gaps else [looks.normal(name) for name in names]
+    found = [_proposed(domain, rua, checking, offline=offline) for domain in dict.fromkeys(wanted)]
+    if json_:
+        out.json_list(_form(one, ttl) for one in found)
+        return
+    for one in found:
+        click.echo(zone_line(one.domain, one.text, ttl))
+    if all_gaps and not found:
+        click.echo("No gaps.", err=True)
+    for one in found:
+        if one.is_right and not all_gaps:
+            click.echo(f"; {one.domain} has it already", err=True)
+
+
+def _rua(uris: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the command line; a bare address is meant as mailto:."""
+    found = tuple(f"mailto:{uri}" if is_address(uri) else uri for uri in uris)
+    for uri in found:
+        if not (uri.startswith("https://") or is_address(uri.removeprefix("mailto:"))):
+            raise click.UsageError(
+                f'"{log.safe(uri, 80)}" is neither mailto: and an address nor https://'
+            )
+    return found
+
+
+def _gaps(config: Config) -> list[str]:
+    """The domains of ours without a right record; those that are only silent have one."""
+    with opening.reading(config) as reader:
+        every = inventory.entries(config, reader, options.now())
+    return [one.domain for one in every if one.is_ours and _lacks(one)]
+
+
+def _lacks(one: Entry) -> bool:
+    return one.standing.state in {"no-record", "record-broken"}
+
+
+def _proposed(domain: str, rua: tuple[str, ...], checking: Checking, *, offline: bool) -> Proposed:
+    answer = Answer("absent") if offline else checking.lookups.ask(PLACE + domain, "TXT")
+    if answer.kind == "trouble":
+        raise Unreachable(
+            f"DNS does not answer for {PLACE}{domain}: {answer.error}\n"
+            "Without knowing what stands there: --offline"
+        )
+    there = parse_record(answer.values)
+    ours = Addresses((*_addresses(rua), *()))
+    text = mended(there, rua, ours)
+    is_right = there.is_valid and not there.flaws and there.text == text
+    return Proposed(domain, text, answer.values, is_right)
+
+
+def _addresses(rua: tuple[str, ...]) -> list[str]:
+    return [uri.removeprefix("mailto:") for uri in rua if uri.startswith("mailto:")]
+
+
+def _form(one: Proposed, ttl: int | None) -> dict[str, Any]:
+    return {
+        "domain": one.domain,
+        "name": f"{PLACE}{one.domain}",
+        "type": "TXT",
+        "ttl": ttl,
+        "text": one.text,
+        "zone_line": zone_line(one.domain, one.text, ttl),
+        "there_now": list(one.there),
+        "is_right": one.is_right,
+    }
