@@ -87,7 +87,8 @@ def _narrowed(command: Callable[..., Any]) -> Callable[..., Any]:
             "states",
             multiple=True,
             type=click.Choice(WORST_FIRST),
-            help="Only those in this state.",
+            metavar="STATE",
+            help=f"Only those in this state: {', '.join(WORST_FIRST)}.",
         ),
     ):
         command = option(command)
@@ -234,7 +235,7 @@ def coverage(json_: bool) -> None:
 
     \b
     Example:
-      tlsrpt-mailer domains coverage --json | jq '.[] | select(.group == "retail")'
+      tlsrpt-mailer domains coverage --json | jq '.[].enforce'
     """
     config, now = opening.load(), options.now()
     with opening.reading(config) as reader:

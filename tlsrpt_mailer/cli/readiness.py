@@ -52,7 +52,7 @@ def readiness(names: tuple[str, ...], limit: int | None, all_: bool, json_: bool
     \b
     Examples:
       tlsrpt-mailer domains readiness example.com
-      tlsrpt-mailer domains readiness --json | jq '.[] | select(.mta_sts.verdict == "ready")'
+      tlsrpt-mailer domains readiness --json | jq '.[].mta_sts.verdict'
     """
     page, now = out.page(limit, all_, json_), options.now()
     config = opening.load()
