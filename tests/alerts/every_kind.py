@@ -7,11 +7,15 @@ from tlsrpt_mailer.alerts.model import (
     Answer,
     Backlog,
     Context,
+    Drift,
     Group,
     Item,
     Planned,
     Previous,
+    Served,
+    ShownAddress,
     Transition,
+    View,
 )
 
 REPLY_TO = "tlsrpt+ack-7f3k9qpd2m4x8tr2mzab5c6d7e@example.com"
@@ -125,8 +129,160 @@ def now(text: str, **more: object) -> Context:
     return context(now=at(text), reply_to=REPLY_TO, **more)
 
 
+def shown(ip: str, trouble: str = "", end: str = "2026-12-30", **more: object) -> ShownAddress:
+    """What an address of mx1.example.com shows a minute before the first alert."""
+    made = ShownAddress(
+        host="mx1.example.com",
+        ip=ip,
+        at=at("2026-10-14T11:42"),
+        trouble=trouble,
+        is_same=bool(trouble),
+        not_after=at(end),
+    )
+    return msgspec.structs.replace(made, **more)
+
+
+def view(*addresses: ShownAddress, **more: object) -> View:
+    """What a look has found, a minute before the first alert."""
+    made = View(
+        at=at("2026-10-14T11:42"),
+        is_probed=bool(addresses),
+        shown=addresses,
+        mx=("mx1.example.com", "mx2.example.com"),
+        still_since=at("2026-09-02"),
+    )
+    return msgspec.structs.replace(made, **more)
+
+
 def new() -> tuple[Group, Context]:
-    return group(item(role="domain")), now("2026-10-14T11:43")
+    looked = view(
+        shown("192.0.2.20", host="mx2.example.com"),
+        shown("192.0.2.10", "expired", "2026-10-12T23:59"),
+        shown("2001:db8::10", "expired", "2026-10-12T23:59"),
+    )
+    return group(item(role="domain", view=looked)), now("2026-10-14T11:43")
+
+
+def moved() -> tuple[Group, Context]:
+    """The MX has moved, and the sender still holds the policy of before."""
+    served = Served(
+        lines=("version: STSv1", "mode: enforce", "mx: mx.new.example", "max_age: 604800"),
+        mode="enforce",
+        max_age=604_800,
+        mx=("mx.new.example",),
+        id="20261012",
+        since=at("2026-10-12T03:10"),
+    )
+    span = {"after": at("2026-10-11T03:10"), "before": at("2026-10-12T03:10")}
+    looked = view(
+        shown("192.0.2.30", host="mx.new.example"),
+        mx=("mx.new.example",),
+        policy=served,
+        old_until=at("2026-10-11T03:10"),
+        drift=(
+            Drift(kind="mx", about="", old="10 mx1.example.com", new="10 mx.new.example", **span),
+            Drift(
+                kind="policy",
+                about="",
+                old="version: STSv1\nmode: enforce\nmx: mx1.example.com\nmax_age: 604800",
+                new="\n".join(served.lines),
+                **span,
+            ),
+        ),
+    )
+    held = ("version: STSv1", "mode: enforce", "mx: mx1.example.com", "max_age: 604800")
+    one = item(
+        result_type="validation-failure",
+        mx="mx.new.example",
+        view=looked,
+        evidence=(seen(policy_string=held, mx_host=("mx1.example.com",), mode="enforce"),),
+        role="domain",
+    )
+    return group(one), now("2026-10-14T11:43")
+
+
+def mended() -> tuple[Group, Context]:
+    """The certificate was renewed before the report about it came."""
+    looked = view(shown("192.0.2.10"), shown("2001:db8::10"))
+    one = item(severity="warning", mended_at=looked.at, view=looked, role="domain")
+    return group(one), now("2026-10-14T11:43")
+
+
+RECORD = '_smtp._tls.shop.example. IN TXT "v=TLSRPTv1; rua=mailto:tlsrpt@example.com"'
+
+
+def finding(failure: int = 21, **more: object) -> Item:
+    """The TLSRPT record of shop.example is gone since the look of 12 Oct."""
+    made = item(
+        failure,
+        cause=failure,
+        kind="finding",
+        domain="shop.example",
+        policy_type="",
+        result_type="tlsrpt-gone",
+        mx=None,
+        mode=None,
+        severity="warning",
+        first_seen=at("2026-10-12T03:10"),
+        clean_before=at("2026-10-11T03:10"),
+        first_failing_end=at("2026-10-12T03:10"),
+        last_seen=at("2026-10-12T03:25"),
+        last_start=at("2026-10-12T03:25"),
+        first_received=at("2026-10-12T03:10"),
+        failed=0,
+        sessions=0,
+        evidence=(),
+        facts={"line": RECORD, "since": "2026-10-11T03:10:00Z"},
+        view=view(
+            drift=(
+                Drift(
+                    kind="ns",
+                    about="",
+                    old="ns1.example.net\nns2.example.net",
+                    new="ns1.hoster.example",
+                    after=at("2026-10-11T03:10"),
+                    before=at("2026-10-12T03:10"),
+                ),
+            )
+        ),
+        role="domain",
+    )
+    return msgspec.structs.replace(made, **more)
+
+
+def found() -> tuple[Group, Context]:
+    return group(finding()), now("2026-10-12T03:26")
+
+
+def found_at_many() -> tuple[Group, Context]:
+    """One MX host whose certificate ends soon, and the domains behind it."""
+    items = [
+        finding(
+            50 + n,
+            cause=50,
+            domain=f"d{n}.example",
+            result_type="mx-certificate-expiring",
+            mx=MX,
+            facts={
+                "not_after": "2026-10-26T03:10:00Z",
+                "days": "14",
+                "issuer": "Test CA",
+                "mode": "enforce",
+            },
+            view=None,
+            role="mx",
+            role_of="platform",
+        )
+        for n in range(25)
+    ]
+    return group(*items, recipient=PLATFORM), now("2026-10-12T03:26", recipient=PLATFORM)
+
+
+def found_over() -> tuple[Group, Context]:
+    one = finding(state="resolved", resolved_at=at("2026-10-12T09:26"))
+    first = at("2026-10-12T03:26")
+    made = group(one, kind="resolved", transitions=rows(one, event="resolved", first_at=first))
+    return made, now("2026-10-12T09:27")
 
 
 def new_merged() -> tuple[Group, Context]:
@@ -231,7 +387,8 @@ def regressed() -> tuple[Group, Context]:
 
 
 def resolved() -> tuple[Group, Context]:
-    one = over(answer=FIXED, last_start=BAD_START, role="domain")
+    looked = view(shown("192.0.2.10", end="2027-01-11"))
+    one = over(answer=FIXED, last_start=BAD_START, role="domain", view=looked)
     made = group(one, kind="resolved", transitions=rows(one, event="resolved", first_at=NOW))
     return made, now("2026-10-18T21:03")
 
@@ -363,6 +520,11 @@ def channel() -> tuple[Group, Context]:
 
 EVERY = {
     "new": new,
+    "new, mended by now": mended,
+    "new, after a move": moved,
+    "found": found,
+    "found, at many": found_at_many,
+    "found, over": found_over,
     "new, merged": new_merged,
     "joined": joined,
     "worsened": worsened,

@@ -13,7 +13,13 @@ BEGIN, END = "<!-- examples: python -m tests.alerts.reference -->", "<!-- /examp
 
 ABOUT = {
     "new": "The whole mail. The fourth line is the one that lets somebody sleep on.",
+    "new, mended by now": "Our own look at the MX, after the day that the report is about, is well:"
+    " a warning in place of a critical failure.",
+    "new, after a move": "The sender holds the policy of before; until when is said.",
     "new, merged": "One cause at many domains.",
+    "found": "What no sender reports: our own look at the domain (`[checks]`) found it.",
+    "found, at many": "One MX host, many domains.",
+    "found, over": "The look that does not find it any more ends it.",
     "joined": "More domains fail for a cause that somebody has acknowledged already.",
     "worsened": "`Why you hear of it again` names one reason: the first of those that are new.",
     "worsened, after an ack": "An acknowledgement that is lifted by it is named.",
@@ -28,7 +34,12 @@ ABOUT = {
     "escalated": "As *new*, to `escalate_to`; the last of the first lines says why.",
 }
 SHOWN = {
+    "new, mended by now": ("SEEN FROM HERE",),
+    "new, after a move": ("SEEN FROM HERE", "THE POLICY", "CHANGED"),
     "new, merged": ("THE DOMAINS", "ANSWER THIS MAIL"),
+    "found": ("WHAT IS WRONG", "HOW TO MEND IT", "IS IT STILL SO?", "CHANGED", "WHAT COMES NEXT"),
+    "found, at many": ("WHAT IS WRONG", "HOW TO MEND IT", "THE DOMAINS"),
+    "found, over": ("HOW WE KNOW", "IN ALL"),
     "regressed": ("LAST TIME",),
     "resolved": ("HOW WE KNOW", "IN ALL", "SO THAT IT DOES NOT COME BACK"),
     "partly resolved": ("WHO DID WHAT",),

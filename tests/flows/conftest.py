@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.flows.post import Make, Post
+from tests.flows.watching import Watch
 from tests.flows.world import World
 
 
@@ -29,3 +30,19 @@ def make(tmp_path: Path) -> Iterator[Make]:
     yield one
     for post in made:
         post.store.close()
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Iterator[Watch]:
+    """Looks at domains, connects to no MX host."""
+    made = Watch(tmp_path)
+    yield made
+    made.world.store.close()
+
+
+@pytest.fixture
+def probing(tmp_path: Path) -> Iterator[Watch]:
+    """Looks at domains and connects to their MX hosts."""
+    made = Watch(tmp_path, probe=True)
+    yield made
+    made.world.store.close()

@@ -1,106 +1,21 @@
 """Looks at domains, from what is due to the mail about what they found."""
 
-from collections.abc import Iterator, Sequence
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from pathlib import Path
 from threading import Event
 
 import pytest
 
-from tests.flows.office import office
-from tests.flows.sky import RIGHT, Sky
-from tests.flows.world import STANDING, World
-from tlsrpt_mailer.domains.addresses import Addresses
-from tlsrpt_mailer.domains.examine import Expected
-from tlsrpt_mailer.domains.seen import Certificate, Shown
+from tests.flows.office import text_of
+from tests.flows.sky import RIGHT
+from tests.flows.test_compose import ANA, tell
+from tests.flows.watching import HOST, NOW, Watch, shows
+from tlsrpt_mailer.domains.seen import Shown
 from tlsrpt_mailer.flows import checking
-from tlsrpt_mailer.flows.acting import Saying, act
-from tlsrpt_mailer.flows.checking import BLOCKED, SURE, WATCHED, Checker, Looker, Settings
-from tlsrpt_mailer.ports import Due, FailureRecord
-from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Time
-
-NOW: Time = 1_795_435_200
-HOST = "mail.example.com"
-RUA = "mailto:tlsrpt@example.com"
-
-
-class Watch:
-    """A program that looks at the domains of a sky, by a clock that a test sets."""
-
-    def __init__(self, folder: Path, *, probe: bool = False, named: bool = True) -> None:
-        self.world = World(folder, now=NOW)
-        self.sky, self.public = Sky(), Sky()
-        settings = Settings(
-            expected=self._expected,
-            is_named=lambda _domain: named,
-            is_probing=probe,
-            host=HOST,
-        )
-        checks = self.world.store.checks
-        looker = Looker(checks.past, self.sky, self.public, settings)
-        self.checker = Checker(self.world.store, checks, looker, STANDING, settings)
-
-    def _expected(self, due: Due, now: Time) -> Expected:
-        return Expected(
-            now=now,
-            rua=(RUA,),
-            addresses=Addresses(["tlsrpt@example.com"]),
-            is_mx_only=due.is_host,
-        )
-
-    def enrol(self, *domains: str) -> int:
-        return self.world.store.checks.enrol(domains, self.world.now)
-
-    def at(self, now: Time) -> int:
-        """Look at all that is due by then."""
-        self.world.now = now
-        return self.checker.run(self.world.clock)
-
-    def until(self, now: Time) -> None:
-        """Follow the schedule up to that moment, as the daemon does."""
-        while (due := self.next()) is not None and due <= now:
-            self.at(due)
-        self.world.now = now
-
-    def next(self) -> Time | None:
-        (at,) = self.world.rows("SELECT min(next_at) FROM looks")[0]
-        return at  # type: ignore[return-value]
-
-    def failures(self) -> list[FailureRecord]:
-        with self.world.store.compose() as txn:
-            return txn.failures()
-
-    def states(self) -> list[tuple[str, str | None, str, str]]:
-        """(code, mx, state, severity) of what is open or was told open."""
-        return [
-            (
-                one.verdict.identity.result_type,
-                one.verdict.identity.mx,
-                one.verdict.state,
-                one.verdict.severity,
-            )
-            for one in self.failures()
-        ]
-
-    def said(self, kind: str, who: str = "ana@example.com") -> None:
-        saying = Saying(kind=kind, who=who, way="command")  # type: ignore[arg-type]
-        numbers = [one.id for one in self.failures()]
-        with self.world.store.write() as txn:
-            act(txn, saying, numbers, STANDING, self.world.now)
-
-
-@pytest.fixture
-def watch(tmp_path: Path) -> Iterator[Watch]:
-    made = Watch(tmp_path)
-    yield made
-    made.world.store.close()
-
-
-@pytest.fixture
-def probing(tmp_path: Path) -> Iterator[Watch]:
-    made = Watch(tmp_path, probe=True)
-    yield made
-    made.world.store.close()
-
+from tlsrpt_mailer.flows.checking import BLOCKED, SURE, WATCHED
+from tlsrpt_mailer.ports import Due
+from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE
 
 # ---------------------------------------------------------------------- stories
 
@@ -218,36 +133,6 @@ def test_an_mx_host_with_tlsa_is_looked_at_as_well(watch: Watch) -> None:
 
 # ------------------------------------------------------------------------- probe
 
-CERTIFICATE = Certificate(
-    subject="mx1.shop.example",
-    issuer="CA",
-    names=("mx1.shop.example",),
-    not_before=NOW - 80 * DAY,
-    not_after=NOW + 10 * DAY,
-    cert_sha256="aa",
-    cert_sha512="aa",
-    key_sha256="bb",
-    key_sha512="bb",
-)
-
-
-def shows(watch: Watch, at: Time, not_after: Time = CERTIFICATE.not_after) -> None:
-    """What mx1.shop.example shows from then on."""
-    chain = (Certificate(**{**_fields(), "not_after": not_after}),)
-    watch.sky.shows["mx1.shop.example", "192.0.2.1"] = Shown(
-        ip="192.0.2.1",
-        at=at,
-        kind="tls",
-        protocol="TLSv1.3",
-        chain=chain,
-        is_trusted=True,
-        names_fit=True,
-    )
-
-
-def _fields() -> dict[str, object]:
-    return {name: getattr(CERTIFICATE, name) for name in CERTIFICATE.__struct_fields__}
-
 
 def test_a_certificate_near_its_end_is_told_and_renewed(probing: Watch) -> None:
     """Ten days before: a warning; renewed, it is over."""
@@ -333,9 +218,7 @@ def test_what_is_ours_no_more_is_looked_at_no_more(watch: Watch) -> None:
     assert 1 == watch.at(NOW + 3 * DAY)
 
 
-def test_a_stop_is_heard_between_portions(
-    watch: Watch, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stop_is_heard_between_portions(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     """The daemon leaves within its two seconds, and what was looked at is kept."""
     monkeypatch.setattr(checking, "BATCH", 2)
     names = [f"d{at}.example" for at in range(6)]
@@ -370,27 +253,31 @@ def test_an_older_look_writes_nothing(watch: Watch) -> None:
 # ------------------------------------------------------------------------- mails
 
 
-def subjects(letters: Sequence[object]) -> list[str]:
-    return [one.subject for one in letters]  # type: ignore[attr-defined]
+def mail_of(watch: Watch) -> EmailMessage:
+    """The one mail that is due now."""
+    (letter,) = tell(watch.world)
+    assert ANA == letter.recipient
+    found = message_from_bytes(letter.raw, policy=policy.default)
+    assert isinstance(found, EmailMessage)
+    return found
 
 
 def test_the_owner_is_mailed_when_it_is_gone_and_when_it_is_back(watch: Watch) -> None:
     """One mail each, with the record to publish in it; in between somebody can acknowledge it."""
-    people = office(watch.world)
     watch.sky.domain("shop.example")
     watch.enrol("shop.example")
     watch.until(NOW + DAY)
-    assert [] == people.compose()
+    assert [] == tell(watch.world)
     watch.sky.put("_smtp._tls.shop.example", "TXT")
     watch.until(NOW + 2 * DAY)
 
-    (told,) = people.compose()
-    assert "WARNING shop.example: TLSRPT record gone [tlsrpt 1]" == told.subject
-    assert RIGHT in people.text(told)
+    told = mail_of(watch)
+    assert "WARNING shop.example: TLSRPT record gone [tlsrpt 1]" == told["Subject"]
+    assert RIGHT in text_of(told)
     watch.said("ack")
-    assert [] == people.compose()
+    assert [] == tell(watch.world)
     watch.sky.put("_smtp._tls.shop.example", "TXT", RIGHT)
     watch.until(NOW + 3 * DAY)
-    (over,) = people.compose()
-    assert "RESOLVED shop.example: TLSRPT record gone [tlsrpt 1]" == over.subject
-    assert "It is over for shop.example" in people.text(over)
+    over = mail_of(watch)
+    assert "RESOLVED shop.example: TLSRPT record gone [tlsrpt 1]" == over["Subject"]
+    assert "It is over for shop.example" in text_of(over)

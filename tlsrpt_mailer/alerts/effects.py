@@ -215,8 +215,12 @@ def way_out(item: Item, failing_mx: Iterable[str]) -> str:
     bad = {item.mx, *failing_mx}
     if item.mx is None or not hosts or not all(is_strict_host(host) for host in hosts):
         return "Where no other MX will do, mail waits and is returned in the end."
-    good = [host for host in hosts if host not in bad]
+    today = item.view.mx if item.view is not None else ()
+    good = [host for host in hosts if host not in bad and (not today or host in today)]
     if good:
         return f"No failures are reported for {words.listed(good)}: mail should still get in there."
-    only = "The policy names no other MX" if len(hosts) == 1 else "Every MX of the policy fails"
+    if len(today) == 1:
+        only = "This is the only MX"
+    else:
+        only = "The policy names no other MX" if len(hosts) == 1 else "Every MX of the policy fails"
     return f"{only}: mail waits, and is returned in 1 to 5 days."

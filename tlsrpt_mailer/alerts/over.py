@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tlsrpt_mailer.alerts import checked, effects, listing, opening, said, words
+from tlsrpt_mailer.alerts import checked, effects, listing, opening, said, view, words
 from tlsrpt_mailer.alerts.about import domains, parts
 from tlsrpt_mailer.alerts.catalogue import entry
 from tlsrpt_mailer.alerts.document import Block, Section, code, grid, pairs, para, section
@@ -60,7 +60,7 @@ def sections(group: Group, context: Context) -> tuple[Section, ...]:
         found.append(section("WHO DID WHAT", pairs(_people(group.transitions[0], context))))
     below = [item for item in group.items if item.is_superseded]
     if not group.is_partial:
-        found += _lasting(group.items)
+        found += _lasting(group.items, context)
     return (
         *(one for one in found if one.blocks),
         *([_still_seen(below)] if below else []),
@@ -136,9 +136,11 @@ def _people(row: Transition, context: Context) -> list[tuple[str, str]]:
     return rows
 
 
-def _lasting(items: Sequence[Item]) -> list[Section]:
+def _lasting(items: Sequence[Item], context: Context) -> list[Section]:
+    shown = view.valid_until(items[0], context)
     text = entry(items[0].result_type).lasting
-    return [section("SO THAT IT DOES NOT COME BACK", para(text))] if text else []
+    blocks = [para(one) for one in (shown, text) if one]
+    return [section("SO THAT IT DOES NOT COME BACK", *blocks)] if blocks else []
 
 
 def _the_clean(items: Sequence[Item], context: Context) -> Section:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
-from tlsrpt_mailer.alerts import words
+from tlsrpt_mailer.alerts import commands, words
 from tlsrpt_mailer.alerts.document import Block, Section, grid, pairs, para, section
 from tlsrpt_mailer.alerts.model import Context, Drift, Evidence, Item, Served, ShownAddress, View
-from tlsrpt_mailer.report.times import DAY, Span, Time
+from tlsrpt_mailer.report.times import Span, Time
 
 SHOWN = 10
 CHANGES = 6
@@ -32,7 +32,7 @@ def sections(item: Item, context: Context) -> Iterator[Section]:
     yield _seen(view, context)
     if (policies := _policies(item, view, context)) is not None:
         yield policies
-    yield section("CHANGED SHORTLY BEFORE", *changed(view, context))
+    yield section("CHANGED SHORTLY BEFORE", *changed(item.domain, view, context))
 
 
 # ------------------------------------------------------------------------- probe
@@ -80,10 +80,25 @@ def mended(item: Item, context: Context) -> str:
     return f"Senders refused {where} on {seen}; from here it looks mended now."
 
 
+def valid_until(item: Item, context: Context) -> str:
+    """Until when the certificate is good that the MX shows now; "" where nobody looked."""
+    if item.view is None or not item.result_type.startswith("certificate-"):
+        return ""
+    ends = [
+        one.not_after
+        for one in item.view.shown
+        if one.host == item.mx and not one.trouble and one.not_after is not None
+    ]
+    if not ends:
+        return ""
+    end = words.day(min(ends), context.now)
+    return f"The certificate that {words.name(item.mx or '')} shows now is good until {end}."
+
+
 # ------------------------------------------------------------------------- drift
 
 
-def changed(view: View, context: Context) -> Iterator[Block]:
+def changed(domain: str, view: View, context: Context) -> Iterator[Block]:
     """What was replaced shortly before, or since when nothing was."""
     if not view.drift:
         since = (
@@ -95,7 +110,8 @@ def changed(view: View, context: Context) -> Iterator[Block]:
     yield pairs([row for one in shown for row in change(one, context.now)])
     more = len(view.drift) - len(shown)
     if more:
-        yield para(f"and {words.number(more)} more: tlsrpt-mailer domains show")
+        name = commands.names(domain, None, None).domain
+        yield para(f"and {words.number(more)} more: tlsrpt-mailer domains show {name}")
     if any(one.kind == "ns" for one in shown):
         yield para(
             "The zone has moved to other name servers. Look there for what else did not come"
@@ -104,9 +120,9 @@ def changed(view: View, context: Context) -> Iterator[Block]:
 
 
 def change(one: Drift, now: Time) -> Iterator[tuple[str, str]]:
-    """One change as (when, what), and below it what stood there before and after."""
+    """One change as (between which two looks, what)."""
     about = f" of {words.safe(one.about, 80)}" if one.about else ""
-    when = _when(one.after, one.before, now)
+    when = words.days(one.after, one.before + 1, now)
     if one.kind == "policy":
         yield when, f"{NAMES[one.kind]}: {_policy_change(one)}"
     elif one.kind == "certificate":
@@ -116,13 +132,6 @@ def change(one: Drift, now: Time) -> Iterator[tuple[str, str]]:
             when,
             f"{NAMES.get(one.kind, one.kind)}{about}: {_value(one.old)} -> {_value(one.new)}",
         )
-
-
-def _when(after: Time, before: Time, now: Time) -> str:
-    """A moment, as near as the looks know it: within a day, or between two."""
-    if before - after <= DAY + DAY // 2:
-        return words.day(before, now)
-    return f"{words.day(after, now)} - {words.day(before, now)}"
 
 
 def _value(text: str) -> str:

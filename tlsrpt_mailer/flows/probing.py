@@ -38,6 +38,9 @@ class Prober:
             self._locks = {host: self._locks[host] for host, _ in self._known}
             if self._asked_at is not None and now >= self._asked_at + WELL:
                 self._asked_at = None
+        if self.blocked is not None:
+            # While hosts answer nobody asks: the end of it would not be seen.
+            self._is_blocked()
 
     def __call__(self, host: str, addresses: Sequence[str]) -> tuple[Shown, ...]:
         """What these addresses show; those that may be out of reach only from here left out."""

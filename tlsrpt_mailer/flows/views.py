@@ -89,15 +89,17 @@ def _old_until(item: Item, known: Iterable[Known]) -> Time | None:
 
 def _shown(item: Item, seen: Seen) -> Iterator[ShownAddress]:
     for host in seen.hosts:
+        is_here = item.mx is None or item.mx == host.host
         for one in host.shown:
-            trouble, code = _trouble(one, seen.at)
-            is_here = item.mx is None or item.mx == host.host
+            ills = _ills(one, seen.at)
+            same = [ill for ill in ills if probed.is_same_trouble(item.result_type, ill[1])]
+            trouble, _ = (same or ills or [("", "")])[0]
             yield ShownAddress(
                 host=host.host,
                 ip=one.ip,
                 at=one.at,
                 trouble=trouble,
-                is_same=is_here and probed.is_same_trouble(item.result_type, code),
+                is_same=is_here and bool(same),
                 not_after=one.chain[0].not_after if one.chain else None,
             )
 
@@ -111,17 +113,15 @@ _KINDS = {
 }
 
 
-def _trouble(one: Shown, now: Time) -> tuple[str, str]:
-    """What is wrong with an address, and the code of the finding that says so; ("", "") if well."""
+def _ills(one: Shown, now: Time) -> list[tuple[str, str]]:
+    """What is wrong with an address, and the code of the finding that says so; the worst first."""
     if one.kind != "tls":
-        return _KINDS[one.kind]
-    return next(_ills(one, now), ("", ""))
-
-
-def _ills(one: Shown, now: Time) -> Iterator[tuple[str, str]]:
-    if one.chain and one.chain[0].not_after <= now:
-        yield "expired", probed.EXPIRED
-    if one.names_fit is False:
-        yield "made out to another name", probed.OTHER_NAME
-    if one.is_trusted is False:
-        yield "not trusted", probed.UNTRUSTED
+        return [_KINDS[one.kind]]
+    is_over = bool(one.chain) and one.chain[0].not_after <= now
+    found = [
+        ("expired", probed.EXPIRED, is_over),
+        ("made out to another name", probed.OTHER_NAME, one.names_fit is False),
+        # What has expired is trusted by nobody either, and that says nothing more.
+        ("not trusted", probed.UNTRUSTED, one.is_trusted is False and not is_over),
+    ]
+    return [(words, code) for words, code, is_so in found if is_so]

@@ -1,0 +1,159 @@
+"""What our own look at an MX host says of a failure that senders report there."""
+
+import pytest
+
+from tests.failures.builders import GOOGLE, SMALL, failing, judged, on, row, window
+from tlsrpt_mailer.failures.findings import CONFIRMED
+from tlsrpt_mailer.failures.model import Identity, Spell, Verdict
+from tlsrpt_mailer.failures.probed import (
+    EXPIRED,
+    HANDSHAKE,
+    MISMATCH,
+    NO_STARTTLS,
+    OLD_TLS,
+    OTHER_NAME,
+    TROUBLE,
+    UNREACHABLE,
+    UNTRUSTED,
+    is_same_trouble,
+    with_probe,
+)
+from tlsrpt_mailer.report.times import HOUR, Time
+
+MX = "mx1.example.com"
+NOW = on(2)
+
+
+def spell(code: str = EXPIRED, mx: str | None = MX, **more: object) -> Spell:
+    """A confirmed finding that is there since day 0."""
+    fields = {
+        "code": code,
+        "mx": mx,
+        "severity": "critical",
+        "clean_at": None,
+        "first_at": on(0),
+        "last_at": NOW,
+        "looks": CONFIRMED,
+        "critical_at": None,
+        "facts": {},
+    }
+    return Spell(**(fields | more))  # type: ignore[arg-type]
+
+
+def left(verdict: Verdict, *spells: Spell, at: Time = NOW, host: str = MX) -> Verdict:
+    """*verdict* after a look at *host*."""
+    (found,) = with_probe([verdict], spells, {host: at})
+    return found
+
+
+CRITICAL = judged([failing(0)], NOW)
+LOW = judged([window(0, SMALL, row(1), good=5)], NOW)
+"""One session at a reporter without standing."""
+
+
+def test_what_looks_mended_wakes_nobody() -> None:
+    """A sender speaks of yesterday: where the host is well now, critical becomes a warning."""
+    found = left(CRITICAL)
+
+    assert ("critical", "warning", NOW) == (CRITICAL.severity, found.severity, found.mended_at)
+
+
+def test_a_look_before_the_senders_last_sight_mends_nothing() -> None:
+    """What was well before it was seen failing proves nothing."""
+    assert CRITICAL is left(CRITICAL, at=CRITICAL.last_seen - 1)
+    assert "warning" == left(CRITICAL, at=CRITICAL.last_seen).severity
+
+
+@pytest.mark.parametrize("code", sorted(TROUBLE))
+def test_any_trouble_at_the_host_keeps_it_critical(code: str) -> None:
+    """Even another trouble than the sender's: nobody says "mended" of a host that is not well."""
+    assert CRITICAL is left(CRITICAL, spell(code))
+
+
+def test_trouble_that_is_over_or_elsewhere_does_not() -> None:
+    """Only what is open, at this very host, and about what it shows."""
+    for other in (
+        spell(ended_at=NOW),
+        spell(mx="mx2.example.com"),
+        spell(mx=None),
+        spell("mx-certificate-expiring"),
+    ):
+        assert "warning" == left(CRITICAL, other).severity
+
+
+def test_a_host_that_nobody_looked_at_changes_nothing() -> None:
+    """Not where probing is off, not where only another host was seen, not without an MX."""
+    assert [CRITICAL] == with_probe([CRITICAL], [], {})
+    assert CRITICAL is left(CRITICAL, host="mx2.example.com")
+    fetch = judged(
+        [window(0, GOOGLE, row(9, "validation-failure", None))],
+        NOW,
+        identity=Identity("example.com", "sts", "validation-failure", None),
+    )
+    assert fetch is left(fetch)
+
+
+def test_what_is_over_stays_as_it_was() -> None:
+    """The mail on its end speaks of the severity that it had."""
+    over = judged([failing(0), window(1), window(2), window(3)], on(4))
+    assert ("resolved", "critical") == (over.state, over.severity)
+
+    assert over is left(over, at=on(4))
+
+
+def test_one_session_that_the_probe_confirms_is_no_accident() -> None:
+    """What would wait for a second witness has one: the host itself."""
+    assert "low" == LOW.severity
+
+    assert "critical" == left(LOW, spell()).severity
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        spell(NO_STARTTLS),
+        spell(looks=CONFIRMED - 1),
+        spell(last_at=LOW.first_seen - HOUR),
+        spell(ended_at=NOW),
+    ],
+    ids=["another trouble", "seen once", "before", "over"],
+)
+def test_nothing_else_confirms_it(other: Spell) -> None:
+    """Another trouble, a single look, or one from before."""
+    assert LOW is left(LOW, other)
+
+
+@pytest.mark.parametrize(("reason", "severity"), [("sender-side", "low"), ("generic", "critical")])
+def test_a_fault_of_the_senders_own_network_is_not_confirmed(reason: str, severity: str) -> None:
+    """Where all reasons speak of the sender's side, ours is not the host that is ill."""
+    own = judged(
+        [window(0, SMALL, row(1, "validation-failure", reasons=[reason]), good=5)],
+        NOW,
+        identity=Identity("example.com", "sts", "validation-failure", MX),
+    )
+
+    assert "low" == own.severity
+    assert severity == left(own, spell()).severity
+
+
+@pytest.mark.parametrize(
+    ("result", "codes"),
+    [
+        ("starttls-not-supported", {NO_STARTTLS}),
+        ("certificate-expired", {EXPIRED}),
+        ("certificate-host-mismatch", {OTHER_NAME}),
+        ("certificate-not-trusted", {UNTRUSTED}),
+        ("tlsa-invalid", {MISMATCH}),
+        (
+            "validation-failure",
+            {NO_STARTTLS, HANDSHAKE, EXPIRED, OTHER_NAME, UNTRUSTED, OLD_TLS, MISMATCH},
+        ),
+        ("dnssec-invalid", set()),
+        ("sts-policy-fetch-error", set()),
+        ("never-heard-of", set()),
+    ],
+)
+def test_what_senders_call_what_the_probe_finds(result: str, codes: set[str]) -> None:
+    """ "The same trouble" is said only where it is; not to reach a host from here never is."""
+    assert codes == {code for code in TROUBLE if is_same_trouble(result, code)}
+    assert UNREACHABLE not in codes

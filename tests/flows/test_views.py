@@ -1,0 +1,258 @@
+"""What a mail about a failure adds from our own looks at its domain."""
+
+from email.message import EmailMessage
+
+import pytest
+
+from tests.flows.office import text_of as raw_text_of
+from tests.flows.sky import STS
+from tests.flows.test_checking import mail_of
+from tests.flows.watching import NOW, Watch, shows
+from tests.mails import detail, mail, report
+from tlsrpt_mailer.domains.seen import Shown
+from tlsrpt_mailer.report.times import DAY, HOUR
+
+DOMAIN = "shop.example"
+HOST = "mx1.shop.example"
+ADDRESS = "192.0.2.1"
+YESTERDAY = "2026-11-22"
+WELL = NOW + 90 * DAY
+
+
+def fail(watch: Watch, day: str = YESTERDAY, **more: object) -> None:
+    """Google reports on one day, as they come: the morning after."""
+    row = detail("certificate-expired", HOST)
+    fields = {"mode": "enforce", "mx": (HOST,), "details": (row,)} | more
+    watch.world.take(mail(report(DOMAIN, day, **fields)))  # type: ignore[arg-type]
+
+
+def text_of(told: EmailMessage) -> str:
+    return raw_text_of(told).replace("\r\n", "\n")
+
+
+def part(text: str, title: str) -> str:
+    """One section, on one line."""
+    return " ".join(text.partition(f"\n{title}")[2].partition("\n\n")[0].split())
+
+
+def test_what_is_seen_from_here_stands_address_by_address(probing: Watch) -> None:
+    """Whether it is the same trouble that the sender saw, at each address; the bad ones first."""
+    probing.sky.domain(DOMAIN, mode="enforce")
+    probing.sky.put(HOST, "A", *(f"192.0.2.{at}" for at in range(1, 8)))
+    shows(probing, NOW, WELL)
+    shows(probing, NOW, NOW - DAY, ip="192.0.2.2", names_fit=False)
+    probing.sky.shows[HOST, "192.0.2.3"] = Shown(ip="192.0.2.3", at=NOW, kind="no-starttls")
+    shows(probing, NOW, WELL, ip="192.0.2.4", names_fit=False)
+    probing.enrol(DOMAIN)
+    probing.at(NOW)
+    fail(probing)
+
+    seen = part(text_of(mail_of(probing)), "SEEN FROM HERE")
+
+    assert (
+        "(mail.example.com, today at 12:00Z (just now)) host address"
+        f" {HOST} 192.0.2.2 expired 22 Nov 12:00Z the same trouble"
+        f" {HOST} 192.0.2.3 offers no STARTTLS another trouble"
+        f" {HOST} 192.0.2.4 made out to another name another trouble"
+        f" {HOST} {ADDRESS} valid until 21 Feb 2027 fine"
+    ) == seen
+
+
+@pytest.mark.parametrize(
+    ("result", "fields", "words"),
+    [
+        (
+            "certificate-host-mismatch",
+            {"not_after": NOW - DAY, "names_fit": False},
+            "made out to another name the same trouble",
+        ),
+        (
+            "certificate-not-trusted",
+            {"not_after": WELL, "is_trusted": False},
+            "not trusted the same trouble",
+        ),
+        (
+            "certificate-not-trusted",
+            {"not_after": NOW - DAY},
+            "expired 22 Nov 12:00Z another trouble",
+        ),
+        ("tlsa-invalid", {"not_after": WELL, "chain": ()}, "- fine"),
+    ],
+)
+def test_the_trouble_that_the_sender_saw_is_looked_for_first(
+    probing: Watch, result: str, fields: dict[str, object], words: str
+) -> None:
+    """Where an address has several, the one that the mail is about is named."""
+    probing.sky.domain(DOMAIN, mode="enforce")
+    shows(probing, NOW, **fields)  # type: ignore[arg-type]
+    probing.enrol(DOMAIN)
+    probing.at(NOW)
+    fail(probing, details=(detail(result, HOST),))
+
+    assert f"{ADDRESS} {words}" in part(text_of(mail_of(probing)), "SEEN FROM HERE")
+
+
+def test_what_is_mended_by_now_wakes_nobody(probing: Watch) -> None:
+    """The sender speaks of yesterday; the host is well since: a warning that says so first."""
+    probing.sky.domain(DOMAIN, mode="enforce")
+    shows(probing, NOW, WELL)
+    probing.enrol(DOMAIN)
+    probing.at(NOW)
+    fail(probing)
+
+    told = mail_of(probing)
+
+    assert (
+        "WARNING shop.example: certificate expired on mx1.shop.example [tlsrpt 1]"
+        == (told["Subject"])
+    )
+    assert text_of(told).startswith(
+        f"Senders refused {HOST} on 22 Nov; from here it looks mended now.\n"
+    )
+
+
+def test_where_nobody_connects_the_mail_says_so(watch: Watch) -> None:
+    """No empty table where [checks] probe is off, or nothing has looked yet."""
+    watch.sky.domain(DOMAIN, mode="enforce")
+    fail(watch)
+    assert "Not looked at from here: [checks] schedule is off, or the domain is new." == part(
+        text_of(mail_of(watch)), "SEEN FROM HERE"
+    )
+    watch.enrol(DOMAIN)
+    watch.at(NOW)
+    fail(watch, details=(detail("certificate-host-mismatch", HOST),))
+
+    assert "MX hosts were not connected to ([checks] probe is off)." == part(
+        text_of(mail_of(watch)), "SEEN FROM HERE"
+    )
+
+
+# ------------------------------------------------------------------------- drift
+
+
+def test_what_changed_shortly_before_is_named(watch: Watch) -> None:
+    """The move of a zone: other name servers, another MX, the day before failures began."""
+    watch.sky.domain(DOMAIN, mode="enforce")
+    watch.enrol(DOMAIN)
+    watch.until(NOW + 2 * DAY)
+    watch.sky.put(DOMAIN, "NS", "ns1.hoster.example")
+    watch.sky.put(DOMAIN, "MX", "10 mx.new.example")
+    watch.sky.put("mx.new.example", "A", "192.0.2.9")
+    watch.until(NOW + 4 * DAY)
+    watch.said("mute")
+    fail(watch, "2026-11-25", details=(detail("validation-failure", "mx.new.example"),))
+
+    changed = part(text_of(mail_of(watch)), "CHANGED SHORTLY BEFORE")
+
+    assert "25-26 Nov name servers: ns1.example.net -> ns1.hoster.example" in changed
+    assert "MX: 10 mx1.shop.example -> 10 mx.new.example" in changed
+    assert "The zone has moved to other name servers." in changed
+
+
+def test_where_nothing_changed_it_says_since_when(watch: Watch) -> None:
+    """So that nobody looks for a change of DNS where there was none; TLSRPT breaks no TLS."""
+    watch.sky.domain(DOMAIN, mode="enforce")
+    watch.enrol(DOMAIN)
+    watch.until(NOW + 2 * DAY)
+    watch.sky.put(f"_smtp._tls.{DOMAIN}", "TXT", "v=TLSRPTv1;rua=mailto:tlsrpt@example.com")
+    watch.until(NOW + 3 * DAY)
+    fail(watch, "2026-11-25")
+
+    assert "Nothing in MX, name servers, MTA-STS or TLSA since 23 Nov." == part(
+        text_of(mail_of(watch)), "CHANGED SHORTLY BEFORE"
+    )
+
+
+def test_a_certificate_that_was_replaced_is_a_change(probing: Watch) -> None:
+    """The key of the new one fits no TLSA: that is what happened the day before."""
+    probing.sky.domain(DOMAIN, mode="enforce")
+    shows(probing, NOW, WELL)
+    probing.enrol(DOMAIN)
+    probing.until(NOW + DAY)
+    shows(probing, NOW + DAY, WELL + DAY)
+    probing.until(NOW + 2 * DAY)
+    fail(probing, "2026-11-25", details=(detail("tlsa-invalid", HOST),))
+
+    assert f"certificate of {HOST} {ADDRESS}: another one is shown" in part(
+        text_of(mail_of(probing)), "CHANGED SHORTLY BEFORE"
+    )
+
+
+# ------------------------------------------------------------------------ policy
+
+
+def moved(watch: Watch) -> None:
+    """The MX moved and the policy with it; a sender still holds the old one."""
+    watch.sky.domain(DOMAIN, mode="enforce")
+    watch.enrol(DOMAIN)
+    watch.until(NOW + 2 * DAY)
+    watch.sky.put(DOMAIN, "MX", "10 mx.new.example")
+    watch.sky.put("mx.new.example", "A", "192.0.2.9")
+    watch.sky.policy(DOMAIN, "enforce", ["mx.new.example"], "v=STSv1; id=20261125;")
+    watch.until(NOW + 4 * DAY)
+
+
+def test_until_when_a_sender_may_hold_the_old_policy(watch: Watch) -> None:
+    """Its max_age after the last look that found it, whatever stands in DNS today."""
+    moved(watch)
+    last = max(
+        int(at)  # type: ignore[call-overload]
+        for (at,) in watch.world.rows(
+            "SELECT last_at FROM known WHERE kind = 'policy' AND value LIKE '%mx1%'"
+        )
+    )
+    fail(
+        watch,
+        "2026-11-26",
+        details=(detail("validation-failure", "mx.new.example"),),
+    )
+
+    held = part(text_of(mail_of(watch)), "THE POLICY THAT THE SENDER HOLDS")
+
+    assert NOW + DAY < last < NOW + 2 * DAY + HOUR
+    assert "MX today mx.new.example" in held
+    assert f"policy quoted enforce, mx: {HOST} (max_age 604800)" in held
+    assert "policy now enforce, mx: mx.new.example id 20261125" in held
+    assert "So Google may still hold the old policy, until 2 Dec at the latest." in held
+    assert "The new id has stood in DNS since 26 Nov." in held
+    assert f"Until then keep {HOST} answering." in held
+
+
+def test_a_policy_that_nobody_here_has_seen_counts_from_the_report(watch: Watch) -> None:
+    """The looks began after the move: then the end of the sender's day is what is known."""
+    watch.sky.domain(DOMAIN, mx=("mx.new.example",), mode="enforce")
+    watch.sky.put("mx.new.example", "A", "192.0.2.9")
+    watch.enrol(DOMAIN)
+    watch.at(NOW)
+    fail(watch, details=(detail("validation-failure", "mx.new.example"),))
+
+    held = part(text_of(mail_of(watch)), "THE POLICY THAT THE SENDER HOLDS")
+
+    assert "So Google may still hold the old policy, until 30 Nov at the latest." in held
+
+
+def test_where_the_policy_is_gone_it_says_that_none_can_be_had(watch: Watch) -> None:
+    """Nothing is invented about what stands there now."""
+    watch.sky.domain(DOMAIN)
+    watch.sky.put(f"_mta-sts.{DOMAIN}", "TXT", STS)
+    watch.enrol(DOMAIN)
+    watch.at(NOW)
+    fail(watch)
+
+    held = part(text_of(mail_of(watch)), "THE POLICY THAT THE SENDER HOLDS")
+
+    assert "policy now none can be had" in held
+    assert "may still hold" not in held
+
+
+def test_a_sender_that_quotes_no_policy_holds_none(watch: Watch) -> None:
+    """Where the quoted policy is the one that is served, or none is quoted, nothing is said."""
+    watch.sky.domain(DOMAIN, mode="enforce")
+    watch.enrol(DOMAIN)
+    watch.at(NOW)
+    fail(watch)
+    assert "THE POLICY THAT THE SENDER HOLDS" not in text_of(mail_of(watch))
+
+    fail(watch, policy_type="no-policy-found", details=(detail("starttls-not-supported", HOST),))
+
+    assert "THE POLICY THAT THE SENDER HOLDS" not in text_of(mail_of(watch))
