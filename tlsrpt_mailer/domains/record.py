@@ -105,12 +105,13 @@ def _none(there: Candidates) -> Record:
     counted = there.found or there.loose
     if counted:
         many = fatal("several", count=str(len(counted)), version=VERSION)
-        return Record(None, flaws=(many,), near=counted)
+        return Record(None, flaws=(many,), near=tuple(sorted(counted)))
     return Record(None, flaws=first(flaw for _, flaw in there.near), near=_meant(there))
 
 
 def _meant(there: Candidates) -> tuple[str, ...]:
-    return tuple(text for text, flaw in there.near if flaw.code not in _OTHER_KINDS)
+    near = (text for text, flaw in there.near if flaw.code not in _OTHER_KINDS)
+    return tuple(sorted(near))
 
 
 def _read(text: str, flaws: list[Flaw]) -> Iterator[str]:

@@ -30,7 +30,7 @@ _PATHS = rf"//{_AUTHORITY}(?:/{_PCHAR}*)*|/?(?:{_PCHAR}+(?:/{_PCHAR}*)*)?"
 _REST = rf"(?:\?(?:{_PCHAR}|[/?])*)?(?:#(?:{_PCHAR}|[/?])*)?"
 _URI = re.compile(rf"[a-z][a-z0-9+.-]*:(?:{_PATHS}){_REST}", re.ASCII | re.IGNORECASE)
 _HTTPS = re.compile(r"https://([^/?#]*)", re.ASCII | re.IGNORECASE)
-_HTTPS_REST = "/?&=:@%+-._~"
+_HTTPS_REST = "/?&=:@%+-._~[]"
 
 _JUNK = re.compile('["\\\\<>\u2018-\u201f\ufeff]')
 _MAILTO = re.compile(r"mailto:(?://)?", re.ASCII | re.IGNORECASE)
@@ -127,7 +127,7 @@ def mended(text: str) -> str | None:
     """
     *text* as a URI that a record may hold; None where nobody can tell where it should lead.
 
-    It is written anew, in nothing but letters, digits and ``.-_~%:/?&=+@``: harmless in a zone
+    It is written anew, in nothing but letters, digits and ``.-_~%:/?&=+@[]``: harmless in a zone
     file, in a shell and between quotes.
     """
     plain = _JUNK.sub("", text).strip(" \t'")

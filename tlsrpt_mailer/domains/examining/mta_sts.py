@@ -173,14 +173,15 @@ def _mode_and_age(look: Look, policy: sts.Policy) -> Iterator[Finding]:
 
 def _id(look: Look, policy: sts.Policy) -> Iterator[Finding]:
     """Whether the policy changed without its id: senders that remember it do not look again."""
-    now = drift.policy_note(look.seen)
+    # Both as they are remembered, so that what was cut off makes no difference.
+    now = drift.policy_note(look.seen) or ""
     others = (row for row in look.history("policy") if row.value != now)
     old = next((row for row in others if sts.parse_policy(row.value).is_valid), None)
     if old is None:
         return
     before = sts.parse_policy(old.value)
     until = old.last_at + span(before)
-    is_same = _meaning(before) == _meaning(policy) and len(old.value) < drift.POLICY_BYTES
+    is_same = _meaning(before) == _meaning(sts.parse_policy(now))
     if is_same or until <= look.expected.now:
         return
     id_ = sts.parse_sts(look.seen.sts.values).id

@@ -1,0 +1,311 @@
+"""What is found wrong with MX hosts, in DNS and on port 25."""
+
+from typing import Any
+
+import pytest
+
+from tests.domains import sights
+from tests.domains.records import RIGHT
+from tests.domains.sights import (
+    ABSENT,
+    BOGUS,
+    DEAD,
+    DOMAIN,
+    IP,
+    IP6,
+    KEY,
+    MX1,
+    NOW,
+    OTHER_KEY,
+    answer,
+    certificate,
+    codes,
+    found,
+    host,
+    policy,
+    seen,
+    shown,
+    signed,
+    silent,
+    with_host,
+)
+from tlsrpt_mailer.domains.seen import HostSeen, Page, Seen, Shown
+from tlsrpt_mailer.report.times import DAY, iso
+
+EXPIRED = shown(chain=(certificate(not_after=NOW - DAY),))
+EARLY = shown(chain=(certificate(not_before=NOW + DAY),))
+ENDING = shown(chain=(certificate(not_after=NOW + 5 * DAY),))
+MISNAMED = shown(names_fit=False, chain=(certificate(names=("www.other.example",)),))
+UNTRUSTED = shown(is_trusted=False, distrust="self-signed certificate")
+PLAIN = silent("no-starttls")
+BROKEN = silent("handshake", error="no shared cipher")
+
+BAD = {
+    "mx-certificate-expired": EXPIRED,
+    "mx-certificate-not-yet-valid": EARLY,
+    "mx-certificate-name": MISNAMED,
+    "mx-certificate-untrusted": UNTRUSTED,
+    "mx-no-starttls": PLAIN,
+    "mx-tls-handshake": BROKEN,
+}
+
+
+def look(mode: Any, *there: Shown, tlsa: str | None = None, **more: Any) -> Seen:
+    """A domain with one MX host that showed this, and a policy of that mode (None: none)."""
+    dane = {"tlsa": signed(tlsa), "record": answer(RIGHT)} if tlsa else {}
+    one = host(shown=there, addresses=signed(IP), **dane)
+    sts = {"sts": ABSENT, "page": None} if mode is None else {"page": policy(mode, MX1)}
+    return with_host(one, **{**sts, **more})
+
+
+def of_probe(found_codes: list[str]) -> list[str]:
+    return [one for one in found_codes if one.startswith("mx-")]
+
+
+# ------------------------------------------------------------------------ DNS
+
+
+@pytest.mark.parametrize(
+    ("mx", "hosts", "weight", "form"),
+    [
+        (answer("0 ."), (), "note", "null"),
+        (ABSENT, (host(DOMAIN),), "note", "address"),
+        (ABSENT, (host(DOMAIN, addresses=ABSENT),), "notice", "nothing"),
+        (ABSENT, (), "notice", "nothing"),
+    ],
+)
+def test_a_domain_without_an_mx_record_is_told_by_what_it_has(mx, hosts, weight, form):
+    """That mail goes to the web server, or nowhere, is often not meant."""
+    there = seen(mx=mx, hosts=hosts, sts=ABSENT, page=None)
+    finding = found("mx-missing", there)
+
+    assert {"mx-missing", "mta-sts-missing"} == set(codes(there))
+    assert (weight, {"form": form}) == (finding.weight, finding.facts)
+
+
+def test_mx_hosts_must_be_found_in_dns():
+    """An MX host without an address, or behind an alias, is named."""
+    bare = found("mx-no-address", with_host(host(addresses=ABSENT)))
+    alias = found("mx-alias", with_host(host(addresses=answer(IP, alias="mx.p.example"))))
+    dead = found("mx-trouble", with_host(host(addresses=DEAD)))
+
+    assert ("warning", MX1) == (bare.weight, bare.mx)
+    assert ("notice", MX1, {"alias": "mx.p.example"}) == (alias.weight, alias.mx, alias.facts)
+    assert ("notice", MX1, {"error": "timed out"}) == (dead.weight, dead.mx, dead.facts)
+    assert "mx-trouble" not in codes(with_host(host(addresses=BOGUS)))
+
+
+def test_mx_records_that_cannot_be_looked_up_are_told_once():
+    """Trouble of DNS is no missing MX."""
+    there = seen(mx=DEAD, hosts=())
+    finding = found("mx-trouble", there)
+
+    assert ["mx-trouble"] == codes(there)
+    assert ("notice", None, {"error": "timed out"}) == (finding.weight, finding.mx, finding.facts)
+
+
+def test_an_address_that_stands_in_for_an_mx_is_no_mx():
+    """Its being an alias is nothing to mend in an MX record."""
+    there = seen(
+        mx=ABSENT,
+        page=policy("enforce", DOMAIN),
+        hosts=(host(DOMAIN, addresses=answer(IP, alias="web.example")),),
+    )
+
+    assert ["mx-missing"] == codes(there)
+
+
+# ---------------------------------------------------------------------- probe
+
+
+def test_a_host_that_shows_itself_well_is_left_alone():
+    """STARTTLS, chain, name, date, version: all in order."""
+    assert [] == codes(look("enforce", shown(), shown(IP6, protocol="TLSv1.2")))
+
+
+@pytest.mark.parametrize("code", BAD)
+@pytest.mark.parametrize(
+    ("mode", "weight"),
+    [("enforce", "critical"), ("testing", "warning"), ("none", "notice"), (None, "notice")],
+)
+def test_what_it_weighs_is_what_it_does_to_mail(code: str, mode: Any, weight: str):
+    """Refused under enforce, delivered under testing, and hardly looked at without a policy."""
+    there = look(mode, BAD[code])
+    finding = found(code, there)
+
+    assert [code] == of_probe(codes(there))
+    assert (weight, MX1) == (finding.weight, finding.mx)
+    assert (mode or "none") == finding.facts["mode"]
+    assert IP == finding.facts["addresses"]
+    assert iso(NOW) == finding.facts["at"]
+    assert "dane" not in finding.facts
+
+
+def test_a_policy_that_senders_remember_counts():
+    """That it cannot be fetched today does not make them deliver."""
+    there = look("enforce", EXPIRED, page=Page(kind="timeout"))
+    before = sights.earlier(look("enforce", shown()))
+
+    assert "critical" == found("mx-certificate-expired", there, before).weight
+    assert "notice" == found("mx-certificate-expired", there).weight
+
+
+@pytest.mark.parametrize(
+    ("code", "key", "none", "enforce"),
+    [
+        # With 3 x x nobody asks for the date, the name, the chain.
+        ("mx-certificate-expired", "3", "note", "critical"),
+        ("mx-certificate-not-yet-valid", "3", "note", "critical"),
+        ("mx-certificate-name", "3", "note", "critical"),
+        ("mx-certificate-untrusted", "3", "note", "critical"),
+        # With 2 x x for date and name; the chain need but lead to what is in DNS.
+        ("mx-certificate-expired", "2", "critical", "critical"),
+        ("mx-certificate-not-yet-valid", "2", "critical", "critical"),
+        ("mx-certificate-name", "2", "critical", "critical"),
+        ("mx-certificate-untrusted", "2", "note", "critical"),
+        # Without TLS there is no mail with DANE, whatever the records.
+        ("mx-no-starttls", "3", "critical", "critical"),
+        ("mx-tls-handshake", "2", "critical", "critical"),
+    ],
+)
+def test_dane_asks_for_other_things(code: str, key: str, none: str, enforce: str):
+    """A self-signed certificate with TLSA 3 1 1 is right, and an expired one with 2 1 1 is not."""
+    tlsa = f"{key} 1 1 {KEY}"
+
+    assert none == found(code, look(None, BAD[code], tlsa=tlsa)).weight
+    assert enforce == found(code, look("enforce", BAD[code], tlsa=tlsa)).weight
+    refused = none == "critical"
+    asked = "refused" if refused else ("key" if key == "3" else "chain")
+    assert asked == found(code, look(None, BAD[code], tlsa=tlsa)).facts["dane"]
+
+
+def test_dane_that_is_not_proven_asks_for_nothing():
+    """Unsigned records lift no demand and make none."""
+    one = host(shown=(EXPIRED,), tlsa=answer(f"3 1 1 {KEY}", secure=False))
+    plain = host(shown=(PLAIN,), tlsa=answer(f"3 1 1 {KEY}", secure=None))
+    sts = {"sts": ABSENT, "page": None}
+
+    assert "notice" == found("mx-certificate-expired", with_host(one, **sts)).weight
+    assert "notice" == found("mx-no-starttls", with_host(plain, **sts)).weight
+
+
+def test_with_usage_2_the_name_of_the_domain_will_do():
+    """RFC 7672, 3.2.2 lets a certificate name the domain in place of the host."""
+    own = shown(names_fit=False, chain=(certificate(names=(DOMAIN,)),))
+    there = look(None, own, tlsa=f"2 1 1 {KEY}")
+
+    assert "notice" == found("mx-certificate-name", there).weight
+    assert "chain" == found("mx-certificate-name", there).facts["dane"]
+
+
+def test_a_key_that_does_not_fit_is_refused_for_that():
+    """With a mismatch the date is critical too: both must be mended."""
+    there = look(None, EXPIRED, tlsa=f"3 1 1 {OTHER_KEY}")
+
+    assert "critical" == found("mx-certificate-expired", there).weight
+    assert "dane-mismatch" in codes(there)
+
+
+@pytest.mark.parametrize(
+    ("left", "is_told"), [(1, True), (14 * DAY, True), (14 * DAY + 1, False), (0, False)]
+)
+def test_a_certificate_near_its_end_is_told_a_fortnight_before(left: int, is_told: bool):
+    """Time enough to mend a renewal that fails; from its end on it is expired, and not both."""
+    there = look("enforce", shown(chain=(certificate(not_after=NOW + left),)))
+
+    assert is_told == ("mx-certificate-expiring" in codes(there))
+    assert (left <= 0) == ("mx-certificate-expired" in codes(there))
+    if is_told:
+        finding = found("mx-certificate-expiring", there)
+        assert ("warning", iso(NOW + left)) == (finding.weight, finding.facts["not_after"])
+
+
+def test_how_long_before_can_be_chosen():
+    """Who renews by hand wants to know earlier."""
+    there = look("enforce", shown())
+
+    assert ["mx-certificate-expiring"] == codes(there, expires_within=31 * DAY)
+
+
+def test_an_end_that_nobody_looks_at_is_a_note():
+    """With TLSA 3 x x and no MTA-STS policy a certificate may run out; with 2 x x it may not."""
+    assert (
+        "note" == found("mx-certificate-expiring", look(None, ENDING, tlsa=f"3 1 1 {KEY}")).weight
+    )
+    assert (
+        "warning"
+        == found("mx-certificate-expiring", look(None, ENDING, tlsa=f"2 1 1 {KEY}")).weight
+    )
+    assert "warning" == found("mx-certificate-expiring", look(None, ENDING)).weight
+    assert (
+        "warning"
+        == found("mx-certificate-expiring", look("testing", ENDING, tlsa=f"3 1 1 {KEY}")).weight
+    )
+
+
+@pytest.mark.parametrize("protocol", ["SSLv3", "TLSv1", "TLSv1.1"])
+def test_versions_that_senders_have_dropped_are_told(protocol: str):
+    """To large senders such a host has no TLS."""
+    finding = found("mx-old-tls", look("enforce", shown(protocol=protocol)))
+
+    assert ("warning", protocol) == (finding.weight, finding.facts["protocol"])
+
+
+@pytest.mark.parametrize("kind", ["refused", "unreachable", "timeout"])
+def test_a_host_that_does_not_answer_is_told(kind: str):
+    """One look from one place is no proof, so it is a notice."""
+    finding = found("mx-unreachable", look("enforce", silent(kind, error="timed out")))
+
+    assert ["mx-unreachable"] == codes(look("enforce", silent(kind)))
+    assert ("notice", kind, "timed out") == (
+        finding.weight,
+        finding.facts["form"],
+        finding.facts["error"],
+    )
+
+
+def test_the_addresses_that_are_wrong_are_named_and_those_that_are_right():
+    """One finding a host, whatever its number of addresses: IPv6 is behind, IPv4 is not."""
+    behind = shown(IP6, chain=(certificate(not_after=NOW - 2 * DAY),))
+    there = look("enforce", EXPIRED, behind, shown("192.0.2.3"), silent("timeout", "192.0.2.4"))
+    finding = found("mx-certificate-expired", there)
+
+    assert f"{IP}, {IP6}" == finding.facts["addresses"]
+    assert "192.0.2.3" == finding.facts["others"]
+    assert iso(NOW - 2 * DAY) == finding.facts["not_after"]
+    unreachable = found("mx-unreachable", there)
+    assert ("192.0.2.4", f"{IP}, {IP6}, 192.0.2.3") == (
+        unreachable.facts["addresses"],
+        unreachable.facts["others"],
+    )
+    ending = found("mx-certificate-expiring", look("enforce", ENDING, behind, shown("192.0.2.3")))
+    assert (IP, "192.0.2.3") == (ending.facts["addresses"], ending.facts["others"])
+
+
+def test_what_a_certificate_says_is_passed_on():
+    """Names, issuer and OpenSSL's reason are what an admin needs to see his mistake."""
+    many = tuple(f"n{n}.example" for n in range(9))
+    own = certificate(names=many, issuer="CN=Somebody", is_self_signed=True)
+    there = look("enforce", shown(chain=(own,), names_fit=False, is_trusted=False, distrust="why"))
+    facts = found("mx-certificate-untrusted", there).facts
+
+    assert ", ".join(many[:5]) == facts["names"]
+    assert ("CN=Somebody", "why", "self-signed") == (
+        facts["issuer"],
+        facts["distrust"],
+        facts["form"],
+    )
+    nameless = shown(chain=(certificate(names=()),), names_fit=False)
+    assert f"CN={MX1}" == found("mx-certificate-name", look("enforce", nameless)).facts["names"]
+
+
+def test_whoever_runs_the_host_is_named():
+    """At Microsoft 365 nobody but Microsoft renews; who runs the host himself is not sent there."""
+    name = "shop.mail.protection.outlook.com"
+    one = HostSeen(host=name, addresses=answer(IP), tlsa=ABSENT, shown=(EXPIRED,))
+    facts = found("mx-certificate-expired", with_host(one)).facts
+
+    assert "Microsoft 365" == facts["hosted"]
+    assert facts["tell"].startswith("Microsoft")
+    ours = found("mx-certificate-expired", with_host(one), is_our_mx=name.__eq__).facts
+    assert not {"hosted", "tell"} & set(ours)
