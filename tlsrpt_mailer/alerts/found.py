@@ -8,7 +8,7 @@ names stand in commands, and only lines without a surprise among those to paste.
 
 import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -111,8 +111,8 @@ def told(code: str, domain: str, mx: str | None, facts: Facts, now: Time) -> Tol
         short=short,
         phrase=_phrase(short, entry.place, mx),
         what=" ".join([fill.always(entry.what[0]), *fill.all(entry.what[1:])]),
-        why=" ".join([*fill.all(entry.why), *fill.all(_effects(entry, facts))]),
-        mend=tuple(fill.all(advice.mend)),
+        why=" ".join(fill.some([*entry.why, *_effects(entry, facts)])),
+        mend=tuple(fill.some(advice.mend)),
         lines=() if is_theirs else tuple(_lines(entry, names, facts)),
         check=tuple(_shown(check, names) for check in entry.check),
         brief=fill.always(advice.brief),
@@ -187,7 +187,12 @@ class _Filler:
             if all(place in self._values for place in _PLACE.findall(one)):
                 yield self.always(one)
 
+    def some(self, texts: Sequence[str]) -> list[str]:
+        """As `all`; where none is left the first one, though it has a gap."""
+        return list(self.all(texts)) or [self.always(one) for one in texts[:1]]
+
     def always(self, one: str) -> str:
+        """*one*, with its gaps marked as such."""
         # In one pass: what a stranger wrote may look like a place for something else.
         return _PLACE.sub(lambda place: self._values.get(place[1], "(not known)"), one)
 

@@ -17,7 +17,7 @@ _CHUNK = 64
 _BREAKS = re.compile(r".*[,;] ?")
 
 _TXT = re.compile(
-    r"(?:_smtp\._tls|_mta-sts)\.([^ ]+)\. IN TXT((?: \"[\w .~%@:/?&=+;,-]*\")+)", re.A
+    r"(?:_smtp\._tls|_mta-sts)\.([^ ]+)\. IN TXT((?: \"[\w .~%@:/?&=+;,\[\]-]*\")+)", re.A
 )
 _TLSA = re.compile(r"_25\._tcp\.([^ ]+)\. IN TLSA (\d{1,3} \d{1,3} \d{1,3}) ([0-9a-f]+)", re.A)
 _MX = re.compile(r"mx: (?:\*\.)?([^ ]+)")
