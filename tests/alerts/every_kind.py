@@ -232,7 +232,7 @@ def finding(failure: int = 21, **more: object) -> Item:
         failed=0,
         sessions=0,
         evidence=(),
-        facts={"line": RECORD, "since": "2026-10-11T03:10:00Z"},
+        facts={"line": RECORD, "seen_right_until": "2026-10-11T03:10:00Z"},
         view=view(
             drift=(
                 Drift(
@@ -265,8 +265,7 @@ def found_at_many() -> tuple[Group, Context]:
             mx=MX,
             facts={
                 "not_after": "2026-10-26T03:10:00Z",
-                "days": "14",
-                "issuer": "Test CA",
+                "addresses": "192.0.2.10, 2001:db8::10",
                 "mode": "enforce",
             },
             view=None,

@@ -16,6 +16,7 @@ from tlsrpt_mailer.alerts.words import WIDTH
 from tlsrpt_mailer.domains import examining
 from tlsrpt_mailer.domains.examine import Expected, examine
 from tlsrpt_mailer.domains.record import zone_line
+from tlsrpt_mailer.flows.checking import BLOCKED
 from tlsrpt_mailer.report.hosts import is_strict_host
 from tlsrpt_mailer.report.times import DAY
 
@@ -23,7 +24,7 @@ DOMAIN, MX = sights.DOMAIN, sights.MX1
 
 CHECKS = Path(examining.__file__).parent
 CODE = re.compile(r"\"((?:tlsrpt|mta-sts|dane|mx)-[a-z-]+)\"")
-FORMS = ("", "bogus", "no-mail", "dns", "redirect", "null", "nothing", "refused", "unknown")
+FORMS = ("", "bogus", "no-mail", "dns", "redirect", "null", "nothing", "gone", "refused", "unknown")
 every_code = pytest.mark.parametrize("code", found.known_codes())
 
 
@@ -49,7 +50,7 @@ def test_every_finding_has_its_words():
     """Whatever a check finds, a mail can say what it is; and there are no words for nothing."""
     used = {code for file in CHECKS.glob("*.py") for code in CODE.findall(file.read_text())}
 
-    assert used == set(found.known_codes())
+    assert used | {BLOCKED} == set(found.known_codes())
 
 
 @every_code

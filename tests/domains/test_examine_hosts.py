@@ -20,6 +20,7 @@ from tests.domains.sights import (
     answer,
     certificate,
     codes,
+    earlier,
     found,
     host,
     policy,
@@ -70,8 +71,8 @@ def of_probe(found_codes: list[str]) -> list[str]:
     [
         (answer("0 ."), (), "note", "null"),
         (ABSENT, (host(DOMAIN),), "note", "address"),
-        (ABSENT, (host(DOMAIN, addresses=ABSENT),), "notice", "nothing"),
-        (ABSENT, (), "notice", "nothing"),
+        (ABSENT, (host(DOMAIN, addresses=ABSENT),), "note", "nothing"),
+        (ABSENT, (), "note", "nothing"),
     ],
 )
 def test_a_domain_without_an_mx_record_is_told_by_what_it_has(mx, hosts, weight, form):
@@ -81,6 +82,19 @@ def test_a_domain_without_an_mx_record_is_told_by_what_it_has(mx, hosts, weight,
 
     assert {"mx-missing", "mta-sts-missing"} == set(codes(there))
     assert (weight, {"form": form}) == (finding.weight, finding.facts)
+
+
+@pytest.mark.parametrize(
+    ("before", "weight"), [(answer(f"10 {MX1}"), "warning"), (answer("0 ."), "note")]
+)
+def test_mx_records_that_were_there_are_missed(before, weight):
+    """Mail went there, and nobody has said that it should not any more."""
+    there = seen(mx=ABSENT, hosts=(), sts=ABSENT, page=None)
+
+    finding = found("mx-missing", there, earlier(seen(mx=before)))
+
+    assert weight == finding.weight
+    assert (f"10 {MX1}" if weight == "warning" else None) == finding.facts.get("was")
 
 
 def test_mx_hosts_must_be_found_in_dns():

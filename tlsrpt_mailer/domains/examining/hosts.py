@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from tlsrpt_mailer.domains.drift import values
 from tlsrpt_mailer.domains.examining.dane import asked
 from tlsrpt_mailer.domains.examining.look import Look, found, is_null_mx, is_proven
 from tlsrpt_mailer.domains.finding import Finding, Weight
@@ -24,12 +25,22 @@ def findings(look: Look) -> Iterator[Finding]:
     elif is_null_mx(mx.values):
         yield found("mx-missing", "note", form="null")
     elif mx.kind == "absent":
-        form = "address" if look.takes_mail else "nothing"
-        yield found("mx-missing", "note" if look.takes_mail else "notice", form=form)
+        yield _no_mx(look)
     for host in look.seen.hosts:
         if mx.kind == "found":
             yield from _in_dns(look, host)
         yield from _shown(look, host)
+
+
+def _no_mx(look: Look) -> Finding:
+    if look.takes_mail:
+        return found("mx-missing", "note", form="address")
+    had = (row for row in look.history("mx") if row.value and not is_null_mx(values(row)))
+    last = next(had, None)
+    if last is None:
+        return found("mx-missing", "note", form="nothing")
+    listed = ", ".join(values(last)[:_NAMES])
+    return found("mx-missing", "warning", form="gone", was=listed, seen=iso(last.last_at))
 
 
 def _in_dns(look: Look, host: HostSeen) -> Iterator[Finding]:
