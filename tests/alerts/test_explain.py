@@ -2,7 +2,7 @@
 
 import pytest
 
-from tlsrpt_mailer.alerts import catalogue, commands
+from tlsrpt_mailer.alerts import catalogue, commands, found
 from tlsrpt_mailer.alerts.explain import explain
 from tlsrpt_mailer.report.dialects import REASON_CLASSES
 from tlsrpt_mailer.report.result_types import RESULT_TYPES
@@ -20,6 +20,29 @@ def test_every_type_is_explained_at_eighty_columns(result_type):
     assert "{" not in text.replace("%{http_code} %{content_type}", "")
     for title in ("EFFECT ON MAIL", "LIKELY CAUSES", "SHOW IT", "MEND IT"):
         assert f"\n{title}" in text
+
+
+@pytest.mark.parametrize("code", found.known_codes())
+def test_every_finding_is_explained_at_eighty_columns(code):
+    """What `check` finds has its page as well, with no place left open."""
+    text = explain(code)
+
+    assert text.isascii()
+    assert max(map(len, text.splitlines())) <= 80
+    assert "{" not in text.replace("%{http_code} %{content_type}", "").replace(
+        "%{content_type}", ""
+    )
+    assert text.startswith(f"{code} ")
+    assert "\nMEND IT\n  1. " in text
+    assert "...." not in text
+
+
+def test_a_finding_says_what_it_does_under_every_policy():
+    """Also by what the TLSA records of the host say of its certificate."""
+    text = explain("mx-certificate-expiring")
+
+    for row in ("MTA-STS enforce", "MTA-STS testing", "no policy", "DANE 3 x x", "DANE 2 x x"):
+        assert f"\n  {row}  " in text
 
 
 def test_the_types_are_those_of_the_registry():

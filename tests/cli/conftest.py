@@ -113,3 +113,12 @@ def stdin(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw)))
 
     return put
+
+
+@pytest.fixture
+def looked(place: Place) -> Place:
+    """A place whose domains were looked at, as `looked.fill` says."""
+    from tests.cli.looked import fill  # noqa: PLC0415 - it needs Place
+
+    fill(place)
+    return place

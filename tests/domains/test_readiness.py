@@ -107,6 +107,23 @@ def test_the_next_step_follows_from_what_is_published(
     assert (verdict, step) == (found.verdict, found.step)
 
 
+def test_what_is_in_force_and_refuses_mail_is_to_be_mended() -> None:
+    """Under enforce those sessions were not counted only: their mail waits."""
+    found = mta_sts(
+        [day("sts", 900, Row("certificate-expired", MX1, 100))], Published(sts="enforce")
+    )
+    under = dane([day("tlsa", 900, Row("tlsa-invalid", MX2, 100))], Published(dane="full"))
+
+    assert ("on", f"mend what refuses mail at {MX1}: tlsrpt-mailer failures") == (
+        found.verdict,
+        found.step,
+    )
+    assert ("on", f"mend what refuses mail at {MX2}: tlsrpt-mailer failures") == (
+        under.verdict,
+        under.step,
+    )
+
+
 @pytest.mark.parametrize(
     ("sts", "step"),
     [

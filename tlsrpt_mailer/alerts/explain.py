@@ -1,8 +1,8 @@
-"""The text of the ``explain`` command: one result type, whole, at 80 columns."""
+"""The text of the ``explain`` command: one result type or finding, whole, at 80 columns."""
 
 from collections.abc import Iterable
 
-from tlsrpt_mailer.alerts import words
+from tlsrpt_mailer.alerts import found, words
 from tlsrpt_mailer.alerts.catalogue import Entry, entry
 from tlsrpt_mailer.alerts.commands import PLACEHOLDERS, outcome, shell
 
@@ -19,8 +19,11 @@ def explain(result_type: str) -> str:
     """
     What *result_type* means, does to mail, comes from, and how to see and mend it.
 
-    Knows every string: an unknown type is explained as one. Ends with a newline.
+    Codes of findings are explained as well. Knows every string: an unknown one is explained as
+    an unknown type. Ends with a newline.
     """
+    if result_type in found.known_codes():
+        return _finding(result_type)
     one = entry(result_type)
     title = words.safe(one.type, 60)
     lines = [
@@ -39,6 +42,33 @@ def explain(result_type: str) -> str:
     if one.worth:
         lines += ["WORTH KNOWING", *words.wrap(one.worth, "  ")]
     return "\n".join(lines) + "\n"
+
+
+def _finding(code: str) -> str:
+    """The same of what our own looks find."""
+    one = found.explained(code)
+    lines = [f"{code}{'found by check'.rjust(words.WIDTH - len(code))}", *words.wrap(one.what)]
+    if one.why:
+        lines += ["", *words.wrap(one.why)]
+    lines.append("")
+    if one.effect:
+        lines.append("EFFECT ON MAIL")
+    for key, text in one.effect.items():
+        lines += words.wrap(text, " " * 20, f"  {(LABELS | _TLSA)[key]:<18}")
+    lines += ["MEND IT", *_numbered(one.mend)]
+    if one.check:
+        lines.append("SHOW IT")
+    for check in one.check:
+        lines += words.wrap(check.note, "  ")
+        lines += [f"  {line}" for line in check.lines if line]
+    return "\n".join(lines) + "\n"
+
+
+_TLSA = {
+    "dane_key": "DANE 3 x x",
+    "dane_chain": "DANE 2 x x",
+    "dane_refused": "DANE, no match",
+}
 
 
 def _show_it(one: Entry) -> str:

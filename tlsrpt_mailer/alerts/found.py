@@ -119,6 +119,37 @@ def told(code: str, domain: str, mx: str | None, facts: Facts, now: Time) -> Tol
     )
 
 
+class Explained(msgspec.Struct, frozen=True):
+    """A code in general: placeholders stand for names, ``...`` for facts."""
+
+    short: str
+    what: str
+    why: str
+    effect: dict[str, str]
+    """By policy mode, and by how TLSA records use the certificate."""
+    mend: tuple[str, ...]
+    check: tuple[Shown, ...]
+
+
+def explained(code: str) -> Explained:
+    """What a code of `known_codes` means, for no domain in particular."""
+    entry = _entries()[code]
+    names = commands.PLACEHOLDERS
+
+    def general(texts: Iterable[str]) -> Iterator[str]:
+        filled = (_PLACE.sub("...", names.fill(one)) for one in texts)
+        return (one.replace("....", "...") for one in filled)
+
+    return Explained(
+        short=next(general([entry.short])),
+        what=next(general(entry.what)),
+        why=" ".join(general(entry.why)),
+        effect=dict(zip(entry.effect, general(entry.effect.values()), strict=True)),
+        mend=tuple(general(entry.mend)),
+        check=tuple(_shown(check, names) for check in entry.check),
+    )
+
+
 def text(told: Told) -> list[str]:
     """All of it as a terminal or a mail shows it, at most 78 columns wide."""
     lines = [*words.wrap(told.what, "  "), *words.wrap(told.why, "  ")]

@@ -160,7 +160,9 @@ def _print(shown: Sequence[Entry], found: Sequence[Entry], now: Time) -> None:
             click.echo(f"{len(groups)} groups; all of them: tlsrpt-mailer domains coverage")
     gaps = sum(one.is_gap for one in found)
     if gaps:
-        click.echo(f"Of {words.plural(gaps, 'domain')} nobody learns anything: domains gaps")
+        click.echo(
+            f"Of {words.plural(gaps, 'domain')} nobody learns anything: tlsrpt-mailer domains gaps"
+        )
 
 
 def _lines(shown: Sequence[Entry], now: Time) -> None:
@@ -197,7 +199,10 @@ def _reason(one: Entry) -> Iterator[str]:
         held = words.plural(one.found.row.held, "report")
         yield f"{_INDENT}{held} held: {log.safe(one.found.why, 120)}"
     elif one.standing.state not in _WELL:
-        yield f"{_INDENT}{one.standing.why}{_last(one)}"
+        host, own = "", ""
+        if one.stored.is_host:
+            host, own = "MX host with TLSA records; ", " of its own"
+        yield f"{_INDENT}{host}{one.standing.why}{own}{_last(one)}"
 
 
 def _last(one: Entry) -> str:

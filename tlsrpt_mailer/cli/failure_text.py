@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from tlsrpt_mailer.alerts import catalogue, words
-from tlsrpt_mailer.cli import failure_said
+from tlsrpt_mailer.alerts import catalogue, commands, words
+from tlsrpt_mailer.cli import failure_said, finding_text
 from tlsrpt_mailer.cli.causes_of import CauseGroup
 from tlsrpt_mailer.failures.model import Verdict, Window
 from tlsrpt_mailer.ports import Evidence, FailureRecord, Told
@@ -79,12 +79,19 @@ def page(causes: Sequence[CauseGroup], now: Time) -> list[str]:
 
 def _cause(cause: CauseGroup, now: Time) -> Iterator[str]:
     verdict = cause.worst
-    short = catalogue.entry(cause.result_type).short
-    failed = "-" if verdict.state == "stale" else words.share(cause.failed, cause.sessions)
-    what, since = words.safe(short, 33), words.day(cause.first_seen, now)
+    failed = words.share(cause.failed, cause.sessions)
+    if verdict.state == "stale" or verdict.is_finding:
+        failed = "-"
+    what, since = words.safe(_short(verdict), 33), words.day(cause.first_seen, now)
     state = _state(_unanswered(cause))
     yield _columns(str(cause.cause), _severity(verdict), state, what, since, failed)
     yield from words.wrap(_where(cause, now), _INDENT)
+
+
+def _short(verdict: Verdict) -> str:
+    if verdict.is_finding:
+        return finding_text.said(verdict).short
+    return catalogue.entry(verdict.identity.result_type).short
 
 
 def _columns(number: str, severity: str, state: str, what: str, since: str, failed: str) -> str:
@@ -140,7 +147,11 @@ def _remarks(cause: CauseGroup, now: Time) -> Iterator[str]:
         closes = (
             f", closes {words.day(verdict.stale_at + 30 * 86_400, now)}" if verdict.stale_at else ""
         )
-        yield f"no report since {words.day(verdict.last_seen - 1, now)}{closes}"
+        what = "look" if verdict.is_finding else "report"
+        yield f"no {what} since {words.day(verdict.last_seen - 1, now)}{closes}"
+        return
+    if verdict.is_finding:
+        yield f"found from here, last {words.age(now - verdict.last_seen)}"
         return
     saying = [witness for witness in verdict.witnesses if witness.has_say]
     if len(verdict.witnesses) == 1:
@@ -182,8 +193,8 @@ def row(record: FailureRecord, now: Time) -> tuple[str, ...]:
         words.safe(identity.result_type, 40),
         words.name(identity.mx),
         words.day(verdict.first_seen, now),
-        words.day(verdict.last_seen - 1, now),
-        words.share(verdict.failed_sessions, verdict.sessions),
+        words.day(verdict.last_seen - (not verdict.is_finding), now),
+        "-" if verdict.is_finding else words.share(verdict.failed_sessions, verdict.sessions),
     )
 
 
@@ -206,17 +217,24 @@ def head(
     verdict = record.verdict
     identity = verdict.identity
     at = f" at {words.name(identity.mx)}" if identity.mx else ""
-    mode = f" ({verdict.mode})" if verdict.mode else ""
-    policy = words.safe(identity.policy_type, 40) or "none"
     loud = verdict.severity.upper() if verdict.severity == "critical" else verdict.severity
     told = f"; owner {words.listed(owners)}" if owners else ""
     lines = [
-        f"{record.id}  {words.safe(identity.result_type, 60)}{at}, policy {policy}{mode}",
+        f"{record.id}  {words.safe(identity.result_type, 60)}{at}, {_known_by(verdict)}",
         f"    {words.name(identity.domain)}{told}; {loud}, {verdict.state}",
     ]
     if others:
         lines += failure_said.others(record, others, max(total, len(others) + 1))
-    return [*lines, "", *_facts(verdict, now)]
+    facts = finding_text.facts if verdict.is_finding else _facts
+    return [*lines, "", *facts(verdict, now)]
+
+
+def _known_by(verdict: Verdict) -> str:
+    """The policy type that reports give it, or that it is a finding of our own."""
+    if verdict.is_finding:
+        return "found by looks from here"
+    mode = f" ({verdict.mode})" if verdict.mode else ""
+    return f"policy {words.safe(verdict.identity.policy_type, 40) or 'none'}{mode}"
 
 
 def _facts(verdict: Verdict, now: Time) -> Iterator[str]:
@@ -288,8 +306,12 @@ def told(rows: Sequence[Told], now: Time) -> list[str]:
 
 def more(record: FailureRecord, seen: Sequence[Evidence]) -> list[str]:
     """What to type next."""
+    identity = record.verdict.identity
+    if record.verdict.is_finding:
+        checked = commands.names(identity.domain, None, None).domain
+        return [f"tlsrpt-mailer check {checked}", f"tlsrpt-mailer domains show {checked}"]
     # A result type that is no word of the registry may hold anything: it is never pasted.
-    known = catalogue.entry(record.verdict.identity.result_type)
+    known = catalogue.entry(identity.result_type)
     lines = [f"tlsrpt-mailer explain {known.type}"] if known.is_known else []
     lines += [f"tlsrpt-mailer reports show {seen[0].report}"] if seen else []
     return lines

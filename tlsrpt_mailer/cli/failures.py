@@ -8,6 +8,7 @@ from tlsrpt_mailer.cli import (
     acting,
     failure_said,
     failure_text,
+    finding_text,
     forms,
     judged,
     opening,
@@ -202,6 +203,7 @@ def show(id: int, why: bool, json_: bool) -> None:
         form = forms.failure(record, owners)
         form["evidence"] = [forms.evidence(one) for one in seen]
         form["told"] = [forms.told(one) for one in told]
+        form["finding"] = finding_text.form(record.verdict) if record.verdict.is_finding else None
         if why:
             form["why"] = [story.form(step, ways) for step in steps]
         out.as_json(form)
@@ -209,6 +211,8 @@ def show(id: int, why: bool, json_: bool) -> None:
     lines = failure_text.head(record, owners, others, now, same.total)
     if why:
         lines += ["", *story.lines(steps, ways, now), *story.quoted(seen)]
+    elif record.verdict.is_finding:
+        lines += ["", *finding_text.body(record.verdict), *failure_text.told(told, now)]
     else:
         lines += ["", *failure_text.evidence(seen, now), *failure_text.told(told, now)]
     lines += ["", *failure_text.more(record, seen)]

@@ -32,7 +32,7 @@ def failure(record: FailureRecord, owners: Sequence[str]) -> Form:
         "last_seen": iso(verdict.last_seen),
         "resolved_at": iso_or_none(verdict.resolved_at),
         "failed_sessions": verdict.failed_sessions,
-        "share": round(verdict.share, 4),
+        "share": None if verdict.is_finding else round(verdict.share, 4),
         "reporters": [witness.reporter for witness in verdict.witnesses],
         "owners": list(owners),
         "acknowledged_by": verdict.acknowledged_by,
@@ -74,7 +74,7 @@ def cause(group: CauseGroup) -> Form:
         "first_seen": iso(group.first_seen),
         "last_seen": iso(group.last_seen),
         "failed_sessions": group.failed,
-        "share": round(group.share, 4),
+        "share": None if group.worst.is_finding else round(group.share, 4),
         "domains": group.domains,
         "failures": [record.id for record in group.records],
     }

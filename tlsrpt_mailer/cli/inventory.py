@@ -99,8 +99,10 @@ def _worst_first(one: Entry) -> tuple[bool, int, int, int, float, str]:
 def form(one: Entry) -> dict[str, Any]:  # a JSON object
     """One domain, for JSON."""
     stored, heard = one.stored, one.stored.heard
+    said = whose.form(one.found)
     return {
-        **whose.form(one.found),
+        **said,
+        "last_report": iso_or_none(heard.last_report) or said["last_report"],
         "state": one.standing.state if one.is_ours else None,
         "since": iso_or_none(one.standing.since) if one.is_ours else None,
         "reason": one.standing.why if one.is_ours else None,

@@ -11,6 +11,7 @@ from tlsrpt_mailer.config import Config
 from tlsrpt_mailer.failures.story import History, Step
 from tlsrpt_mailer.failures.telling import Limits
 from tlsrpt_mailer.failures.why import explain
+from tlsrpt_mailer.failures.why_found import explain_finding
 from tlsrpt_mailer.flows.judging import quiet_of
 from tlsrpt_mailer.ports import Evidence, FailureRecord
 from tlsrpt_mailer.report.times import Time, iso
@@ -29,11 +30,13 @@ def told(
     """The story of a failure, and how people answered."""
     identity = record.verdict.identity
     past = reader.history(identity.domain)
-    acts = reader.acts(record.id)
+    acts, mails = reader.acts(record.id), reader.mailed(record.id)
+    if record.verdict.is_finding:
+        return explain_finding(past.spells, acts, identity, now, mails), reader.ways(acts)
     alerts = config.alerts
     standing = wiring.standing(config)
     history = History(
-        mails=reader.mailed(record.id),
+        mails=mails,
         limits=Limits(
             max_age=alerts.max_age,
             min_severity=alerts.min_severity,

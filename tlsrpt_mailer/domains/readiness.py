@@ -93,7 +93,7 @@ def mta_sts(counted: Iterable[Counted], published: Published) -> Readiness:
     """Whether the mode "enforce" would refuse mail."""
     found = _added([one for one in counted if one.policy_type in _TYPES], _refused_by_sts)
     if published.sts == "enforce":
-        return _with(found, "on", "nothing: the policy says enforce")
+        return _with(found, "on", _mend_or(found, "nothing: the policy says enforce"))
     if published.sts == "broken":
         return _with(found, "blocked", "mend the MTA-STS policy first: tlsrpt-mailer check")
     if published.uncovered:
@@ -108,7 +108,7 @@ def dane(counted: Sequence[Counted], published: Published) -> Readiness:
     """Whether DANE would refuse mail, or does."""
     under = _added([one for one in counted if one.policy_type == "tlsa"], _all_refused)
     if published.dane == "full":
-        return _with(under, "on", "nothing: every MX has TLSA records")
+        return _with(under, "on", _mend_or(under, "nothing: every MX has TLSA records"))
     if published.dane == "partial":
         return _with(under, "blocked", "give every MX its TLSA records: tlsrpt-mailer check")
     if published.dane == "broken":
@@ -172,6 +172,12 @@ def _added(counted: Sequence[Counted], refused: Callable[[str], bool]) -> Readin
         hosts=tuple((mx, count) for mx, count in ranked if count),
         reporters=len({one.reporter for one in counted}),
     )
+
+
+def _mend_or(found: Readiness, nothing: str) -> str:
+    """Where it is in force: what is refused is held up."""
+    where = _in_the_way(found)
+    return f"mend what refuses mail at {where}: tlsrpt-mailer failures" if where else nothing
 
 
 def _in_the_way(found: Readiness) -> str:

@@ -236,6 +236,11 @@ class Verdict(msgspec.Struct, frozen=True):
     """When our own look at its MX host found nothing wrong, after senders last saw it."""
 
     @property
+    def is_finding(self) -> bool:
+        """Whether our own looks found it, and no report says so."""
+        return self.identity.kind == "finding"
+
+    @property
     def is_open(self) -> bool:
         """Whether the failure goes on, as far as reports tell."""
         return self.state not in ENDED

@@ -1,11 +1,12 @@
 """The steps of a failure's story (`failures.why`), and what clean windows do to it."""
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 import msgspec
 
 from tlsrpt_mailer.failures.incidents import Standing
-from tlsrpt_mailer.failures.model import HumanAct, Quiet, Window
+from tlsrpt_mailer.failures.model import Act, HumanAct, Quiet, Window
 from tlsrpt_mailer.failures.telling import Limits, Mailed
 from tlsrpt_mailer.failures.timeline import Track
 from tlsrpt_mailer.failures.windows import successes
@@ -29,6 +30,16 @@ StepKind: TypeAlias = Literal[
     "reopened",
     "told",
 ]
+
+
+SAID: Mapping[Act, StepKind] = {
+    "ack": "acknowledged",
+    "fixed": "said fixed",
+    "mute": "muted",
+    "assign": "assigned",
+    "reopen": "reopened",
+}
+"""What a story calls the things that people say."""
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from tlsrpt_mailer.failures.incidents import Standing
 from tlsrpt_mailer.failures.judge import judge_one
 from tlsrpt_mailer.failures.model import HumanAct, Identity, Verdict, Window
 from tlsrpt_mailer.failures.story import (
+    SAID,
     History,
     Step,
     StepKind,
@@ -24,14 +25,6 @@ from tlsrpt_mailer.failures.telling import NEWS, Mailed, follows, why_not, why_t
 from tlsrpt_mailer.failures.timeline import Hit, Timeline
 from tlsrpt_mailer.failures.windows import counts_instead, effective, successes
 from tlsrpt_mailer.report.times import Span, Time
-
-_SAID: dict[str, StepKind] = {
-    "ack": "acknowledged",
-    "fixed": "said fixed",
-    "mute": "muted",
-    "assign": "assigned",
-    "reopen": "reopened",
-}
 
 
 def explain(
@@ -140,7 +133,7 @@ class _Story:
 
     def said(self, act: HumanAct) -> None:
         """A person has said something."""
-        self.steps.append(Step(act.at, _SAID[act.kind], act.note or "", act=act))
+        self.steps.append(Step(act.at, SAID[act.kind], act.note or "", act=act))
 
     def pass_time(self, moment: Time) -> None:
         """Let time pass up to *moment*: alone it can resolve, make stale, or close."""

@@ -156,7 +156,7 @@ class Checker:
             done += len(due)
             beat()
         if done:
-            log.info("domains.checked", domains=done)
+            log.debug("domains.checked", domains=done)
         return done
 
     def save(self, looks: Sequence[Look], now: Time) -> None:
