@@ -154,6 +154,6 @@ def test_a_fault_of_the_senders_own_network_is_not_confirmed(reason: str, severi
     ],
 )
 def test_what_senders_call_what_the_probe_finds(result: str, codes: set[str]) -> None:
-    """That it is "the same trouble" is said only where it is; not to reach a host from here never is."""
+    """It is "the same trouble" only where it is; not to reach a host from here never is."""
     assert codes == {code for code in TROUBLE if is_same_trouble(result, code)}
     assert UNREACHABLE not in codes

@@ -217,7 +217,7 @@ def _print_csv(shown: Sequence[Entry]) -> None:
     keys = [*rows[0]] if rows else []
     table: list[list[str | int | None]] = [[*keys]]
     table += [[_flat(row[key]) for key in keys] for row in rows]
-    sys.stdout.write(sheet(table).decode("ascii").replace("\r\n", "\n"))
+    sys.stdout.write(sheet(table).decode("ascii").replace("\r\n", "\n") if rows else "")
 
 
 def _flat(value: object) -> str | int | None:
