@@ -26,7 +26,9 @@ SERVICES = ("pypi", "osv")
 SECONDS = 120
 
 
-def needed(project: str = PROJECT, extras: tuple[str, ...] = ("apprise",)) -> dict[str, str]:
+def needed(
+    project: str = PROJECT, extras: tuple[str, ...] = ("apprise", "probe")
+) -> dict[str, str]:
     """Names and versions of all that *project* pulls in, as installed here."""
     found: dict[str, str] = {}
     waiting = [(project, extras)]

@@ -13,7 +13,8 @@ import pytest
 from tests.servers.nsd import nsd
 from tests.trouble.dns import server as answering
 from tests.trust.signing import judge, mail, rsa_key, sign
-from tlsrpt_mailer.net.resolver import Resolver, address_of
+from tlsrpt_mailer.net.nameservers import address_of
+from tlsrpt_mailer.net.resolver import Resolver
 
 NAME = "sel._domainkey.sender.example"
 RECORD = f"v=DKIM1; k=rsa; s=tlsrpt; p={rsa_key()[1]}".encode()
