@@ -10,6 +10,7 @@ EACH = 2_500
 
 _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
 _turns = count(os.getpid() * 97)
+_addresses = count(os.getpid() * 89)
 
 
 def free_port() -> int:
@@ -35,3 +36,21 @@ def _is_free(port: int, kind: socket.SocketKind) -> bool:
         except OSError:
             return False
     return True
+
+
+def own_address() -> str:
+    """
+    An address of loopback, ``127.x.y.z``, that no other test uses: for servers on ports that
+    everybody knows (25, 53, 443), which none of them may take on all addresses.
+    """
+    for turn in _addresses:
+        address = f"127.{16 + _worker}.{turn // 250 % 250 + 1}.{turn % 250 + 1}"
+        if all(_is_unused(address, port) for port in (25, 53, 443)):
+            return address
+    raise AssertionError("the turns never end")
+
+
+def _is_unused(address: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((address, port)) != 0

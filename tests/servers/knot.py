@@ -1,0 +1,221 @@
+"""
+A real authoritative DNS server (Debian's knot) with a root of its own, signed or not.
+
+It listens on port 53 of an address of its own, as the delegations from its root
+demand: so a resolver finds its way from the root down, and validates on it.
+"""
+
+import shutil
+import subprocess
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import dns.exception
+import dns.message
+import dns.query
+import dns.rcode
+
+from tests.e2e.waiting import until
+from tests.ports import own_address
+
+KNOTD, KNOTC, KEYMGR = "/usr/sbin/knotd", "/usr/sbin/knotc", "/usr/sbin/keymgr"
+ROOT = "."
+TTL = 300
+WRONG = "9" * 64
+"""The digest in a DS record that fits no key."""
+
+
+class Knot:
+    """
+    One server.
+
+    Args:
+        folder: Everything of it lies there.
+        zones: By the name of a zone its records, in the form of a zone file, names relative to
+            the zone; SOA, NS and delegations are added. The root is always there.
+        signed: Zones with DNSSEC; the root always has it.
+        bogus: Signed zones whose parent names a key that they do not have.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        zones: Mapping[str, str],
+        *,
+        signed: Collection[str] = (),
+        bogus: Collection[str] = (),
+    ) -> None:
+        self.folder = folder
+        self.address = own_address()
+        self._records = {ROOT: "", **zones}
+        self._signed = {ROOT, *signed, *bogus}
+        self._bogus = set(bogus)
+        self._serial = 1
+        self._config = folder / "knot.conf"
+        self._config.write_text(self._configuration())
+        self._ds: dict[str, str] = {}
+        for zone in sorted(self._signed):
+            self._keymgr(zone, "generate", "algorithm=ECDSAP256SHA256", "ksk=yes", "zsk=yes")
+            lines = self._keymgr(zone, "ds").splitlines()
+            self._ds[zone] = next(line.partition(" DS ")[2] for line in lines if " 13 2 " in line)
+        for zone in self._records:
+            self._write(zone)
+
+    @property
+    def anchor(self) -> str:
+        """The trust anchor, for a resolver."""
+        return f". {TTL} IN DS {self._ds[ROOT]}\n"
+
+    @property
+    def hints(self) -> str:
+        """Where the root is, for a resolver."""
+        return f". 3600000 IN NS ns.root.\nns.root. 3600000 IN A {self.address}\n"
+
+    def start(self) -> None:
+        self._child = subprocess.Popen(
+            [KNOTD, "-c", str(self._config)],
+            stdout=(self.folder / "knot.log").open("w"),
+            stderr=subprocess.STDOUT,
+        )
+        until(
+            lambda: all(self._serves(zone) for zone in self._records),
+            "knot serves its zones",
+        )
+
+    def stop(self) -> None:
+        self._child.kill()
+        self._child.wait(10)
+
+    def change(self, zone: str, records: str) -> None:
+        """From now on *zone* has these records."""
+        self._records[zone] = records
+        self._serial += 1
+        self._write(zone)
+        self._knotc("zone-reload", zone)
+
+    def sign(self, zone: str, *, rightly: bool) -> None:
+        """Whether the parent of a signed *zone* names its key, or one that it does not have."""
+        (self._bogus.discard if rightly else self._bogus.add)(zone)
+        parent = self._parent(zone)
+        assert parent is not None
+        self._serial += 1
+        self._write(parent)
+        self._knotc("zone-reload", parent)
+
+    def records(self, zone: str) -> str:
+        """As they were given."""
+        return self._records[zone]
+
+    # ---------------------------------------------------------------- what stands in its files
+
+    def _configuration(self) -> str:
+        zones = "".join(
+            f'  - domain: "{zone}"\n    file: "{self._file(zone)}"\n'
+            f"    dnssec-signing: {'on' if zone in self._signed else 'off'}\n"
+            for zone in self._records
+        )
+        return f"""
+server:
+    rundir: "{self.folder}"
+    listen: {self.address}@53
+    udp-workers: 1
+    tcp-workers: 1
+    background-workers: 1
+control:
+    listen: "{self.folder}/knot.sock"
+log:
+  - target: stdout
+    any: info
+database:
+    storage: "{self.folder}"
+    timer-db-max-size: 4M
+    kasp-db-max-size: 16M
+    journal-db-max-size: 64M
+policy:
+  - id: by-hand
+    manual: on
+    single-type-signing: on
+    algorithm: ecdsap256sha256
+template:
+  - id: default
+    storage: "{self.folder}"
+    dnssec-policy: by-hand
+    zonefile-load: difference-no-serial
+    zonefile-sync: -1
+    journal-content: all
+zone:
+{zones}"""
+
+    def _file(self, zone: str) -> Path:
+        return self.folder / f"{'root' if zone == ROOT else zone}.zone"
+
+    def _write(self, zone: str) -> None:
+        dot = "" if zone == ROOT else f"{zone}."
+        lines = [
+            f"$ORIGIN {dot or ROOT}",
+            f"$TTL {TTL}",
+            f"@ IN SOA ns.root. host.root. {self._serial} 3600 600 86400 60",
+            "@ IN NS ns.root.",
+            *([f"ns.root. IN A {self.address}"] if zone == ROOT else []),
+            *(self._delegation(one) for one in self._records if self._parent(one) == zone),
+            self._records[zone],
+        ]
+        self._file(zone).write_text("\n".join(lines) + "\n")
+
+    def _delegation(self, zone: str) -> str:
+        lines = f"{zone}. IN NS ns.root.\n"
+        if zone in self._signed:
+            tag, algorithm, kind, digest = self._ds[zone].split(" ", 3)
+            digest = WRONG if zone in self._bogus else digest
+            lines += f"{zone}. IN DS {tag} {algorithm} {kind} {digest}\n"
+        return lines
+
+    def _parent(self, zone: str) -> str | None:
+        if zone == ROOT:
+            return None
+        above = [one for one in self._records if one != ROOT and zone.endswith(f".{one}")]
+        return max(above, key=len, default=ROOT)
+
+    # ---------------------------------------------------------------- its programs
+
+    def _serves(self, zone: str) -> bool:
+        assert self._child.poll() is None, (self.folder / "knot.log").read_text()
+        try:
+            reply = dns.query.udp(
+                dns.message.make_query(zone, "SOA"), self.address, 0.1, ignore_errors=True
+            )
+        except (dns.exception.Timeout, OSError):
+            return False
+        return bool(reply.rcode() == dns.rcode.NOERROR and reply.answer)
+
+    def _knotc(self, *words: str) -> None:
+        command = [KNOTC, "-c", str(self._config), "-b", *words]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def _keymgr(self, zone: str, *words: str) -> str:
+        command = [KEYMGR, "-c", str(self._config), zone, *words]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@contextmanager
+def knot(
+    folder: Path,
+    zones: Mapping[str, str],
+    *,
+    signed: Collection[str] = (),
+    bogus: Collection[str] = (),
+) -> Iterator[Knot]:
+    """A knot that runs; see `Knot`."""
+    place = folder / "knot"
+    place.mkdir()
+    server = Knot(place, zones, signed=signed, bogus=bogus)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(place)
