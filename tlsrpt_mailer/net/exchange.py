@@ -49,8 +49,8 @@ class Found(msgspec.Struct, frozen=True):
     values: tuple[str, ...] = ()
     alias: str | None = None
     error: str = ""
-    is_authenticated: bool = False
-    """The AD bit (RFC 4035, 3.2.3), whoever set it."""
+    is_authenticated: bool | None = None
+    """The AD bit (RFC 4035, 3.2.3), whoever set it; None: there was no answer."""
     is_bogus: bool = False
 
     def answer(self, secure: bool | None) -> Answer:

@@ -80,6 +80,16 @@ class Lookups:
         return self._exchange.sent
 
     @property
+    def remembered(self) -> int:
+        """How many answers are kept."""
+        return len(self._known)
+
+    @property
+    def servers(self) -> tuple[tuple[str, int], ...]:
+        """Address and port of whom we ask, the best first."""
+        return self._exchange.servers
+
+    @property
     def is_near(self) -> bool:
         """Whether nobody can have set the AD bit on the way from our name servers to here."""
         return self._trust_ad or all(is_loopback(one) for one, _ in self._exchange.servers)
@@ -87,13 +97,14 @@ class Lookups:
     def ask(self, name: str, kind: RecordType) -> Answer:
         """What DNS says of *name*; the same question is under way only once."""
         found = self._find((name.lower().removesuffix(".") or ".", kind))
-        is_believed = found.kind != "trouble" and self.is_near and self.validates() is True
+        is_answer = found.is_authenticated is not None
+        is_believed = is_answer and self.is_near and self.validates()
         return found.answer(found.is_authenticated if is_believed else None)
 
     def validates(self) -> bool | None:
         """Whether our name servers validate, by what they say of the root; None: nobody knows."""
         root = self._find(_ROOT)
-        return None if root.kind == "trouble" else root.is_authenticated
+        return root.is_authenticated
 
     def forget(self) -> None:
         """Ask anew for everything."""
