@@ -116,6 +116,21 @@ class Postfix:
         return done.stdout
 
 
+def listener(address: str, chain: Path | None = None, **options: str) -> str:
+    """
+    A line of master.cf: smtpd on port 25 of *address* too, with settings of its own.
+
+    Args:
+        address: One of loopback, by `tests.ports.own_address`.
+        chain: Key and certificates (PEM), in the order in which they are shown; None: no STARTTLS.
+        options: More settings, such as ``smtpd_tls_protocols=">=TLSv1.3"``.
+    """
+    level = "may" if chain else "none"
+    settings = {"smtpd_tls_security_level": level, "smtpd_tls_chain_files": str(chain or "")}
+    words = "".join(f" -o {name}={value}" for name, value in (settings | options).items())
+    return f"{address}:25 inet n - y - - smtpd{words}\n"
+
+
 @contextmanager
 def postfix(main: str = "", master: str = "") -> Iterator[Postfix]:
     """A Postfix that runs."""

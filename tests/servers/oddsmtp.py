@@ -1,0 +1,105 @@
+"""Servers on port 25 that are not as they should be: a few lines of a test say what they do."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from tests.ports import own_address
+
+Talk = Callable[["Peer"], None]
+
+
+class Peer:
+    """Who connected, as a test's server sees it."""
+
+    def __init__(self, connection: socket.socket, over: threading.Event) -> None:
+        self.connection = connection
+        self.over = over
+        """Set when the test is over: whoever does something for ever, ends then."""
+        self.heard: list[str] = []
+        self._reader = connection.makefile("rb")
+
+    def say(self, *lines: str) -> None:
+        self.connection.sendall("".join(f"{line}\r\n" for line in lines).encode())
+
+    def hear(self) -> str:
+        """The next line; empty when the peer has gone."""
+        line = self._reader.readline().decode().rstrip("\r\n")
+        if line:
+            self.heard.append(line)
+        return line
+
+    def until_starttls(self) -> None:
+        """As a good server, to where TLS begins."""
+        self.say("220 mx.example.com ESMTP")
+        self.hear()
+        self.say("250-mx.example.com", "250 STARTTLS")
+        self.hear()
+        self.say("220 go ahead")
+
+    def close(self) -> None:
+        self._reader.close()  # or the socket stays open for it
+        self.connection.close()
+
+    def wrap(self, context: ssl.SSLContext) -> None:
+        self._reader.close()
+        self.connection = context.wrap_socket(self.connection, server_side=True)
+        self._reader = self.connection.makefile("rb")
+
+
+class Odd:
+    """One server."""
+
+    def __init__(self, talk: Talk, address: str) -> None:
+        self.address = address
+        self.peers: list[Peer] = []
+        self._talk = talk
+        self._over = threading.Event()
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._listening = socket.create_server((address, 25), family=family)
+        self._threads: list[threading.Thread] = []
+        self._run(self._serve)
+
+    @property
+    def heard(self) -> list[str]:
+        """What all peers said, line by line."""
+        return [line for peer in self.peers for line in peer.heard]
+
+    def stop(self) -> None:
+        self._over.set()
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        for thread in self._threads:
+            thread.join(10)
+
+    def _run(self, target: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                self._run(self._converse, self._listening.accept()[0])
+
+    def _converse(self, connection: socket.socket) -> None:
+        connection.settimeout(30)
+        peer = Peer(connection, self._over)
+        self.peers.append(peer)
+        with suppress(OSError):
+            self._talk(peer)
+        peer.close()
+        connection.close()
+
+
+@contextmanager
+def odd(talk: Talk, *, address: str | None = None) -> Iterator[Odd]:
+    """One that listens on port 25 of an address of its own."""
+    server = Odd(talk, address or own_address())
+    try:
+        yield server
+    finally:
+        server.stop()
