@@ -6,6 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import trustme
@@ -265,6 +266,44 @@ def test_what_was_said_in_the_clear_behind_starttls_is_forgotten():
         assert "tls" == show(server).kind
 
 
+def test_a_certificate_is_asked_for_by_the_name_of_the_host():
+    """A server of many names shows the one that belongs to the MX host (SNI)."""
+    asked: list[str | None] = []
+
+    def then(peer: Peer) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        LEAF.configure_cert(context)
+        context.sni_callback = lambda _tls, name, _context: asked.append(name)
+        peer.wrap(context)
+        peer.hear()
+
+    with odd(after_starttls(then)) as server:
+        show(server)
+
+    assert [MX] == asked
+
+
+def test_only_so_much_of_a_chain_is_kept(tmp_path: Path):
+    """A host may send as many certificates, with as many names, as fit into a handshake."""
+    ca = trustme.CA()
+    leaf = ca.issue_cert(MX, *(f"mx{at}.example.com" for at in range(300)), "last.example.com")
+    pem = tmp_path / "chain.pem"
+    pem.write_bytes(leaf.private_key_and_cert_chain_pem.bytes() + ca.cert_pem.bytes() * 60)
+
+    def then(peer: Peer) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem)
+        peer.wrap(context)
+        peer.hear()
+
+    with odd(after_starttls(then)) as server:
+        found = Probe("probe.example.org").show("last.example.com", server.address, NOW)
+
+    assert 20 == len(found.chain)
+    assert 100 == len(found.chain[0].names)
+    assert found.names_fit
+
+
 def silence(peer: Peer) -> None:
     peer.over.wait(30)
 
@@ -311,6 +350,7 @@ def test_one_deadline_over_all_of_it(talk: Talk):
 
 def test_a_goodbye_that_is_not_answered_is_not_waited_for(monkeypatch: pytest.MonkeyPatch):
     """What was seen is told all the same, soon."""
+    assert dialogue.PARTING <= 5
     monkeypatch.setattr(dialogue, "PARTING", 0.2)
 
     def talk(peer: Peer) -> None:

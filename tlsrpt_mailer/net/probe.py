@@ -100,6 +100,8 @@ class Probe:
                 connection = deadline.connect(ip, self._port)
             except TimeoutError:
                 return self._late(found, "connection")
+            except ConnectionResetError as error:  # so quickly that it is not seen as connected
+                return replace(found, kind="refused", error=_said(error))
             except OSError as error:
                 return replace(found, error=_said(error))
             with connection:
