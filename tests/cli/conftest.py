@@ -13,6 +13,7 @@ import pytest
 import structlog
 
 from tests import mails
+from tests.place import asking_nobody
 from tlsrpt_mailer.__main__ import run
 
 NOW = "2026-11-23T12:00:00Z"
@@ -48,7 +49,7 @@ class Place:
             text += '[trust]\ndkim = "off"\n'
         if "[alerts]" not in more:
             text += '[alerts]\nto = ["postmaster@example.com"]\n'
-        self.config.write_text(text)
+        self.config.write_text(asking_nobody(text))
 
     def __call__(self, *words: str, now: str | None = NOW) -> Result:
         head = ["-c", str(self.config), *(["--now", now] if now else [])]

@@ -19,6 +19,7 @@ from time import monotonic
 from typing import Any
 
 from tests.e2e.waiting import PATIENCE, until
+from tests.place import asking_nobody
 from tests.ports import free_port
 
 SENDER = "noreply-smtp-tls-reporting@google.com"
@@ -97,8 +98,10 @@ class Site:
         # Whether signatures are believed is a matter of its own; a test of it says [trust] itself.
         trust = "" if "[trust]" in sources + alerts else '[trust]\ndkim = "off"\n'
         self.config.write_text(
-            f'[storage]\npath = "{self.database}"\n{sources}\n[alerts]\n{told}{alerts}\n{post}'
-            f"{trust}"
+            asking_nobody(
+                f'[storage]\npath = "{self.database}"\n{sources}\n[alerts]\n{told}{alerts}\n{post}'
+                f"{trust}"
+            )
         )
 
     def environment(self, **more: str) -> dict[str, str]:

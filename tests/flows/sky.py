@@ -1,6 +1,6 @@
 """What domains publish, as a test changes it: a `ports.Scout` without a network."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tlsrpt_mailer.domains.seen import Answer, Page, RecordType, Shown
 
@@ -85,8 +85,9 @@ class Sky:
         self.asked.append((host, ip))
         return self.shows.get((host, ip), Shown(ip=ip, at=0, kind="timeout", error="no answer"))
 
-    def control(self) -> str | None:
+    def control(self, hosts: Sequence[str]) -> str | None:
         """See `ports.Scout.control`."""
+        assert ["mx.elsewhere.example"] == list(hosts)
         self.controls += 1
         return self.blocked
 

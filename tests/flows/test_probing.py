@@ -23,7 +23,7 @@ def shows(sky: Sky, ip: str, kind: str = "tls", host: str = MX, **fields: object
 
 
 def prober(sky: Sky) -> Prober:
-    made = Prober(sky)
+    made = Prober(sky, ["mx.elsewhere.example"])
     made.begin(NOW)
     return made
 

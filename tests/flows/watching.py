@@ -29,6 +29,7 @@ class Watch:
             expected=self._expected,
             is_named=lambda _domain: named,
             is_probing=probe,
+            control=("mx.elsewhere.example",),
             host=HOST,
         )
         checks = self.world.store.checks

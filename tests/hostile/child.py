@@ -26,6 +26,8 @@ authserv_ids = ["mx.example.com", "-"]
 [dns]
 nameservers = ["127.0.0.1:9"]
 timeout = "1s"
+[checks]
+schedule = "off"
 [alerts]
 from = "tlsrpt@example.com"
 to = ["ops@example.com"]

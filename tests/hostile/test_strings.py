@@ -71,6 +71,8 @@ dkim = "{dkim}"
 [dns]
 nameservers = ["127.0.0.1:9"]
 timeout = "1s"
+[checks]
+schedule = "off"
 [alerts]
 from = "tlsrpt@mail.example.com"
 to = ["ops@example.com"]

@@ -189,6 +189,8 @@ def config_text(world: World, folder: Path, port: int) -> str:
 path = {_quoted(folder / "tlsrpt.db")}
 [trust]
 dkim = "off"
+[checks]
+schedule = "off"
 [[source]]
 kind = "maildir"
 path = {_quoted(folder / "mail")}

@@ -79,6 +79,8 @@ level = "debug"
 format = "{log_format}"
 [trust]
 dkim = "off"
+[checks]
+schedule = "off"
 [[source]]
 kind = "imap"
 host = "127.0.0.1"

@@ -26,7 +26,9 @@ def explain(result_type: str | None) -> None:
     if result_type is not None:
         click.echo(text_of(result_type.lower()), nl=False)
         return
-    rows = [(name, known.family, known.short) for name, known in RESULT_TYPES.items()]
+    rows: list[tuple[str, str, str]] = [
+        (name, known.family, known.short) for name, known in RESULT_TYPES.items()
+    ]
     rows += [(code, "check", found.explained(code).short) for code in found.known_codes()]
     width = max(len(name) for name, _, _ in rows)
     for name, family, short in rows:

@@ -55,6 +55,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the configuration names the domain: then it may lead to private addresses."""
     every: Span = DAY
     is_probing: bool = False
+    control: tuple[str, ...] = ()
+    """MX hosts of others that tell whether port 25 can be reached from here."""
     host: str = ""
     """This host's name: what is said of the way from here is said of it."""
 
@@ -81,7 +83,7 @@ class Looker:
         self._scout = scout
         self._public = public
         self._settings = settings
-        self._prober = Prober(scout)
+        self._prober = Prober(scout, settings.control)
 
     @property
     def blocked(self) -> str | None:

@@ -18,10 +18,17 @@ NOBODY = frozenset({"unreachable", "timeout"})
 
 
 class Prober:
-    """`looking.Probe` that remembers; thread-safe, one for all looks."""
+    """
+    `looking.Probe` that remembers; thread-safe, one for all looks.
 
-    def __init__(self, scout: Scout) -> None:
+    Args:
+        scout: Who connects.
+        control: MX hosts of others, which take mail from everybody.
+    """
+
+    def __init__(self, scout: Scout, control: Sequence[str]) -> None:
         self._scout = scout
+        self._control = control
         self._now: Time = 0
         self._known: dict[tuple[str, str], Shown] = {}
         self._locks: dict[str, Lock] = {}
@@ -63,7 +70,7 @@ class Prober:
         with self._guard:
             if self._asked_at is None:
                 self._asked_at = self._now
-                self.blocked = self._scout.control()
+                self.blocked = self._scout.control(self._control)
             return self.blocked is not None
 
 

@@ -25,8 +25,8 @@ class Scout(Protocol):
     def show(self, host: str, ip: str) -> Shown:
         """STARTTLS on port 25 of one address of an MX host, and what it shows."""
 
-    def control(self) -> str | None:
-        """Why port 25 of nobody can be reached from here; None where somebody's can."""
+    def control(self, hosts: Sequence[str]) -> str | None:
+        """Why port 25 of none of these can be reached from here; None where it can."""
 
 
 class Due(msgspec.Struct, frozen=True):

@@ -72,16 +72,13 @@ class Checking:
         """
         from tlsrpt_mailer.net.scout import NetScout  # noqa: PLC0415 - heavy
 
-        checks = self._config.checks
         settings = self._settings(is_probing=is_probing)
-        scout = NetScout(
-            self.lookups,
-            ca_file=checks.ca_file,
-            probe=settings.is_probing,
-            helo=self._host,
-            control=checks.control,
-        )
-        return Looker(past, scout, scout.public(), settings)
+        ca_file = self._config.checks.ca_file
+        # Strangers' domains are never connected to, and may lead to no network of ours.
+        public = NetScout(self.lookups, ca_file=ca_file, only_public=True)
+        helo = self._host if settings.is_probing else None
+        named = NetScout(self.lookups, ca_file=ca_file, helo=helo)
+        return Looker(past, named, public, settings)
 
     def checker(
         self, store: Store, checks: Checks, standing: Standing, *, is_probing: bool | None = None
@@ -97,6 +94,7 @@ class Checking:
             is_named=self._ours.names,
             every=self.every or DAY,
             is_probing=self._config.checks.probe if is_probing is None else is_probing,
+            control=self._config.checks.control,
             host=self._host,
         )
 
@@ -140,9 +138,9 @@ class Checking:
 
     def move(self, raw: bytes, sender: str, recipient: str) -> str:
         """`ports.Mover`: by way of the recipient's MX."""
-        from tlsrpt_mailer.net.delivery import deliver  # noqa: PLC0415 - heavy
+        from tlsrpt_mailer.net.delivery import Way, deliver  # noqa: PLC0415 - heavy
 
-        return deliver(raw, sender, recipient, self.lookups, self._host)
+        return deliver(raw, sender, recipient, self.lookups.ask, Way(self._host))
 
 
 def canary_addresses(config: Config, host: str) -> tuple[str, ...]:
