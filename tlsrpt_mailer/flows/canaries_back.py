@@ -44,7 +44,7 @@ def came_back(
     reason = f"our own test report, {took} s after it was sent"
     return (
         msgspec.structs.replace(
-            entry, outcome="duplicate", reason=reason, keep=None, forward_to=None
+            entry, outcome="duplicate", reason=reason, keep="no", forward_to=None
         ),
         Receipt("duplicate", reason),
     )
