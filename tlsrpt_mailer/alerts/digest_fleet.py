@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from tlsrpt_mailer.alerts.digest_lines import quoted_mode
+from tlsrpt_mailer.alerts.digest_lines import has_dane, mode_of
 from tlsrpt_mailer.alerts.digest_model import AnswerTime, Failure, Intake, Material, Period
 from tlsrpt_mailer.alerts.digest_pages import Cause, by_cause, is_small
 from tlsrpt_mailer.alerts.directory import Directory
@@ -15,10 +15,16 @@ NO_GROUP = "(no group)"
 
 
 class GroupLine(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the domains of one group have come, as reports tell."""
+    """How far the domains of one group have come, as looks and reports tell."""
 
     name: str
     domains: int
+    looked: int
+    """Of how many the TLSRPT record was looked up."""
+    record: int
+    """Of how many it is right."""
+    broken: int
+    """Of how many it is there, and not right."""
     reporting: int
     mta_sts: int
     enforce: int
@@ -86,18 +92,24 @@ def _groups(material: Material, directory: Directory) -> tuple[GroupLine, ...]:
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for domain in material.domains.values():
         count = counts[directory.group_of(domain.name) or NO_GROUP]
-        mode = quoted_mode(domain.pairs)
+        mode, record = mode_of(domain), domain.looked and domain.looked.record
         count["domains"] += 1
+        count["looked"] += record is not None
+        count["record"] += record == "right"
+        count["broken"] += record in {"broken", "elsewhere"}
         count["reporting"] += any(
             one.reports and period.since <= day < period.until for day, one in domain.days.items()
         )
-        count["mta_sts"] += mode is not None and mode != "none"
+        count["mta_sts"] += mode not in {None, "none", "broken"}
         count["enforce"] += mode == "enforce"
-        count["dane"] += any(kind == "tlsa" for pair in domain.pairs for kind, _ in pair.policies)
+        count["dane"] += has_dane(domain)
     lines = [
         GroupLine(
             name=name,
             domains=count["domains"],
+            looked=count["looked"],
+            record=count["record"],
+            broken=count["broken"],
             reporting=count["reporting"],
             mta_sts=count["mta_sts"],
             enforce=count["enforce"],

@@ -5,7 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from tlsrpt_mailer.alerts.digest_model import HABIT_DAYS, Domain, Material, Pair, Period, Sum
+from tlsrpt_mailer.alerts.digest_model import (
+    HABIT_DAYS,
+    Domain,
+    Looked,
+    Material,
+    Pair,
+    Period,
+    Sum,
+)
 from tlsrpt_mailer.report.times import DAY, HOUR, Span, Time
 
 READY_SESSIONS = 100
@@ -23,11 +31,14 @@ class DomainLine(msgspec.Struct, frozen=True, kw_only=True):
     cells: str
     """A character a day, seven of them (`page.DAYS`)."""
     mode: str | None
-    """The MTA-STS mode that reports quote; ``unknown`` where they quote none; None: no MTA-STS."""
+    """The MTA-STS mode that was looked up, else the one that reports quote; ``broken`` where it
+    cannot be had, ``unknown`` where they quote none; None: no MTA-STS."""
     dane: bool
     reporters: int
     seen: bool
     """Whether anybody has reported on it in four weeks."""
+    looked: Looked | None = None
+    """What our own looks know."""
     ready: int
     """Sessions of four weeks without a failure under a testing policy; 0: not ready."""
 
@@ -54,17 +65,18 @@ def worst(line: DomainLine) -> tuple[int, int, str]:
 def domain_line(domain: Domain, material: Material) -> DomainLine:
     """What the reports of the period come to."""
     period = material.period
-    mode = quoted_mode(domain.pairs)
+    mode = mode_of(domain)
     return DomainLine(
         name=domain.name,
         total=_sum(domain.days, period.since, period.until),
         before=_sum(domain.days, period.before, period.since),
         cells="".join(_cell(domain, day, material.now) for day in period.week),
         mode=mode,
-        dane=any(kind == "tlsa" for pair in domain.pairs for kind, _ in pair.policies),
+        dane=has_dane(domain),
         reporters=len(domain.pairs),
         seen=bool(domain.pairs),
-        ready=_ready(domain.pairs) if mode == "testing" else 0,
+        looked=domain.looked,
+        ready=_ready(domain.pairs) if mode == "testing" and domain.pairs else 0,
     )
 
 
@@ -91,6 +103,22 @@ def _is_awaited(pairs: Sequence[Pair], day: Time, now: Time) -> bool:
         for pair in pairs
         if pair.last > day - 7 * DAY
     )
+
+
+def mode_of(domain: Domain) -> str | None:
+    """The mode that was looked up, or that reports quote where nobody knows; see `DomainLine`."""
+    known = None if domain.looked is None else domain.looked.sts
+    if known is None:
+        return quoted_mode(domain.pairs)
+    return {"none": None, "off": "none"}.get(known, known)
+
+
+def has_dane(domain: Domain) -> bool:
+    """Whether its TLSA records count, as was looked up, or as reports quote where nobody knows."""
+    known = None if domain.looked is None else domain.looked.dane
+    if known in {None, "unknown"}:
+        return any(kind == "tlsa" for pair in domain.pairs for kind, _ in pair.policies)
+    return known in {"partial", "full"}
 
 
 def quoted_mode(pairs: Sequence[Pair]) -> str | None:

@@ -87,12 +87,26 @@ class Pair(msgspec.Struct, frozen=True):
     """(policy type, MTA-STS mode) as its last report quotes them."""
 
 
+class Looked(msgspec.Struct, frozen=True, kw_only=True):
+    """What our own looks at a domain know (`domains.inventory`); None where they do not."""
+
+    record: str | None = None
+    """none, broken, elsewhere or right."""
+    sts: str | None = None
+    """none, broken, off, testing or enforce."""
+    dane: str | None = None
+    """none, unknown, unsigned, partial, broken or full."""
+    mx: tuple[str, ...] = ()
+
+
 class Domain(msgspec.Struct, frozen=True):
-    """What reports say of one domain."""
+    """What reports say of one domain, and our own looks."""
 
     name: str
     days: Mapping[Time, Sum] = msgspec.field(default_factory=dict)
     pairs: tuple[Pair, ...] = ()
+    looked: Looked | None = None
+    """None where nobody has looked."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,7 +161,9 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
     now: Time
     period: Period
     domains: Mapping[str, Domain]
-    """All that reports speak of or the configuration names."""
+    """All that reports speak of, that was looked at or the configuration names."""
+    certificates: Mapping[str, Time] = msgspec.field(default_factory=dict)
+    """When the first certificate ends that an MX host shows, by host."""
     failures: tuple[Failure, ...] = ()
     silences: tuple[Silence, ...] = ()
     intake: Intake = Intake()

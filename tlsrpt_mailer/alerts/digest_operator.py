@@ -111,21 +111,46 @@ def _keeper(failure: Failure, now: Time) -> str:
 def _coverage(page: OperatorPage) -> Section:
     if not page.domains:
         return section("COVERAGE")
-    rows: list[tuple[str, ...]] = [("", "domains", "reporting", "MTA-STS", "enforce", "DANE")]
+    together = _together(page.groups)
+    is_looked = together.looked > 0
+    titles = ("record",) if is_looked else ()
+    rows: list[tuple[str, ...]] = [
+        ("", "domains", *titles, "reporting", "MTA-STS", "enforce", "DANE")
+    ]
     shown = page.groups if len(page.groups) > 1 else ()
-    rows += [_group_row(line) for line in shown[:LISTED]]
-    rows.append(_group_row(_together(page.groups)))
+    rows += [_group_row(line, is_looked=is_looked) for line in shown[:LISTED]]
+    rows.append(_group_row(together, is_looked=is_looked))
+    columns = len(rows[0])
+    asked = "DNS was not asked"
+    if is_looked:
+        asked = "looked up"
+        if together.looked < together.domains:
+            asked += f", but for {words.number(together.domains - together.looked)}"
     return section(
         "COVERAGE",
-        grid(rows, (0, 9, 9, 9, 9, 9), right=(1, 2, 3, 4, 5)),
-        aside="by what reports say and quote; DNS was not asked",
+        grid(rows, (0, *(9,) * (columns - 1)), right=tuple(range(1, columns))),
+        para(_gaps(together)) if is_looked else None,
+        aside=f"by what reports say and quote; {asked}",
     )
+
+
+def _gaps(line: GroupLine) -> str:
+    """Where nobody learns of failures, for want of a record that is right."""
+    without = line.looked - line.record - line.broken
+    counts = [f"{words.number(without)} without a TLSRPT record"] if without else []
+    counts += [f"{words.number(line.broken)} with one that is not right"] if line.broken else []
+    if not counts:
+        return "Each has a TLSRPT record that leads here."
+    return f"Gaps: {words.listed(counts)}: tlsrpt-mailer domains gaps"
 
 
 def _together(lines: Sequence[GroupLine]) -> GroupLine:
     return GroupLine(
         name="together",
         domains=sum(line.domains for line in lines),
+        looked=sum(line.looked for line in lines),
+        record=sum(line.record for line in lines),
+        broken=sum(line.broken for line in lines),
         reporting=sum(line.reporting for line in lines),
         mta_sts=sum(line.mta_sts for line in lines),
         enforce=sum(line.enforce for line in lines),
@@ -133,8 +158,9 @@ def _together(lines: Sequence[GroupLine]) -> GroupLine:
     )
 
 
-def _group_row(line: GroupLine) -> tuple[str, ...]:
-    counts = (line.reporting, line.mta_sts, line.enforce, line.dane)
+def _group_row(line: GroupLine, *, is_looked: bool) -> tuple[str, ...]:
+    record = (line.record,) if is_looked else ()
+    counts = (*record, line.reporting, line.mta_sts, line.enforce, line.dane)
     return (
         words.safe(line.name, 40),
         words.number(line.domains),

@@ -16,6 +16,7 @@ OPEN = "OPEN (worst first)"
 LISTED = 20
 ATTACH_FROM = 30
 NAMED = 10
+CERTIFICATES = 4
 LEGEND = (
     "Each day: . all worked, - under 1 % failed, + under 10 %, # more, @ over half, blank no"
     " report, ? not here yet."
@@ -219,7 +220,7 @@ def _habit(line: ReporterLine, page: Page) -> str:
 
 
 def _standing(page: Page) -> Section:
-    seen = [line for line in page.domains if line.seen]
+    seen = [line for line in page.domains if line.seen or line.looked is not None]
     if not seen:
         return section("HOW YOU STAND")
     broken = {
@@ -227,19 +228,56 @@ def _standing(page: Page) -> Section:
         for one in page.open_failures
         if not one.item.is_finding and entry(one.item.result_type).is_about_policy
     }
-    rows = [*_by_mode(seen, broken), *_dane(seen)]
+    rows = [*_records(seen), *_by_mode(seen, broken), *_dane(seen), *_certificates(page)]
     ready = [line for line in seen if line.ready]
+    looked = any(line.looked is not None for line in seen)
     return section(
         "HOW YOU STAND",
         pairs(rows),
         para(*(_next_step(line) for line in ready[:3])),
-        aside="as reports quote your policies; DNS was not asked",
+        aside="" if looked else "as reports quote your policies; DNS was not asked",
     )
+
+
+def _records(lines: Sequence[DomainLine]) -> list[tuple[str, str]]:
+    """How many TLSRPT records are right, and which are not."""
+    known = [one for one in lines if one.looked is not None and one.looked.record is not None]
+    if not known:
+        return []
+    found: dict[str, list[DomainLine]] = {"right": []}
+    for one in known:
+        found.setdefault((one.looked and one.looked.record) or "", []).append(one)
+    parts = [f"{words.number(len(found['right']))} of {words.number(len(known))} right"]
+    labels = {"none": "none", "broken": "not valid", "elsewhere": "leading elsewhere"}
+    parts += [
+        f"{label}: {_names(found[state], len(known))}"
+        for state, label in labels.items()
+        if state in found
+    ]
+    return [("TLSRPT record", "; ".join(parts))]
+
+
+def _certificates(page: Page) -> list[tuple[str, str]]:
+    """Until when the certificates of the MX hosts are good, the nearest end first."""
+    shown = [
+        f"{words.name(host)} until {words.day(end, page.now)}"
+        for host, end in page.certificates[:CERTIFICATES]
+    ]
+    more = len(page.certificates) - len(shown)
+    if more:
+        shown.append(f"{words.number(more)} more later")
+    return [("certificates", ", ".join(shown))] if shown else []
 
 
 def _by_mode(lines: Sequence[DomainLine], broken: Mapping[str, int]) -> list[tuple[str, str]]:
     """The modes that senders know; with the failure where they cannot learn of it."""
-    modes = {"enforce": "enforce", "testing": "testing", "none": "none", "unknown": "not quoted"}
+    modes = {
+        "enforce": "enforce",
+        "testing": "testing",
+        "none": "none",
+        "broken": "not valid",
+        "unknown": "not quoted",
+    }
     rows = [
         (f"MTA-STS {label}", _names([one for one in lines if one.mode == mode], len(lines), broken))
         for mode, label in modes.items()

@@ -6,7 +6,7 @@ but the recipient's own domains and failures, so no count in it can give another
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -57,6 +57,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """Began and ended without a mail to anybody."""
     silences: tuple[Silence, ...] = ()
     reporters: tuple[ReporterLine, ...] = ()
+    certificates: tuple[tuple[str, Time], ...] = ()
+    """MX host and when the first certificate ends that it shows; the nearest end first."""
 
     @property
     def total(self) -> Sum:
@@ -144,7 +146,16 @@ class Shares:
             untold=tuple(one for one in ended if one.item.state != "closed" and not one.told_at),
             silences=_silences(self.material.silences, {one.name for one in domains}),
             reporters=reporter_lines(domains, period),
+            certificates=_certificates(domains, self.material.certificates),
         )
+
+
+def _certificates(
+    domains: Iterable[Domain], ends: Mapping[str, Time]
+) -> tuple[tuple[str, Time], ...]:
+    hosts = {host for one in domains if one.looked is not None for host in one.looked.mx}
+    found = [(host, ends[host]) for host in hosts if host in ends]
+    return tuple(sorted(found, key=lambda pair: (pair[1], pair[0])))
 
 
 def is_small(failure: Failure) -> bool:

@@ -118,6 +118,7 @@ def gather(reads: DigestReads, audience: Audience, found: Period, now: Time) -> 
         now=now,
         period=found,
         domains=_domains(figures, audience),
+        certificates=figures.certificates,
         failures=_failures(figures, audience),
         silences=_silences(figures, audience, found),
         intake=figures.intake,

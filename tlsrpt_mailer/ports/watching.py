@@ -26,7 +26,9 @@ class DigestFigures(msgspec.Struct, frozen=True, kw_only=True):
     """What a digest is drawn from, over all domains."""
 
     domains: dict[str, Domain]
-    """Those that a window of the period, or of four weeks, speaks of."""
+    """Those that a window of the period, or of four weeks, speaks of, and those looked at."""
+    certificates: dict[str, Time]
+    """When the first certificate ends that an MX host showed in the last days, by host."""
     failures: list[FailureRecord]
     """Open, or known to have ended in the period."""
     told: list[Told]

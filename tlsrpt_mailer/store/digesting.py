@@ -18,10 +18,12 @@ from tlsrpt_mailer.alerts.digest_model import (
     AnswerTime,
     Domain,
     Intake,
+    Looked,
     Pair,
     Period,
     Sum,
 )
+from tlsrpt_mailer.domains.seen import Shown
 from tlsrpt_mailer.failures.model import Sessions
 from tlsrpt_mailer.ports import DigestFigures, FailureRecord, Told
 from tlsrpt_mailer.report.times import DAY, HOUR, Span, Time
@@ -33,6 +35,8 @@ from tlsrpt_mailer.store.snapshots import Snapshots
 from tlsrpt_mailer.store.words import BELIEVED
 
 LONG: Span = 36 * HOUR
+FRESH: Span = 8 * DAY
+"""What an MX host showed longer ago, it may not show any more."""
 LATE: Span = 7 * DAY
 """A report that came later tells nothing of its reporter's habits."""
 _MOST = 10**12
@@ -46,6 +50,8 @@ _ALERTS = (
 )
 
 _decode = msgspec.json.Decoder(tuple[Sessions, ...]).decode
+_decode_shown = msgspec.json.Decoder(Shown).decode
+_texts = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 class DigestReader(Snapshots):
@@ -65,6 +71,7 @@ class DigestReader(Snapshots):
             failures = _failures(conn, period)
             return DigestFigures(
                 domains=_domains(conn, period),
+                certificates=_certificates(conn, period),
                 failures=failures,
                 told=_told(conn, failures),
                 intake=_intake(conn, period),
@@ -86,10 +93,33 @@ def open_digest_reader(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Dig
 def _domains(conn: sqlite3.Connection, period: Period) -> dict[str, Domain]:
     days = _days(conn, period)
     pairs = _pairs(conn, period)
+    looked = _looked(conn)
     return {
-        name: Domain(name, days.get(name, {}), tuple(pairs.get(name, ())))
-        for name in sorted({*days, *pairs})
+        name: Domain(name, days.get(name, {}), tuple(pairs.get(name, ())), looked.get(name))
+        for name in sorted({*days, *pairs, *looked})
     }
+
+
+def _looked(conn: sqlite3.Connection) -> dict[str, Looked]:
+    """The domains of ours that were looked at; an MX host is none."""
+    rows = conn.execute(
+        "SELECT domain, record, sts, dane, mx FROM looks"
+        " WHERE next_at IS NOT NULL AND at IS NOT NULL AND is_host = 0"
+    )
+    return {
+        domain: Looked(record=record, sts=sts, dane=dane, mx=_texts(mx))
+        for domain, record, sts, dane, mx in rows
+    }
+
+
+def _certificates(conn: sqlite3.Connection, period: Period) -> dict[str, Time]:
+    found: dict[str, Time] = {}
+    rows = conn.execute("SELECT host, shown FROM shown WHERE at > ?", (period.end - FRESH,))
+    for host, raw in rows:
+        for certificate in _decode_shown(raw).chain[:1]:
+            end = certificate.not_after
+            found[host] = min(end, found.get(host, end))
+    return found
 
 
 def _days(conn: sqlite3.Connection, period: Period) -> dict[str, dict[Time, Sum]]:
