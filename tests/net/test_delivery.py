@@ -137,6 +137,14 @@ def test_the_bytes_arrive_as_they_are():
     ] == server.heard
 
 
+def test_a_mail_may_have_no_sender():
+    """So that nothing comes back to nobody (RFC 5321, 4.5.5)."""
+    with odd(takes) as server:
+        deliver(RAW, "", RECIPIENT, at(server.address), WAY)
+
+    assert "mail FROM:<>" in server.heard
+
+
 def test_bytes_beyond_ascii_are_announced():
     """RFC 6152, where the host knows it."""
     with odd(takes) as server:

@@ -205,6 +205,18 @@ def test_each_try_takes_a_turn(monkeypatch: pytest.MonkeyPatch):
     assert pytest.approx(0.3) == sum(clock.rested)
 
 
+def test_tcp_waits_for_no_turn_that_comes_too_late():
+    """The time of a question holds, however slow the pace is."""
+    with server(lambda question, way: truncated(question, way, b"x")) as one:
+        it = Lookups([one.address], QUICK, rate=0.1)
+        began = time.monotonic()
+        answer = it.ask("a.example", "TXT")
+
+    assert "no answer in time" == answer.error
+    assert time.monotonic() - began < QUICK + 0.3
+    assert {"udp"} == {way for _, way in one.asked}
+
+
 def test_questions_that_cannot_have_a_turn_are_answered(monkeypatch: pytest.MonkeyPatch):
     """Nobody waits for more than a minute; it says what is the matter."""
     monkeypatch.setattr(exchange, "QUEUE", 0.5)

@@ -16,7 +16,7 @@ from cryptography import x509
 
 from tests.e2e.waiting import until
 from tests.ports import own_address
-from tests.servers.certificates import issued, self_signed
+from tests.servers.certificates import issued, self_signed, without_dates
 from tests.servers.postfix import Postfix, listener, postfix
 from tlsrpt_mailer.domains.seen import Shown
 from tlsrpt_mailer.errors import ConfigError
@@ -53,6 +53,10 @@ def chains(ca: trustme.CA) -> dict[str, bytes]:
     usage = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.CLIENT_AUTH])  # type: ignore[attr-defined]
     names = x509.SubjectAlternativeName([x509.DNSName(MX)])
     past = ca.issue_cert(MX, not_before=BEGAN, not_after=ENDED)
+    bad_names = x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, b"\xff\xff")
+    bad_usage = x509.UnrecognizedExtension(x509.ExtendedKeyUsage.oid, b"\xff\xff")
+    bad_feature = x509.UnrecognizedExtension(x509.TLSFeature.oid, b"\xff\xff")
+    odd_middle = without_dates(middle.cert_pem.bytes())
     return {
         "good": whole.private_key_and_cert_chain_pem.bytes(),
         "no intermediate": lonely.private_key_pem.bytes() + lonely.cert_chain_pems[0].bytes(),
@@ -62,8 +66,19 @@ def chains(ca: trustme.CA) -> dict[str, bytes]:
         "only a common name": issued(ca, MX),
         "for clients": issued(ca, MX, usage, names),
         "self-signed": self_signed(MX),
+        "noise for names": issued(ca, MX, bad_names),
+        "noise for its use": issued(ca, MX, bad_usage, names),
+        "noise elsewhere": issued(ca, MX, bad_feature, names),
+        "noise behind it": lonely.private_key_pem.bytes()
+        + lonely.cert_chain_pems[0].bytes()
+        + odd_middle,
+        "noise alone": _noise(whole),
         "stranger": trustme.CA().issue_cert(MX).private_key_and_cert_chain_pem.bytes(),
     }
+
+
+def _noise(leaf: trustme.LeafCert) -> bytes:
+    return leaf.private_key_pem.bytes() + without_dates(leaf.cert_chain_pems[0].bytes())
 
 
 OPTIONS = {
@@ -112,9 +127,8 @@ def test_digests_are_those_of_openssl(house: House):
     """What is compared with TLSA records is what `openssl` computes for them."""
     own = house.show("good").chain[0]
     pem = str(house.folder / "good.pem")
-    whole = subprocess.check_output(["openssl", "x509", "-in", pem, "-outform", "DER"])
-    public = subprocess.check_output(["openssl", "x509", "-in", pem, "-noout", "-pubkey"])
-    key = subprocess.check_output(["openssl", "pkey", "-pubin", "-outform", "DER"], input=public)
+    whole = openssl(f"x509 -in {pem} -outform DER")
+    key = openssl("pkey -pubin -outform DER", openssl(f"x509 -in {pem} -noout -pubkey"))
 
     assert hashlib.sha256(whole).hexdigest() == own.cert_sha256
     assert hashlib.sha512(whole).hexdigest() == own.cert_sha512
@@ -122,23 +136,28 @@ def test_digests_are_those_of_openssl(house: House):
     assert hashlib.sha512(key).hexdigest() == own.key_sha512
 
 
+def openssl(words: str, given: bytes = b"") -> bytes:
+    return subprocess.check_output(
+        ["openssl", *words.split()], input=given, stderr=subprocess.DEVNULL
+    )
+
+
 @pytest.mark.parametrize(
     "key", ["rsa:2048", "rsa-pss", "ed25519", "ec -pkeyopt ec_paramgen_curve:P-384"]
 )
-def test_the_key_of_any_kind_byte_for_byte(tmp_path: Path, key: str):
+@pytest.mark.parametrize("version", [1, 3])
+def test_the_key_of_any_kind_byte_for_byte(tmp_path: Path, key: str, version: int):
     """Also where a library would write it anew in another way."""
-    words = ["openssl", "req", "-x509", "-subj", "/CN=x", "-nodes", "-keyout", "/dev/null"]
-    der = subprocess.check_output(
-        [*words, "-outform", "DER", "-newkey", *key.split()], stderr=subprocess.DEVNULL
-    )
-    public = subprocess.check_output(
-        ["openssl", "x509", "-inform", "DER", "-noout", "-pubkey"], input=der
-    )
-    expected = subprocess.check_output(
-        ["openssl", "pkey", "-pubin", "-outform", "DER"], input=public
-    )
+    secret = tmp_path / "key.pem"
+    der = openssl(f"req -x509 -subj /CN=x -nodes -keyout {secret} -outform DER -newkey {key}")
+    if version == 1:
+        asked = openssl(f"req -new -subj /CN=x -key {secret}")
+        der = openssl(f"x509 -req -outform DER -signkey {secret}", asked)
+    public = openssl("x509 -inform DER -noout -pubkey", der)
+    certificate = x509.load_der_x509_certificate(der)
 
-    assert expected == key_info(x509.load_der_x509_certificate(der))
+    assert f"v{version}" == certificate.version.name
+    assert openssl("pkey -pubin -outform DER", public) == key_info(certificate)
 
 
 @pytest.mark.parametrize(
@@ -204,6 +223,20 @@ def test_what_is_agreed_on(house: House, name: str, protocol: str):
     shown = house.show(name)
 
     assert ("tls", protocol, True) == (shown.kind, shown.protocol, shown.is_trusted)
+
+
+def test_certificates_that_are_not_as_they_should_be(house: House):
+    """What cannot be read of them is left out, and believed in nothing; the rest is told."""
+    names, use = house.show("noise for names"), house.show("noise for its use")
+    other = house.show("noise elsewhere")
+    behind, alone = house.show("noise behind it"), house.show("noise alone")
+
+    assert ("tls", (), False) == (names.kind, names.chain[0].names, names.names_fit)
+    assert ("tls", False, True) == (use.kind, use.is_trusted, bool(use.distrust))
+    assert ("tls", True) == (other.kind, other.is_trusted)
+    assert ("tls", 1, True) == (behind.kind, len(behind.chain), behind.names_fit)
+    assert ("tls", (), None) == (alone.kind, alone.chain, alone.is_trusted)
+    assert "its certificate cannot be read" == alone.error
 
 
 def test_a_host_without_starttls(house: House):

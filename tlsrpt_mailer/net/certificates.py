@@ -142,10 +142,8 @@ def _is_for_servers(one: x509.Certificate) -> bool:
     """Whether its extended key usage, if it has any, allows for it (RFC 5280, 4.2.1.12)."""
     try:
         found = one.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
+    except _UNREADABLE:  # OpenSSL has refused it already, where this is what it cannot read
         return True
-    except _UNREADABLE:
-        return False
     return (
         ExtendedKeyUsageOID.SERVER_AUTH in found
         or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in found

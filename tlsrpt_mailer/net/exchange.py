@@ -92,19 +92,22 @@ class Exchange:
         self._pace = pace
         self._lock = threading.Lock()
 
-    def ask(self, asked: dns.message.QueryMessage, within: float) -> dns.message.QueryMessage:
+    def ask(
+        self, asked: dns.message.QueryMessage, within: float, *, queue: float | None = None
+    ) -> dns.message.QueryMessage:
         """
         The first answer that says anything of the name, found or not.
 
         Args:
             asked: The question.
             within: Seconds for all tries, from the first turn on.
+            queue: The most seconds until that; None: `QUEUE`.
 
         Raises:
             Failed: There was none in time.
         """
         said: list[str] = []
-        if not self._pace.turn(QUEUE):
+        if not self._pace.turn(QUEUE if queue is None else queue):
             raise Failed(["too many questions wait"])
         deadline = time.monotonic() + within
         for again, server in enumerate(self._tries(said)):

@@ -154,7 +154,8 @@ class Lookups:
 
     def _failure(self, asked: dns.message.QueryMessage, share: float) -> Failed | None:
         try:
-            self._exchange.ask(asked, share * self._timeout)
+            limit = share * self._timeout
+            self._exchange.ask(asked, limit, queue=limit)
         except Failed as failed:
             return failed
         return None
