@@ -34,6 +34,12 @@ MODULES = {"pickle", "marshal", "shelve", "dill", "yaml", "telnetlib", "pty", "c
 STARTS = {"subprocess.run", "subprocess.Popen", "subprocess.call", "subprocess.check_output"}
 STARTERS = {"channels/command.py", "cli/demo.py", "config/secret.py"}
 """The only files that start a program: the operator's own, and the daemon of `demo`."""
+OPEN = {
+    "net/delivery.py": ["check_hostname", "CERT_NONE"],
+    "net/handshake.py": ["VERIFY_NONE"],
+}
+"""The only files that speak TLS with anybody: one hands over a canary as senders hand over reports,
+opportunistically (RFC 8460, 3), one looks at what there is. Neither tells a secret or believes."""
 
 
 def wrong(source: str) -> list[str]:
@@ -49,7 +55,7 @@ def wrong(source: str) -> list[str]:
                 found.append(module)
             case ast.ImportFrom(module="os" | "subprocess" as module, names=names):
                 found += [f"from {module} import {alias.name}" for alias in names]
-            case ast.Attribute(attr="CERT_NONE" | "enable_load_extension"):
+            case ast.Attribute(attr="CERT_NONE" | "VERIFY_NONE" | "enable_load_extension"):
                 found.append(node.attr)
             case ast.Assign(targets=[ast.Attribute(attr="check_hostname")]):
                 found.append("check_hostname")
@@ -71,11 +77,11 @@ def _call(node: ast.Call) -> Iterator[str]:
 def test_no_shell_no_code_from_data_no_guessable_file() -> None:
     """
     No shell, no eval, no unpickling, no predictable temporary file, no TLS that checks
-    nobody, no SQLite extension: in no file of the program.
+    nobody (but where nobody needs to be checked), no SQLite extension: in no file of the program.
     """
     found = {str(path.relative_to(PACKAGE)): wrong(path.read_text()) for path in FILES}
 
-    assert {name: words for name, words in found.items() if words} == {}
+    assert {name: words for name, words in found.items() if words} == OPEN
 
 
 def test_who_starts_programs() -> None:
@@ -104,6 +110,7 @@ def test_who_starts_programs() -> None:
         "tempfile.mktemp()",
         "context.verify_mode = ssl.CERT_NONE",
         "context.check_hostname = False",
+        "context.set_verify(SSL.VERIFY_NONE)",
         "conn.enable_load_extension(True)",
         "token = random.choice(letters)",
     ],
