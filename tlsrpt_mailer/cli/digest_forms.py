@@ -40,6 +40,7 @@ def _page(page: Page) -> Form:
         "untold": [_failure(one) for one in page.untold],
         "silent": [_silence(one) for one in page.silences],
         "reporters": [_reporter(line) for line in page.reporters],
+        "certificates": [{"mx": mx, "not_after": iso(end)} for mx, end in page.certificates],
     }
 
 
@@ -76,6 +77,7 @@ def _domain(line: DomainLine) -> Form:
         "sessions_before": line.before.sessions,
         "failed_before": line.before.failed,
         "week": line.cells,
+        "record_state": line.looked and line.looked.record,
         "mta_sts_mode": line.mode,
         "dane": line.dane,
         "reporters": line.reporters,
@@ -110,6 +112,7 @@ def _operator(page: OperatorPage) -> Form:
             {
                 "group": line.name,
                 "domains": line.domains,
+                "record": line.record,
                 "reporting": line.reporting,
                 "mta_sts": line.mta_sts,
                 "enforce": line.enforce,
