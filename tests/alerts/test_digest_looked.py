@@ -90,7 +90,7 @@ def test_what_nobody_could_look_up_is_taken_from_reports() -> None:
 
     found = standing(owner_of(looked(), unknown))
 
-    assert "MTA-STS enforce example.com (see 21), dane.example" in found
+    assert "MTA-STS enforce dane.example, example.com (see 21)" in found
     assert "DANE dane.example" in found
 
 

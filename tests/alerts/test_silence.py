@@ -32,7 +32,10 @@ def domain(name: str, sessions: int = 280, *others: str) -> silence.SilentDomain
 
 def stopped(*domains: silence.SilentDomain, elsewhere: int = 8) -> silence.SilentReporter:
     return silence.SilentReporter(
-        reporter="Google", domains=domains, elsewhere=elsewhere, last_receipt=NOW - 5 * HOUR
+        reporter="Google",
+        domains=domains,
+        elsewhere=elsewhere,
+        ours=silence.OurSide(last_receipt=NOW - 5 * HOUR),
     )
 
 
@@ -64,7 +67,9 @@ def test_a_reporter_that_speaks_of_nothing_else_has_stopped():
     one = msgspec.structs.replace(domain("d01.example"), days=22, others=("A", "B", "C"))
     silent = stopped(one, elsewhere=0)
     mail = silence.reporter(
-        msgspec.structs.replace(silent, last_receipt=None), CONTEXT, "google.com"
+        msgspec.structs.replace(silent, ours=silence.OurSide(last_receipt=None)),
+        CONTEXT,
+        "google.com",
     )
 
     assert "NOTICE Google has stopped reporting on d01.example [tlsrpt]" == mail.subject
@@ -94,7 +99,7 @@ def test_a_domain_of_which_nobody_speaks(count: int, who: str):
     silent = silence.SilentEverywhere(
         domain="shop.example",
         reporters=tuple((f"R{at}", ZERO + (10 - at) * DAY) for at in range(count)),
-        last_receipt=NOW,
+        ours=silence.OurSide(last_receipt=NOW),
     )
 
     mail = silence.domain(silent, CONTEXT)
@@ -221,6 +226,62 @@ def test_the_first_report():
     assert "and 10 more" in many.text
 
 
+def test_what_our_own_looks_and_test_reports_say_stands_beside_it():
+    """Silence of theirs is told from trouble of ours: the way in works, the records are right."""
+    ours = silence.OurSide(
+        last_receipt=NOW - 5 * HOUR,
+        canary_at=NOW - 3 * HOUR,
+        canary_took=41,
+        records=(("d01.example", "right", NOW - 2 * HOUR), ("d02.example", "right", NOW - HOUR)),
+    )
+    silent = msgspec.structs.replace(
+        stopped(domain("d01.example"), domain("d02.example")), ours=ours
+    )
+
+    text = flat(silence.reporter(silent, CONTEXT, "google.com"))
+
+    assert (
+        "our intake works: the last test report took 41 s (today at 06:00Z (3 h ago)), and the"
+        " last report came today at 04:00Z (5 h ago)"
+    ) in text
+    assert ("our records in place, and they name us (looked up today at 07:00Z (2 h ago))") in text
+
+
+@pytest.mark.parametrize(
+    ("records", "said"),
+    [
+        ((), "our records not looked up from here; the command below shows them"),
+        (
+            (("shop.example", "none", NOW - HOUR),),
+            (
+                "our records not right at shop.example (looked up today at 08:00Z (1 h ago)):"
+                " tlsrpt-mailer check"
+            ),
+        ),
+        (
+            (("shop.example", "right", NOW - HOUR),),
+            "our records in place, and it names us (looked up today at 08:00Z (1 h ago))",
+        ),
+    ],
+)
+def test_of_a_silent_domain_the_record_decides_what_is_likely(
+    records: tuple[tuple[str, str, Time], ...], said: str
+):
+    """Where the record is right nobody is sent to look for it."""
+    silent = silence.SilentEverywhere(
+        domain="shop.example",
+        reporters=(("Google", ZERO),),
+        ours=silence.OurSide(last_receipt=NOW, records=records),
+    )
+
+    text = flat(silence.domain(silent, CONTEXT))
+
+    assert said in text
+    is_right = bool(records) and records[0][1] == "right"
+    assert is_right == ("most likely the domain gets no mail any more" in text)
+    assert is_right != ("most likely the record of the domain is gone" in text)
+
+
 def every_mail(name: str, context: Context) -> Iterator[Rendered]:
     """Each kind, with *name* for everything that a stranger may choose."""
     at = ZERO + 9 * DAY
@@ -228,7 +289,12 @@ def every_mail(name: str, context: Context) -> Iterator[Rendered]:
         msgspec.structs.replace(stopped(domain(name, 1, name)), reporter=name), context, name
     )
     yield silence.domain(
-        silence.SilentEverywhere(domain=name, reporters=((name, at),), last_receipt=at), context
+        silence.SilentEverywhere(
+            domain=name,
+            reporters=((name, at),),
+            ours=silence.OurSide(last_receipt=at, records=((name, "none", at),)),
+        ),
+        context,
     )
     yield silence.intake(
         silence.SilentIntake(since=at, reporters=1, domains=1, sources=((name, "ok"),)), context

@@ -6,6 +6,7 @@ from email import message_from_bytes, policy
 import msgspec
 import pytest
 
+from tests.flows.watching import Watch
 from tests.flows.world import World
 from tests.mails import mail, report
 from tlsrpt_mailer.alerts.directory import Directory, DomainBlock, Owner
@@ -15,7 +16,7 @@ from tlsrpt_mailer.flows.beginnings import watch_beginnings
 from tlsrpt_mailer.flows.compose import Audience, compose
 from tlsrpt_mailer.flows.watch import watch
 from tlsrpt_mailer.flows.watch_sources import watch_sources
-from tlsrpt_mailer.ports import Letter
+from tlsrpt_mailer.ports import Letter, SentCanary
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Time, iso
 from tlsrpt_mailer.store.notices import silent_pairs
 
@@ -216,6 +217,48 @@ def test_a_domain_of_which_nobody_speaks_is_told_to_its_owner(
     assert [("silent", ANA, "NOTICE Microsoft reports on a.ana.example again")] == look(
         world, people, world.now
     )
+
+
+def test_a_record_that_is_gone_is_told_as_that_and_not_as_silence_too(
+    watch: Watch, people: Audience
+) -> None:
+    """
+    Both domains fall silent. Of the one whose record is gone that was said already, by what our
+    own looks found; of the other it is said that its record is in place.
+    """
+    world = watch.world
+    for name in ("a.ana.example", "b.ana.example"):
+        watch.sky.domain(name)
+    for reporter in (GOOGLE, MICROSOFT):
+        for name in ("a.ana.example", "b.ana.example"):
+            send(world, range(28), name, reporter)
+        send(world, range(40), "d.kim.example", reporter)
+    world.now = day(28)
+    watch.enrol("a.ana.example", "b.ana.example")
+    watch.until(day(29))
+    watch.sky.put("_smtp._tls.a.ana.example", "TXT")
+    watch.until(day(39))
+
+    (told,) = letters(world, people, day(39))
+
+    assert "WARNING b.ana.example: TLS reports have stopped [tlsrpt]" == told.subject
+    assert "our records   in place, and it names us (looked up" in text_of(told)
+    assert ["tlsrpt-gone"] == [code for code, *_ in watch.states()]
+    assert ["a.ana.example", "b.ana.example"] == [one.domain for one in silent(world)]
+
+
+def test_the_last_test_report_is_named_with_a_silence(world: World, people: Audience) -> None:
+    """What came back from outside shows that reports could come."""
+    send(world, range(28), "a.ana.example")
+    send(world, range(40), "d.kim.example")
+    sent = SentCanary(token="ab", address="tlsrpt@example.com", sent_at=day(39))
+    world.store.canaries.save(sent)
+    with world.store.write() as txn:
+        txn.canary_came("ab", day(39) + 41, "test:box", "pass")
+
+    (told,) = letters(world, people, day(40))
+
+    assert "the last test report took 41 s" in text_of(told)
 
 
 def test_nothing_at_all_is_told_to_the_operator_alone(world: World, people: Audience) -> None:

@@ -18,12 +18,13 @@ from tlsrpt_mailer.alerts.document import (
 from tlsrpt_mailer.alerts.footer import version
 from tlsrpt_mailer.alerts.model import Context, Rendered
 from tlsrpt_mailer.report.hosts import is_strict_host
-from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.report.times import Span, Time
 
 LISTED = 30
 TWO = 2
 DAILY = 27
 """Days of 28 from which on it is said to report daily."""
+RIGHT = "right"
 MADE_NAMES = "DOMAIN"
 """Stands in a command for what is no host name."""
 
@@ -42,6 +43,18 @@ class SilentDomain(msgspec.Struct, frozen=True, kw_only=True):
     """Who still reports on it, by the names that people know."""
 
 
+class OurSide(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of our own part: the way in, and the records."""
+
+    last_receipt: Time | None
+    """When the last report came in, whosever it was."""
+    canary_at: Time | None = None
+    """When the last test report to ourselves came back; None: none was sent, or came."""
+    canary_took: Span = 0
+    records: tuple[tuple[str, str, Time], ...] = ()
+    """(domain, state of its TLSRPT record, when it was looked up), of those that were."""
+
+
 class SilentReporter(msgspec.Struct, frozen=True, kw_only=True):
     """A reporter that stopped on some domains of the reader's."""
 
@@ -51,8 +64,7 @@ class SilentReporter(msgspec.Struct, frozen=True, kw_only=True):
     """The busiest first."""
     elsewhere: int
     """On how many other domains of the reader's it still reports."""
-    last_receipt: Time | None
-    """When the last report came in, whosever it was."""
+    ours: OurSide
 
 
 class SilentEverywhere(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +73,7 @@ class SilentEverywhere(msgspec.Struct, frozen=True, kw_only=True):
     domain: str
     reporters: tuple[tuple[str, Time], ...]
     """(name that people know, end of its last window), the newest first."""
-    last_receipt: Time | None
+    ours: OurSide
 
 
 class SilentIntake(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +124,7 @@ def reporter(silent: SilentReporter, context: Context, key: str) -> Rendered:
             section(
                 "OURS OR THEIRS?",
                 table(
-                    _whose("the reporter", _elsewhere(silent.elsewhere), silent.last_receipt, now)
+                    _whose("the reporter", _elsewhere(silent.elsewhere), named, silent.ours, now)
                 ),
                 para(_conclusion(name, named, silent.elsewhere)),
             ),
@@ -162,11 +174,8 @@ def domain(silent: SilentEverywhere, context: Context) -> Rendered:
         sections=(
             section(
                 "OURS OR THEIRS?",
-                table(_whose("the reporters", "silent, all of them", silent.last_receipt, now)),
-                para(
-                    "So most likely the record of the domain is gone or names another address,"
-                    " or the domain gets no mail any more."
-                ),
+                table(_whose("the reporters", "silent, all of them", [name], silent.ours, now)),
+                para(_why_domain(silent.ours)),
             ),
             section("WHO REPORTED", table(words.table(rows[:LISTED], (40, 34)))),
             _what_to_do(name, silent.domain, None),
@@ -322,14 +331,51 @@ def _owner_of(named: Sequence[str]) -> str:
     return f"You get this as an owner of {words.listed(named)}."
 
 
-def _whose(who: str, how: str, last_receipt: Time | None, now: Time) -> list[str]:
-    came = "no report is there" if last_receipt is None else words.when(last_receipt, now)
+def _whose(who: str, how: str, named: Sequence[str], ours: OurSide, now: Time) -> list[str]:
     rows = [
-        ("our intake", f"works: the last report came {came}"),
-        ("our records", "not looked up from here; the command below shows them"),
+        ("our intake", f"works: {_came(ours, now)}"),
+        ("our records", _records(named, ours, now)),
         (who, how),
     ]
-    return words.table(rows, (14, 0))
+    lines: list[str] = []
+    for term, said in rows:
+        lines += words.wrap(said, " " * 14, f"{term:<14}", words.WIDTH - 2)
+    return lines
+
+
+def _came(ours: OurSide, now: Time) -> str:
+    last = ours.last_receipt
+    came = "no report is there" if last is None else f"the last report came {words.when(last, now)}"
+    if ours.canary_at is None:
+        return came
+    took, at = words.number(ours.canary_took), words.when(ours.canary_at, now)
+    return f"the last test report took {took} s ({at}), and {came}"
+
+
+def _records(named: Sequence[str], ours: OurSide, now: Time) -> str:
+    """Whether the records are in place, as far as our own looks know."""
+    if len(ours.records) < len(named):
+        return "not looked up from here; the command below shows them"
+    at = words.when(min(at for _, _, at in ours.records), now)
+    wrong = [name for name, state, _ in ours.records if state != RIGHT]
+    if wrong:
+        shown = words.listed([words.name(name) for name in wrong], 3)
+        return f"not right at {shown} (looked up {at}): tlsrpt-mailer check"
+    if len(ours.records) == 1:
+        return f"in place, and it names us (looked up {at})"
+    return f"in place, and they name us (looked up {at})"
+
+
+def _why_domain(ours: OurSide) -> str:
+    if all(state == RIGHT for _, state, _ in ours.records) and ours.records:
+        return (
+            "So most likely the domain gets no mail any more from those that report, or they cannot"
+            " deliver it."
+        )
+    return (
+        "So most likely the record of the domain is gone or names another address, or the domain"
+        " gets no mail any more."
+    )
 
 
 def _elsewhere(count: int) -> str:

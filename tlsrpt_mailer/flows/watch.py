@@ -20,7 +20,7 @@ from tlsrpt_mailer.flows.compose import Audience
 from tlsrpt_mailer.flows.copies import copies
 from tlsrpt_mailer.flows.observing import SOONEST, Observed, observe
 from tlsrpt_mailer.flows.resuming import resume
-from tlsrpt_mailer.ports import Announced, Letter, SilentPair, SourceTrouble, Watching
+from tlsrpt_mailer.ports import Announced, Letter, SilentPair, Watching
 from tlsrpt_mailer.report.times import DAY, Span, Time
 
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ def watch(
     observed = observe(watching, now)
     said = Announcements(watching.announced(KINDS), audience, now)
     resume(said, observed)
-    one = _Round(said, observed, watching.sources())
+    one = _Round(watching, said, observed)
     awake = awake_since is None or now - awake_since >= AWAKE
     for found in one.found():
         if found.which == "reporter":
@@ -72,12 +72,11 @@ def watch(
 class _Round:
     """What one look at the silence changes."""
 
-    def __init__(
-        self, said: Announcements, observed: Observed, sources: Sequence[SourceTrouble]
-    ) -> None:
+    def __init__(self, watching: Watching, said: Announcements, observed: Observed) -> None:
+        self._watching = watching
         self._said = said
         self._observed = observed
-        self._sources = sources
+        self._sources = watching.sources()
         self._alive: dict[str, Counter[str]] = {}
 
     def found(self) -> list[Silence]:
@@ -153,7 +152,7 @@ class _Round:
                 for pair in pairs
             ),
             elsewhere=self._elsewhere(reporter, recipient),
-            last_receipt=self._observed.last_receipt,
+            ours=self._ours([pair.domain for pair in pairs]),
         )
         rendered = words.reporter(view, self._said.context(recipient), reporter)
         self._said.send(rendered, recipient, "silent")
@@ -163,7 +162,7 @@ class _Round:
         for recipient in self._owners(found.key):
             if self._said.row(Key("silent-domain", found.key, recipient)) is not None:
                 continue
-            news = self._is_news(found)
+            news = self._is_news(found) and not self._is_told(found.key)
             self._said.put(
                 Announced(
                     kind="silent-domain",
@@ -179,7 +178,7 @@ class _Round:
                 view = words.SilentEverywhere(
                     domain=found.key,
                     reporters=tuple((self._said.name(pair.reporter), pair.end) for pair in newest),
-                    last_receipt=self._observed.last_receipt,
+                    ours=self._ours([found.key]),
                 )
                 self._said.send(
                     words.domain(view, self._said.context(recipient)), recipient, "silent"
@@ -212,6 +211,25 @@ class _Round:
                 )
 
     # ------------------------------------------------------------------- parts
+
+    def _ours(self, domains: Sequence[str]) -> words.OurSide:
+        """What is known of our own part in it."""
+        canary = self._watching.canary()
+        records = self._watching.looked_up(domains)
+        came = None if canary is None else canary.came_at
+        return words.OurSide(
+            last_receipt=self._observed.last_receipt,
+            canary_at=came,
+            canary_took=0 if canary is None or came is None else max(0, came - canary.sent_at),
+            records=tuple(
+                (name, records[name].state, records[name].at) for name in domains if name in records
+            ),
+        )
+
+    def _is_told(self, domain: str) -> bool:
+        """Whether its owners know already that its record is not as it should be."""
+        found = self._watching.looked_up([domain]).get(domain)
+        return found is not None and found.is_told
 
     def _is_news(self, found: Silence) -> bool:
         """Whether it fell silent while we looked; an old archive ends without a mail."""

@@ -7,6 +7,7 @@ import msgspec
 
 from tlsrpt_mailer.alerts.digest_model import AnswerTime, Domain, Intake, Period
 from tlsrpt_mailer.failures.silence import Seen
+from tlsrpt_mailer.ports.canaries import SentCanary
 from tlsrpt_mailer.ports.letters import FailureRecord, Letter, Told
 from tlsrpt_mailer.report.times import Time
 
@@ -97,6 +98,17 @@ class Announced(msgspec.Struct, frozen=True, kw_only=True):
     """Of ``waiting``: those that were named."""
 
 
+class LookedUp(msgspec.Struct, frozen=True):
+    """What our own looks know of a domain's TLSRPT record."""
+
+    at: Time
+    """The last look in which DNS answered."""
+    state: str
+    """none, broken, elsewhere or right."""
+    is_told: bool
+    """Whether what is wrong with it is open, and grave enough to be mailed."""
+
+
 class Watching(Protocol):
     """What watching for silence reads and writes; each call is its own transaction."""
 
@@ -120,6 +132,12 @@ class Watching(Protocol):
 
     def was_alerted(self, recipient: str) -> bool:
         """Whether a mail has told this recipient of a failure."""
+
+    def looked_up(self, domains: Collection[str]) -> dict[str, LookedUp]:
+        """The records of these, as far as anybody has looked."""
+
+    def canary(self) -> SentCanary | None:
+        """The last test report to ourselves that came back."""
 
     def sources(self) -> list[SourceTrouble]:
         """How each source is doing."""

@@ -6,9 +6,17 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from tlsrpt_mailer.failures.silence import Seen
-from tlsrpt_mailer.ports import Announced, FirstReport, Letter, SilentPair, SourceTrouble
+from tlsrpt_mailer.ports import (
+    Announced,
+    FirstReport,
+    Letter,
+    LookedUp,
+    SentCanary,
+    SilentPair,
+    SourceTrouble,
+)
 from tlsrpt_mailer.report.times import Time
-from tlsrpt_mailer.store import bind, pairs
+from tlsrpt_mailer.store import bind, canaries, pairs
 from tlsrpt_mailer.store.bind import select_in, text
 from tlsrpt_mailer.store.connection import Writer
 from tlsrpt_mailer.store.outbox import add_letters
@@ -66,6 +74,23 @@ class SqliteWatching:
                 "SELECT 1 FROM told WHERE recipient = ? LIMIT 1", (text(recipient),)
             ).fetchone()
         return row is not None
+
+    def looked_up(self, domains: Collection[str]) -> dict[str, LookedUp]:
+        """See `ports.Watching.looked_up`."""
+        sql = (
+            "SELECT domain, ok_at, record, EXISTS (SELECT 1 FROM failures AS f"
+            " WHERE f.domain = looks.domain AND f.kind = 'finding' AND f.is_open = 1"
+            " AND f.result_type LIKE 'tlsrpt-%' AND f.severity IN ('critical', 'warning'))"
+            " FROM looks WHERE record IS NOT NULL AND domain IN ({keys})"
+        )
+        with self._writer.reading() as conn:
+            rows = select_in(conn, sql, [text(domain) for domain in domains])
+            return {name: LookedUp(at, state, bool(told)) for name, at, state, told in rows}
+
+    def canary(self) -> SentCanary | None:
+        """See `ports.Watching.canary`."""
+        with self._writer.reading() as conn:
+            return canaries.came(conn)
 
     def sources(self) -> list[SourceTrouble]:
         """See `ports.Watching.sources`; by name."""
