@@ -16,7 +16,7 @@ from tlsrpt_mailer.alerts.words import WIDTH
 from tlsrpt_mailer.domains import examining
 from tlsrpt_mailer.domains.examine import Expected, examine
 from tlsrpt_mailer.domains.record import zone_line
-from tlsrpt_mailer.flows.checking import BLOCKED
+from tlsrpt_mailer.failures.probed import BLOCKED
 from tlsrpt_mailer.report.hosts import is_strict_host
 from tlsrpt_mailer.report.times import DAY
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.cli.conftest import Place
 from tests.cli.test_json import keys
-from tlsrpt_mailer.flows.checking import BLOCKED
+from tlsrpt_mailer.failures.probed import BLOCKED
 
 
 def names(place: Place, *words: str) -> list[str]:

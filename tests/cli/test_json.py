@@ -115,7 +115,7 @@ def test_one_failure_has_its_evidence_and_its_story(full: Place):
     plain = full("failures", "show", "1", "--json").json
     story = full("failures", "show", "1", "--json", "--why").json
 
-    assert [*keys("failures"), "evidence", "told"] == list(plain)
+    assert [*keys("failures"), "evidence", "told", "finding"] == list(plain)
     assert [*keys("failures"), *keys("failures show")] == list(story)
     assert all(keys("evidence") == list(one) for one in story["evidence"])
     assert all(keys("step") == list(one) for one in story["why"])

@@ -406,16 +406,18 @@ def test_what_fails_comes_first_and_is_the_exit_code(full: Place):
 
 
 def test_all_parts_are_there_and_the_totals(full: Place):
-    """One look: daemon, source, trust, alerts, store, jobs; domains and failures."""
+    """One look: daemon, source, trust, alerts, checks, store, jobs; domains and failures."""
     result = full("status")
 
     assert 0 == result.code
-    assert ["daemon", "source", "trust", "alerts", "store", "jobs"] == [
+    assert ["daemon", "source", "trust", "alerts", "checks", "store", "jobs"] == [
         line.split()[1]
         for line in result.out.splitlines()[2:]
         if line.startswith(("  ok", "  warn"))
     ]
-    assert "  domains    3 that reports speak of\n" in result.out
+    assert (
+        "  domains    3 that reports speak of                     tlsrpt-mailer domains\n"
+    ) in result.out
     assert "  failures   2 critical, 1 warning, 0 notice, 0 low " in result.out
     assert "  unreadable 1 " in result.out
 

@@ -12,8 +12,9 @@ from tests.flows.sky import RIGHT
 from tests.flows.test_compose import ANA, tell
 from tests.flows.watching import HOST, NOW, Watch, shows
 from tlsrpt_mailer.domains.seen import Shown
+from tlsrpt_mailer.failures.probed import BLOCKED
 from tlsrpt_mailer.flows import checking
-from tlsrpt_mailer.flows.checking import BLOCKED, SURE, WATCHED
+from tlsrpt_mailer.flows.checking import SURE, WATCHED
 from tlsrpt_mailer.ports import Due
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE
 

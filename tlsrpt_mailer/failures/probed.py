@@ -24,6 +24,9 @@ OLD_TLS = "mx-old-tls"
 UNREACHABLE = "mx-unreachable"
 MISMATCH = "dane-mismatch"
 
+BLOCKED = "probe-blocked"
+"""The finding that port 25 of nobody can be reached from here: it is about this host alone."""
+
 TROUBLE = frozenset(
     {
         NO_STARTTLS,

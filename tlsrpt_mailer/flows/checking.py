@@ -23,6 +23,7 @@ from tlsrpt_mailer.domains.inventory import summary
 from tlsrpt_mailer.domains.seen import Seen
 from tlsrpt_mailer.failures.findings import CONFIRMED, Found, take_look
 from tlsrpt_mailer.failures.model import SEVERITIES, Severity, Spell
+from tlsrpt_mailer.failures.probed import BLOCKED
 from tlsrpt_mailer.flows.judging import Standing, judge_domains
 from tlsrpt_mailer.flows.looking import look_at, look_at_host, no_probe
 from tlsrpt_mailer.flows.probing import Prober
@@ -42,8 +43,6 @@ SURE: Span = 15 * MINUTE
 """When a look that found something new is made again."""
 WATCHED: Span = HOUR
 """How often what is told and open is looked at, so that its end is known soon."""
-BLOCKED = "probe-blocked"
-"""The finding that port 25 cannot be reached from here."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from tlsrpt_mailer.domains.inventory import DaneState, Heard, StsState
 from tlsrpt_mailer.domains.readiness import Counted, Row
 from tlsrpt_mailer.domains.seen import Seen
 from tlsrpt_mailer.failures.model import Window
+from tlsrpt_mailer.failures.probed import BLOCKED
 from tlsrpt_mailer.failures.windows import effective
 from tlsrpt_mailer.ports import SentCanary
 from tlsrpt_mailer.report.times import DAY, Span, Time
@@ -52,6 +53,25 @@ class StoredDomain(msgspec.Struct, frozen=True, kw_only=True):
     critical: int = 0
 
 
+class LookTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the looks at our domains are."""
+
+    domains: int
+    """That are looked at by themselves, MX hosts among them."""
+    never: int
+    """Of these, those that nobody has looked at yet."""
+    silent: int
+    """Of these, those for which DNS did not answer at the last look."""
+    right: int
+    """Domains whose TLSRPT record is right, MX hosts left out."""
+    known: int
+    """Domains of which it is known whether it is, MX hosts left out."""
+    last_at: Time | None
+    next_at: Time | None
+    is_blocked: bool
+    """Whether port 25 of nobody can be reached from here."""
+
+
 class InventoryReads(Snapshots):
     """The part of `queries.Reader` that is about the inventory."""
 
@@ -59,6 +79,33 @@ class InventoryReads(Snapshots):
         """Every domain that was looked at, or that counted reports speak of; by name."""
         with self._snapshot() as conn:
             return _inventory(conn)
+
+    def look_totals(self) -> LookTotals:
+        """How far the looks are."""
+        with self._snapshot() as conn:
+            row = conn.execute(
+                "SELECT count(*), coalesce(sum(at IS NULL), 0),"
+                " coalesce(sum(at IS NOT NULL AND ok_at IS NOT at), 0),"
+                " coalesce(sum(record = 'right' AND is_host = 0), 0),"
+                " coalesce(sum(record IS NOT NULL AND is_host = 0), 0), max(at), min(next_at)"
+                " FROM looks WHERE next_at IS NOT NULL"
+            ).fetchone()
+            (blocked,) = conn.execute(
+                "SELECT EXISTS (SELECT 1 FROM failures WHERE kind = 'finding' AND is_open = 1"
+                " AND result_type = ?)",
+                (BLOCKED,),
+            ).fetchone()
+        domains, never, silent, right, known, last_at, next_at = row
+        return LookTotals(
+            domains=domains,
+            never=never,
+            silent=silent,
+            right=right,
+            known=known,
+            last_at=last_at,
+            next_at=next_at,
+            is_blocked=bool(blocked),
+        )
 
     def look(self, domain: str) -> tuple[Seen, tuple[Finding, ...]] | None:
         """The last look at a domain, and what was wrong; None where it was never looked at."""

@@ -7,7 +7,7 @@ threads, and `opening` opens it.
 """
 
 from tlsrpt_mailer.wiring.app import IMPORT, WORKER, App
-from tlsrpt_mailer.wiring.checking import Checking
+from tlsrpt_mailer.wiring.checking import Checking, canary_addresses
 from tlsrpt_mailer.wiring.kinds import KINDS, SOURCES, source, source_name, sources
 from tlsrpt_mailer.wiring.opening import judge_now, open_app
 from tlsrpt_mailer.wiring.parts import (
@@ -38,6 +38,7 @@ __all__ = [
     "Checking",
     "answer_address",
     "audience",
+    "canary_addresses",
     "context",
     "digest_plan",
     "directory",
