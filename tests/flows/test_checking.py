@@ -132,6 +132,30 @@ def test_an_mx_host_with_tlsa_is_looked_at_as_well(watch: Watch) -> None:
     assert [(None,)] == watch.world.rows("SELECT next_at FROM looks WHERE is_host = 1")
 
 
+def test_the_record_of_a_providers_mx_host_is_the_providers_business(watch: Watch) -> None:
+    """It stands in no list of what is to be published, whatever TLSA records it has."""
+    watch.sky.domain("shop.example", mx=("mail.protonmail.ch", "mx.hoster.example"))
+    for name in ("mail.protonmail.ch", "mx.hoster.example"):
+        watch.sky.put(f"_25._tcp.{name}", "TLSA", "3 1 1 " + "ab" * 32)
+    watch.enrol("shop.example")
+
+    watch.until(NOW + HOUR)
+
+    assert [("mx.hoster.example", 1), ("shop.example", 0)] == watch.world.rows(
+        "SELECT domain, is_host FROM looks ORDER BY domain"
+    )
+
+
+def test_a_parked_domain_is_no_gap(watch: Watch) -> None:
+    """It takes no mail (null MX), so nobody has anything to report."""
+    watch.sky.put("parked.example", "MX", "0 .")
+    watch.enrol("parked.example")
+
+    watch.until(NOW + HOUR)
+
+    assert [("unneeded", "[]")] == watch.world.rows("SELECT record, mx FROM looks")
+
+
 # ------------------------------------------------------------------------- probe
 
 

@@ -7,7 +7,7 @@ first time, or mended, is looked at again within minutes.
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Event
@@ -19,6 +19,7 @@ from tlsrpt_mailer.domains.blind import is_blind
 from tlsrpt_mailer.domains.drift import merge
 from tlsrpt_mailer.domains.examine import Expected, examine
 from tlsrpt_mailer.domains.finding import TOLD, Finding
+from tlsrpt_mailer.domains.hosted import hosted
 from tlsrpt_mailer.domains.inventory import summary
 from tlsrpt_mailer.domains.seen import Seen
 from tlsrpt_mailer.failures.findings import CONFIRMED, Found, take_look
@@ -109,7 +110,8 @@ class Looker:
         return look_at(due.domain, scout, now, self._prober if probes else no_probe)
 
     def _judged(self, due: Due, seen: Seen, past: Past, now: Time) -> Look:
-        findings = tuple(examine(seen, self._settings.expected(due, now), past.known))
+        expected = self._settings.expected(due, now)
+        findings = tuple(examine(seen, expected, past.known))
         spells = take_look(
             past.spells,
             [_found(one) for one in findings if one.weight in TOLD],
@@ -125,6 +127,7 @@ class Looker:
             spells=tuple(spells),
             summary=summary(seen, findings, is_host=due.is_host),
             next_at=_next(due.domain, seen, spells, self._settings.every, now),
+            own_records=tuple(_own_records(seen, expected)),
         )
 
 
@@ -179,6 +182,13 @@ class Checker:
         found = [] if why is None else [Found(BLOCKED, None, "notice", {"error": why})]
         last = [one for one in past if one.code == BLOCKED]
         return take_look(last, found, now, None, _sees_all)
+
+
+def _own_records(seen: Seen, expected: Expected) -> Iterator[str]:
+    """MX hosts with TLSA records (RFC 8460, 3); a provider sees to those that it runs."""
+    for host in seen.hosts:
+        if host.tlsa.kind == "found" and (expected.is_our_mx(host.host) or not hosted(host.host)):
+            yield host.host
 
 
 def _next(domain: str, seen: Seen, spells: Collection[Spell], every: Span, now: Time) -> Time:

@@ -61,6 +61,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     """What is new or changed of `Past.spells`."""
     summary: Summary
     next_at: Time
+    own_records: tuple[str, ...] = ()
+    """The MX hosts that need a TLSRPT record of their own, which is for us to publish."""
 
 
 class Checks(Protocol):

@@ -212,7 +212,12 @@ def _save(conn: sqlite3.Connection, look: Look) -> None:
     )
     save_spells(conn, domain, look.spells)
     for host in look.seen.hosts:
-        _save_host(conn, host, at)
+        _save_host(conn, host)
+    conn.executemany(
+        "INSERT INTO looks (domain, is_host, next_at) VALUES (?1, 1, ?2) ON CONFLICT (domain)"
+        " DO UPDATE SET next_at = ?2 WHERE next_at IS NULL AND is_host = 1",
+        [(text(name), at) for name in look.own_records],
+    )
 
 
 def save_spells(conn: sqlite3.Connection, domain: str, some: Iterable[Spell]) -> None:
@@ -269,15 +274,9 @@ def _spell_row(domain: str, one: Spell) -> tuple[Any, ...]:
     )
 
 
-def _save_host(conn: sqlite3.Connection, host: HostSeen, at: Time) -> None:
-    """What its addresses showed; one with TLSA records is to have a TLSRPT record of its own."""
+def _save_host(conn: sqlite3.Connection, host: HostSeen) -> None:
+    """What its addresses showed."""
     name = text(host.host)
-    if host.tlsa.kind == "found":
-        conn.execute(
-            "INSERT INTO looks (domain, is_host, next_at) VALUES (?1, 1, ?2) ON CONFLICT (domain)"
-            " DO UPDATE SET next_at = ?2 WHERE next_at IS NULL AND is_host = 1",
-            (name, at),
-        )
     if not host.shown:
         return
     conn.execute("DELETE FROM shown WHERE host = ?", (name,))
