@@ -195,6 +195,15 @@ def test_a_form_says_it_in_its_own_way():
 # ----------------------------------------------------------------------- paste
 
 
+@pytest.mark.parametrize("code", ["tlsrpt-missing", "mta-sts-missing"])
+def test_where_nothing_is_to_be_done_nothing_is_shown_to_be_published(code: str):
+    """A domain that takes no mail is told in words alone, without a record to paste."""
+    one = told(code, form="no-mail", line="x. IN TXT y", sts_line="x. IN TXT z")
+
+    assert ("Nothing, as long as it takes no mail.",) == one.mend
+    assert ((), ()) == (one.lines, one.check)
+
+
 def test_lines_for_policy_and_record_stand_apart():
     """Two things to publish in two places."""
     one = told(

@@ -41,6 +41,7 @@ class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     why: tuple[str, ...] | None = None
     mend: tuple[str, ...] | None = None
     brief: str | None = None
+    lines: Literal["", "line", "record"] | None = None
     check: tuple[Check, ...] | None = None
 
 

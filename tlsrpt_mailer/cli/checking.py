@@ -171,12 +171,16 @@ def _print_one(one: Look, *, notes: bool) -> None:
     click.echo()
 
 
+def _hosts(mx: Sequence[str]) -> str:
+    return words.listed(map(words.name, mx), 2) or "none"
+
+
 def _summary(found: Summary) -> str:
     unknown = "not known"
     parts = (
         f"record {found.record or unknown}",
         f"MTA-STS {found.sts or unknown}",
         f"DANE {found.dane or unknown}",
-        f"MX {words.listed(map(words.name, found.mx or ()), 2) or unknown}",
+        f"MX {unknown if found.mx is None else _hosts(found.mx)}",
     )
     return ", ".join(parts)
