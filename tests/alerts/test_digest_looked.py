@@ -148,6 +148,19 @@ def test_the_operator_reads_how_many_records_are_right_and_where_the_gaps_are() 
     ) in " ".join(text.split())
 
 
+def test_what_takes_no_mail_is_in_nobodys_share() -> None:
+    """Parked domains without a record make no fleet look worse than it is, nor any page."""
+    parked = looked("parked.example", record="unneeded", sts="none")
+
+    mixed = mail(material([looked(), parked]), ROOT, directory(), operator=True, owns=False).text
+    alone = mail(material([parked]), ROOT, directory(), operator=True, owns=False).text
+
+    assert "Each has a TLSRPT record that leads here." in mixed
+    assert "together 1 100 %" in " ".join(mixed.split())
+    assert "COVERAGE" not in alone
+    assert "TLSRPT record 1 of 1 right" in " ".join(standing(owner_of(looked(), parked)))
+
+
 def test_a_fleet_without_gaps_is_said_to_be() -> None:
     """One line, and the column."""
     text = mail(material([looked()]), ROOT, directory(), operator=True, owns=False).text

@@ -93,6 +93,16 @@ def test_a_domain_that_takes_no_mail_has_no_gap():
     assert "gap" == found("tlsrpt-missing", seen(record=ABSENT, mx=DEAD, hosts=())).weight
 
 
+def test_a_domain_that_was_parked_needs_its_record_no_more():
+    """Who publishes the null MX and takes the record out did what was right; without an MX of any
+    kind the record went with the rest of the zone."""
+    null = seen(record=ABSENT, mx=answer("0 ."), hosts=())
+    bare = seen(record=ABSENT, mx=ABSENT, hosts=(host(DOMAIN, addresses=ABSENT),))
+
+    assert "note" == found("tlsrpt-missing", null, earlier(seen())).weight
+    assert "warning" == found("tlsrpt-gone", bare, earlier(seen())).weight
+
+
 @pytest.mark.parametrize(
     ("code", "texts"),
     [

@@ -41,6 +41,7 @@ def heard(**facts: object) -> Standing:
         ({"record": "broken", "record_at": NOW - DAY}, "record-broken", NOW - DAY),
         ({"record": "elsewhere", "record_at": NOW - DAY}, "record-broken", NOW - DAY),
         ({"record": "right", "record_at": NOW - DAY}, "published", NOW - DAY),
+        ({"record": "unneeded", "record_at": NOW - DAY}, "no-mail", NOW - DAY),
         (
             {"record": "right", "first_report": NOW - 2 * DAY, "last_report": NOW - DAY},
             "first-report",
@@ -80,6 +81,7 @@ def test_each_state_says_why() -> None:
     why = [
         heard(record="none").why,
         heard(record="none", last_report=NOW).why,
+        heard(record="unneeded").why,
         heard(record="broken").why,
         heard(record="elsewhere").why,
         heard(record="right", last_report=NOW, first_report=0).why,
@@ -89,6 +91,7 @@ def test_each_state_says_why() -> None:
     assert [
         "it publishes no TLSRPT record",
         "its TLSRPT record is gone",
+        "it takes no mail, so it needs no record",
         "senders ignore its record",
         "its record sends the reports to somebody else",
         "reports come in, its record is right",
@@ -129,6 +132,14 @@ def with_policy(mode: str) -> Seen:
 def test_what_is_wrong_with_a_record_is_its_state(codes: tuple[str, ...], state: str) -> None:
     """The listing says in a word what `check` says in full."""
     assert state == summary(seen(), found(*codes)).record
+
+
+def test_a_domain_that_takes_no_mail_needs_no_record() -> None:
+    """What `check` has nothing to say of is no gap in the inventory either."""
+    parked = Finding(code="tlsrpt-missing", weight="note", facts={"form": "no-mail"})
+
+    assert "unneeded" == summary(seen(), [parked]).record
+    assert "no-mail" not in GAPS
 
 
 def test_an_mx_hosts_record_is_not_the_domains() -> None:

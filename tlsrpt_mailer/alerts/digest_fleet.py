@@ -91,8 +91,10 @@ def _groups(material: Material, directory: Directory) -> tuple[GroupLine, ...]:
     period = material.period
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for domain in material.domains.values():
-        count = counts[directory.group_of(domain.name) or NO_GROUP]
         mode, record = mode_of(domain), domain.looked and domain.looked.record
+        if record == "unneeded":
+            continue  # What takes no mail is in nobody's share.
+        count = counts[directory.group_of(domain.name) or NO_GROUP]
         count["domains"] += 1
         count["looked"] += record is not None
         count["record"] += record == "right"

@@ -91,7 +91,7 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
     """What our own looks at a domain know (`domains.inventory`); None where they do not."""
 
     record: str | None = None
-    """none, broken, elsewhere or right."""
+    """none, unneeded, broken, elsewhere or right."""
     sts: str | None = None
     """none, broken, off, testing or enforce."""
     dane: str | None = None

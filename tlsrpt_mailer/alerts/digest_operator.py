@@ -109,7 +109,7 @@ def _keeper(failure: Failure, now: Time) -> str:
 
 
 def _coverage(page: OperatorPage) -> Section:
-    if not page.domains:
+    if not page.groups:
         return section("COVERAGE")
     together = _together(page.groups)
     is_looked = together.looked > 0

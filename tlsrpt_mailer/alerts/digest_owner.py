@@ -241,7 +241,11 @@ def _standing(page: Page) -> Section:
 
 def _records(lines: Sequence[DomainLine]) -> list[tuple[str, str]]:
     """How many TLSRPT records are right, and which are not."""
-    known = [one for one in lines if one.looked is not None and one.looked.record is not None]
+    known = [
+        one
+        for one in lines
+        if one.looked is not None and one.looked.record not in {None, "unneeded"}
+    ]
     if not known:
         return []
     found: dict[str, list[DomainLine]] = {"right": []}

@@ -47,7 +47,7 @@ _GROUPS = (
     Column("DANE", right=True),
 )
 _INDENT = "    "
-_WELL = frozenset({"reporting", "first-report", "published"})
+_WELL = frozenset({"reporting", "first-report", "published", "no-mail"})
 _GROUPED = 12
 """So many groups stand below the listing; `domains coverage` has them all."""
 
@@ -57,11 +57,11 @@ def domains() -> None:
     """List every domain: its record, MTA-STS, DANE, reports, and what is missing.
 
     A domain goes from no record by record broken, published and first report
-    to reporting; silent is one whose reports have stopped. Domains come from
-    [[domains]], from reports, and from TLSA records (MX hosts need a TLSRPT
-    record of their own). Reports on domains that are not known to be yours are
-    held: those are proposed or foreign. Exit codes: 0 listed, 1 there is no
-    database.
+    to reporting; silent is one whose reports have stopped, no mail one that
+    takes none. Domains come from [[domains]], from reports, and from TLSA
+    records (MX hosts need a TLSRPT record of their own). Reports on domains
+    that are not known to be yours are held: those are proposed or foreign. Exit
+    codes: 0 listed, 1 there is no database.
 
     \b
     Examples:

@@ -141,10 +141,14 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def coverage(found: Iterable[Entry]) -> list[Coverage]:
-    """By group, the largest first; those in no group last. MX hosts are no domains."""
+    """
+    By group, the largest first; those in no group last.
+
+    Neither MX hosts are counted nor domains that take no mail.
+    """
     groups: dict[str, list[Entry]] = {}
     for one in found:
-        if one.is_ours and not one.stored.is_host:
+        if one.is_ours and not one.stored.is_host and one.standing.state != "no-mail":
             groups.setdefault(one.group or NO_GROUP, []).append(one)
     rows = [_coverage(name, members) for name, members in groups.items()]
     return sorted(rows, key=lambda row: (row.group == NO_GROUP, -row.domains, row.group))

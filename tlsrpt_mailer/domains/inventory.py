@@ -15,8 +15,9 @@ from tlsrpt_mailer.domains.seen import Seen
 from tlsrpt_mailer.domains.sts import parse_policy, parse_sts
 from tlsrpt_mailer.report.times import DAY, Span, Time
 
-RecordState: TypeAlias = Literal["none", "broken", "elsewhere", "right"]
-"""``elsewhere``: it is right, but sends the reports to somebody else."""
+RecordState: TypeAlias = Literal["none", "unneeded", "broken", "elsewhere", "right"]
+"""``unneeded``: there is none, and the domain takes no mail. ``elsewhere``: it is right, but sends
+the reports to somebody else."""
 StsState: TypeAlias = Literal["none", "broken", "off", "testing", "enforce"]
 """``off``: a policy of mode none."""
 DaneState: TypeAlias = Literal["none", "unknown", "unsigned", "partial", "broken", "full"]
@@ -28,6 +29,7 @@ State: TypeAlias = Literal[
     "published",
     "first-report",
     "reporting",
+    "no-mail",
     "unknown",
 ]
 
@@ -39,6 +41,7 @@ WORST_FIRST: tuple[State, ...] = (
     "published",
     "first-report",
     "reporting",
+    "no-mail",
 )
 GAPS: frozenset[State] = frozenset({"no-record", "record-broken", "silent"})
 """States of a domain that nobody learns anything of."""
@@ -59,6 +62,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The MX hosts, by preference."""
 
 
+_NO_MAIL = "no-mail"
+"""The form of what is missing at a domain that takes no mail."""
 _NONE = frozenset({"tlsrpt-missing", "tlsrpt-gone", "tlsrpt-misplaced"})
 _BROKEN = frozenset({"tlsrpt-invalid", "tlsrpt-several"})
 _STS_NONE = frozenset({"mta-sts-missing", "mta-sts-gone"})
@@ -84,7 +89,7 @@ def summary(seen: Seen, findings: Iterable[Finding], *, is_host: bool = False) -
     """
     found = list(findings)
     own = {one.code for one in found if one.mx is None}
-    record = _record(seen, own)
+    record = _record(seen, [one for one in found if one.mx is None])
     if is_host:
         return Summary(record=record)
     return Summary(
@@ -96,10 +101,13 @@ def summary(seen: Seen, findings: Iterable[Finding], *, is_host: bool = False) -
     )
 
 
-def _record(seen: Seen, codes: Collection[str]) -> RecordState | None:
+def _record(seen: Seen, found: Iterable[Finding]) -> RecordState | None:
     if seen.record.kind == "trouble":
         return None
+    forms = {one.code: one.facts.get("form") for one in found}
+    codes = forms.keys()
     states: tuple[tuple[RecordState, bool], ...] = (
+        ("unneeded", forms.get("tlsrpt-missing") == _NO_MAIL),
         ("none", not _NONE.isdisjoint(codes)),
         ("broken", not _BROKEN.isdisjoint(codes)),
         ("elsewhere", "tlsrpt-elsewhere" in codes),
@@ -162,6 +170,8 @@ def standing(heard: Heard, now: Time) -> Standing:
     """Where a domain stands at *now*, since when, and why."""
     if heard.record == "none":
         return Standing("no-record", heard.record_at, _no_record(heard))
+    if heard.record == "unneeded":
+        return Standing("no-mail", heard.record_at, "it takes no mail, so it needs no record")
     if heard.record in {"broken", "elsewhere"}:
         return Standing("record-broken", heard.record_at, _broken(heard))
     if heard.last_report is not None:

@@ -104,7 +104,7 @@ class LookedUp(msgspec.Struct, frozen=True):
     at: Time
     """The last look in which DNS answered."""
     state: str
-    """none, broken, elsewhere or right."""
+    """none, unneeded, broken, elsewhere or right."""
     is_told: bool
     """Whether what is wrong with it is open, and grave enough to be mailed."""
 

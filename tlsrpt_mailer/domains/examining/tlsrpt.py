@@ -112,13 +112,18 @@ def _missing(place: _Place) -> Finding:
         return place.finding(
             "tlsrpt-misplaced", place.told, texts, wrong_name=name, seen=text[:SHOWN]
         )
-    if place.right_until:
+    if place.right_until and not _is_parked(place):
         before = _last_record(place)
         return place.finding("tlsrpt-gone", "warning", before, stands=stands)
     takes_mail = place.mx is not None or place.look.takes_mail
     form = "" if takes_mail or place.look.expected.is_mx_only else "no-mail"
     weight: Weight = "note" if form else "gap"
     return place.finding("tlsrpt-missing", weight, [], stands=stands, form=form)
+
+
+def _is_parked(place: _Place) -> bool:
+    """Whether the domain says that it takes no mail: then its record may have been taken out."""
+    return place.mx is None and is_null_mx(place.look.seen.mx.values)
 
 
 def _last_record(place: _Place) -> Record:

@@ -8,7 +8,7 @@ CREATE TABLE looks (
   next_at INTEGER,              -- when it is looked at next (NULL: not any more)
   at INTEGER,                   -- the last look
   ok_at INTEGER,                -- the last one in which DNS answered for its record
-  record TEXT,                  -- none, broken, elsewhere, right (NULL: never looked up)
+  record TEXT,                  -- none, unneeded, broken, elsewhere, right (NULL: never looked up)
   record_at INTEGER,            -- since when it is so
   sts TEXT,                     -- none, broken, testing, enforce, off
   sts_id TEXT,
