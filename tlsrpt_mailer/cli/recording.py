@@ -1,5 +1,7 @@
 """`record`: the exact TLSRPT record to publish."""
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import click
@@ -11,10 +13,11 @@ from tlsrpt_mailer.cli.inventory import Entry
 from tlsrpt_mailer.config import Config
 from tlsrpt_mailer.config.meaning import is_address
 from tlsrpt_mailer.domains.addresses import Addresses
-from tlsrpt_mailer.domains.record import PLACE, mended, parse_record, zone_line
+from tlsrpt_mailer.domains.record import PLACE, Record, is_meant, mended, parse_record, zone_line
 from tlsrpt_mailer.domains.seen import Answer
 from tlsrpt_mailer.errors import ConfigError, Unreachable
-from tlsrpt_mailer.wiring import Checking
+from tlsrpt_mailer.flows.checking import WORKERS
+from tlsrpt_mailer.flows.looking import Ask, elsewhere
 
 NO_RUA = (
     "no address is known that reports should go to: say [checks] rua, or\n"
@@ -49,11 +52,11 @@ def record(
 ) -> None:
     """Print the TLSRPT record to publish, as a line of a zone file.
 
-    What stands there now is looked up, and its destinations are kept, so that
-    nobody stops getting reports; where they go to is [checks] rua, else the
-    first address of a source. Nothing is published. Exit codes: 0 printed, 1
-    no such domain, 69 DNS does not answer (--offline asks none), 78 no address
-    is known.
+    What stands there now is looked up, at names where records come to stand by
+    mistake as well, and its destinations are kept, so that nobody stops getting
+    reports; where they go to is [checks] rua, else the first address of a
+    source. Nothing is published. Exit codes: 0 printed, 1 no such domain, 69
+    DNS does not answer (--offline asks none), 78 no address is known.
 
     \b
     Examples:
@@ -69,7 +72,9 @@ def record(
     if not rua:
         raise ConfigError(NO_RUA)
     wanted = _gaps(config) if all_gaps else [looks.normal(name) for name in names]
-    found = [_proposed(domain, rua, checking, offline=offline) for domain in dict.fromkeys(wanted)]
+    ask = None if offline else checking.lookups.ask
+    with ThreadPoolExecutor(WORKERS) as pool:
+        found = list(pool.map(partial(_proposed, rua=rua, ask=ask), dict.fromkeys(wanted)))
     if json_:
         out.json_list(_form(one, ttl) for one in found)
         return
@@ -104,16 +109,19 @@ def _lacks(one: Entry) -> bool:
     return one.standing.state in {"no-record", "record-broken"}
 
 
-def _proposed(domain: str, rua: tuple[str, ...], checking: Checking, *, offline: bool) -> Proposed:
-    answer = Answer("absent") if offline else checking.lookups.ask(PLACE + domain, "TXT")
+def _proposed(domain: str, *, rua: tuple[str, ...], ask: Ask | None) -> Proposed:
+    answer = Answer("absent") if ask is None else ask(PLACE + domain, "TXT")
     if answer.kind == "trouble":
         raise Unreachable(
             f"DNS does not answer for {PLACE}{domain}: {answer.error}\n"
             "Without knowing what stands there: --offline"
         )
     there = parse_record(answer.values)
-    ours = Addresses((*_addresses(rua), *()))
-    text = mended(there, rua, ours)
+    if ask is not None and there.text is None and not there.near:
+        # What stands at a wrong name was meant to stand here.
+        near = tuple(text for _, text in elsewhere(domain, ask) if is_meant(text))
+        there = Record(None, near=near)
+    text = mended(there, rua, Addresses(_addresses(rua)))
     is_right = there.is_valid and not there.flaws and there.text == text
     return Proposed(domain, text, answer.values, is_right)
 

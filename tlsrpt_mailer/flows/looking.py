@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import msgspec
 
 from tlsrpt_mailer.domains.record import PLACE, parse_record, wrong_places
-from tlsrpt_mailer.domains.seen import Answer, HostSeen, Page, Seen, Shown
+from tlsrpt_mailer.domains.seen import Answer, HostSeen, Page, RecordType, Seen, Shown
 from tlsrpt_mailer.ports import Scout
 from tlsrpt_mailer.report.hosts import is_strict_host
 from tlsrpt_mailer.report.times import Time
@@ -17,6 +17,8 @@ MOST_RUA = 5
 STS_PLACE = "_mta-sts."
 TLSA_PLACE = "_25._tcp."
 
+Ask = Callable[[str, RecordType], Answer]
+"""`Scout.ask`."""
 Probe = Callable[[str, Sequence[str]], tuple[Shown, ...]]
 """What these addresses of an MX host show; () where nobody looks."""
 
@@ -80,15 +82,15 @@ def _with_record(seen: Seen, scout: Scout) -> Seen:
     return msgspec.structs.replace(
         seen,
         record=answer,
-        elsewhere=() if is_there else tuple(_elsewhere(domain, scout)),
+        elsewhere=() if is_there else tuple(elsewhere(domain, scout.ask)),
         rua_hosts=tuple(_rua_hosts(found.addresses, scout)),
     )
 
 
-def _elsewhere(domain: str, scout: Scout) -> Iterator[tuple[str, str]]:
-    """TLSRPT records at names where nobody looks for one."""
+def elsewhere(domain: str, ask: Ask) -> Iterator[tuple[str, str]]:
+    """Name and text of TLSRPT records that stand where nobody looks for one."""
     for name in wrong_places(domain):
-        for text in scout.ask(name, "TXT").values:
+        for text in ask(name, "TXT").values:
             if "tlsrpt" in text.lower().replace(" ", ""):
                 yield name, text
 
