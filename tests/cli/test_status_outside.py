@@ -85,7 +85,9 @@ def test_dns_that_answers_for_few_is_ours(silent: int, level: str) -> None:
 
     assert level == found.level
     assert bool(silent) == (f"DNS did not answer for {silent} of them" in found.more)
-    assert (level == "warn") == ("tlsrpt-mailer config check --live" in found.more)
+    assert (level == "warn") == (
+        "is the resolver of this host, or dns.nameservers, right?" in found.more
+    )
 
 
 def test_a_blocked_port_is_a_standing_warning() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tlsrpt_mailer import log
+from tlsrpt_mailer import log, wiring
 from tlsrpt_mailer.alerts import words
 from tlsrpt_mailer.cli import opening, options, out
 from tlsrpt_mailer.cli.groups import Listing
@@ -42,7 +42,7 @@ class _Span(click.ParamType[Span]):
 
 @click.group(cls=Listing)
 def canary() -> None:
-    """Test the whole way of a report: from outside, by the MX, into the database.
+    """Test the way of a report from the MX to here.
 
     A test report about a domain that cannot exist goes to each of your own
     addresses, signed, by way of its MX. It is recognised wherever it comes in,
@@ -97,6 +97,7 @@ def send(wait: Span | None, json_: bool) -> None:
       tlsrpt-mailer canary send --wait 5m
     """
     config = opening.load()
+    wiring.Checking.load()
     with opening.writing(config) as app:
         settings = app.checking.canary()
         if not settings.addresses:
@@ -128,6 +129,7 @@ def key() -> None:
       tlsrpt-mailer canary key
     """
     config = opening.load()
+    wiring.Checking.load()
     with opening.writing(config) as app:
         settings = app.checking.canary()
         try:

@@ -82,6 +82,7 @@ class _Eyes(msgspec.Struct, frozen=True):
 
 @contextmanager
 def _eyes(config: Config, probe: bool | None) -> Iterator[_Eyes]:
+    wiring.Checking.load()
     with ExitStack() as stack:
         try:
             app = stack.enter_context(opening.writing(config))

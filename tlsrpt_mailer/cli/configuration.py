@@ -55,6 +55,7 @@ def check(json_: bool) -> None:
         *_file_problems(found),
         *_twice(found),
         *_channel_problems(found),
+        *_checks_problems(found),
     ]
     if problems:
         name = found.file.name if found.file else "the defaults"
@@ -110,6 +111,7 @@ def _holders(found: Config) -> list[tuple[str, msgspec.Struct]]:
         ("alerts.smtp", found.mail),
         *((f"channel[{number}]", one.settings) for number, one in enumerate(found.channel)),
         ("health", found.health),
+        ("canary", found.canary),
     ]
 
 
@@ -129,9 +131,10 @@ def _secret_problems(found: Config) -> list[str]:
 
 def _file_problems(found: Config) -> list[str]:
     """Certificates and keys that are named and are not there."""
+    holders = [*_holders(found), ("checks", found.checks)]
     return [
         f"{path}.{key}: there is no file {place}"
-        for path, settings in _holders(found)
+        for path, settings in holders
         for key in ("ca_file", "tls_cert", "tls_key")
         if (place := getattr(settings, key, None)) and not Path(place).is_file()
     ]
@@ -161,6 +164,15 @@ def _channel_problems(found: Config) -> list[str]:
     return problems
 
 
+def _checks_problems(found: Config) -> list[str]:
+    """What looks at domains need and is not installed."""
+    try:
+        wiring.Checking(found)
+    except ConfigError as error:
+        return [str(error)]
+    return []
+
+
 def _parts(found: Config) -> list[str]:
     sources = [f"source    {wiring.source_name(one)}" for one in found.source]
     to = ", ".join(found.alerts.to) or "nobody: alerts go to the log and the terminal"
@@ -172,6 +184,8 @@ def _parts(found: Config) -> list[str]:
         *(f"channel   {_channel(one)}" for one in found.channel),
         f"digest    {_digest(found)}",
         f"trust     {_trust(found)}",
+        f"checks    {_checks(found)}",
+        *([f"canary    {_canary(found)}"] if found.canary.schedule != "off" else []),
     ]
     return [f"  {text}" for text in texts]
 
@@ -186,6 +200,20 @@ def _trust(found: Config) -> str:
         "mark": "reports that the reporting domain did not sign count as unverified",
     }[found.trust.dkim]
     return f"{said}; what {others} found is believed" if others else said
+
+
+def _checks(found: Config) -> str:
+    """How often domains are looked at, and how."""
+    if found.checks.schedule == "off":
+        return "off: DNS is asked only by command"
+    asked = ", ".join(found.dns.nameservers) or "the resolver of this host"
+    probe = "; MX hosts are connected to" if found.checks.probe else ""
+    return f"{found.checks.schedule}, by {asked}{probe}"
+
+
+def _canary(found: Config) -> str:
+    addresses = wiring.canary_addresses(found, configuration.host_name())
+    return f"{found.canary.schedule} to {', '.join(addresses) or 'nobody: say checks.rua'}"
 
 
 def _answers(found: Config) -> str:

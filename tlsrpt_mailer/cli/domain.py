@@ -26,10 +26,11 @@ _TERM = 12
 @click.argument("name", metavar="DOMAIN")
 @click.option("--json", "json_", is_flag=True, help="Print one JSON object.")
 def show(name: str, json_: bool) -> None:
-    """Print all that is known of a domain: state, records, MX hosts, what changed when.
+    """Print all that is known of a domain.
 
-    From the last look; `check DOMAIN` looks anew. Exit codes: 0 shown, 1 there
-    is no database, or no such domain.
+    State, records, MX hosts, what was found, and what changed when. All from
+    the last look; `check DOMAIN` looks anew. Exit codes: 0 shown, 1 there is no
+    database, or no such domain.
 
     \b
     Example:

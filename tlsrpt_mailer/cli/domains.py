@@ -54,7 +54,7 @@ _GROUPED = 12
 
 @click.group(cls=Listing)
 def domains() -> None:
-    """List every domain: its record, MTA-STS, DANE, reports, and what is missing.
+    """List all domains: records, MTA-STS, DANE, reports, gaps.
 
     A domain goes from no record by record broken, published and first report
     to reporting; silent is one whose reports have stopped, no mail one that
@@ -112,7 +112,9 @@ def list_(
     all_: bool,
     json_: bool,
 ) -> None:
-    """List the domains, those that are not known to be yours first, then the worst.
+    """List the domains, what is not known to be yours first.
+
+    After those come the domains without a right record, then what is broken.
 
     Prints one line a domain, with the reason below where something is missing;
     or a JSON list, or CSV. Exit codes: 0 listed, 1 there is no database.
@@ -233,7 +235,9 @@ def _flat(value: object) -> str | int | None:
 @domains.command()
 @click.option("--json", "json_", is_flag=True, help="Print a JSON list.")
 def coverage(json_: bool) -> None:
-    """Say by group how many domains have a record, report, have MTA-STS and DANE.
+    """Say by group how many have a record, MTA-STS and DANE.
+
+    Also of how many reports come.
 
     Prints one line a group, largest first, and one for all of them. Exit
     codes: 0 printed, 1 there is no database.
@@ -304,7 +308,7 @@ def gaps(
     all_: bool,
     json_: bool,
 ) -> None:
-    """List the domains of which nobody learns anything; exit with 1 if there are any.
+    """List the domains of which nobody learns anything.
 
     Those without a record, with one that senders ignore or that leads to
     somebody else, and those whose reports have stopped. Exit codes: 0 there are

@@ -42,7 +42,7 @@ def checks(found: LookTotals, config: Config, now: Time, *, runs: bool) -> Part:
     if found.silent:
         said = f"DNS did not answer for {words.number(found.silent)} of them"
         is_ours = found.silent > NO_ANSWER * found.domains
-        more = ("tlsrpt-mailer config check --live",) if is_ours else ()
+        more = ("is the resolver of this host, or dns.nameservers, right?",) if is_ours else ()
         return Part("warn" if is_ours else "ok", "checks", what, (said, *more, *blocked))
     return Part("warn" if blocked else "ok", "checks", what, blocked, is_standing=bool(blocked))
 

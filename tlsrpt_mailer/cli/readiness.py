@@ -41,13 +41,13 @@ class Ready(msgspec.Struct, frozen=True):
 @click.argument("names", metavar="[DOMAIN...]", nargs=-1)
 @out.listing_options
 def readiness(names: tuple[str, ...], limit: int | None, all_: bool, json_: bool) -> None:
-    """Say what enforcing MTA-STS would have refused in the last 30 days, and DANE.
+    """Say whether enforcing MTA-STS, or DANE, would refuse mail.
 
-    Computed from what senders reported: sessions that failed although no policy
-    forbade delivery would have been refused. Prints the share, the MX that
-    stands in the way, and the next step; for DOMAIN, else for every domain of
-    yours that reports speak of. Exit codes: 0 printed, 1 there is no database,
-    or no such domain.
+    Computed from what senders reported in the last 30 days: sessions that
+    failed although no policy forbade delivery would have been refused. Prints
+    the share, the MX that stands in the way, and the next step; for DOMAIN,
+    else for every domain of yours that reports speak of. Exit codes: 0 printed,
+    1 there is no database, or no such domain.
 
     \b
     Examples:

@@ -1,5 +1,6 @@
 """`record`: the exact TLSRPT record to publish."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -23,6 +24,10 @@ NO_RUA = (
     "no address is known that reports should go to: say [checks] rua, or\n"
     "give it: tlsrpt-mailer record --rua mailto:tlsrpt@example.com DOMAIN"
 )
+
+
+WORKERS = 16
+"""Domains that are looked up side by side."""
 
 
 class Proposed(msgspec.Struct, frozen=True):
@@ -72,9 +77,9 @@ def record(
     if not rua:
         raise ConfigError(NO_RUA)
     wanted = _gaps(config) if all_gaps else [looks.normal(name) for name in names]
-    ask = None if offline else checking.lookups.ask
     with ThreadPoolExecutor(WORKERS) as pool:
-        found = list(pool.map(partial(_proposed, rua=rua, ask=ask), dict.fromkeys(wanted)))
+        propose = partial(_proposed, rua=rua, checking=checking, offline=offline)
+        found = list(pool.map(propose, dict.fromkeys(wanted)))
     if json_:
         out.json_list(_form(one, ttl) for one in found)
         return
@@ -83,8 +88,17 @@ def record(
     if all_gaps and not found:
         click.echo("No gaps.", err=True)
     for one in found:
-        if one.is_right and not all_gaps:
-            click.echo(f"; {one.domain} has it already", err=True)
+        for line in _beside(one, all_gaps=all_gaps):
+            click.echo(f"; {line}", err=True)
+
+
+def _beside(one: Proposed, *, all_gaps: bool) -> Iterator[str]:
+    """What whoever publishes it should know of what stands there."""
+    if one.is_right:
+        yield from [] if all_gaps else [f"{one.domain} has it already"]
+        return
+    for text in one.there:
+        yield f"{PLACE}{one.domain} has this now: {log.safe(text, 300)}"
 
 
 def _rua(uris: tuple[str, ...]) -> tuple[str, ...]:
@@ -109,18 +123,14 @@ def _lacks(one: Entry) -> bool:
     return one.standing.state in {"no-record", "record-broken"}
 
 
-def _proposed(domain: str, *, rua: tuple[str, ...], ask: Ask | None) -> Proposed:
-    answer = Answer("absent") if ask is None else ask(PLACE + domain, "TXT")
+def _proposed(domain: str, *, rua: tuple[str, ...], checking: Checking, offline: bool) -> Proposed:
+    answer = Answer("absent") if offline else checking.lookups.ask(PLACE + domain, "TXT")
     if answer.kind == "trouble":
         raise Unreachable(
             f"DNS does not answer for {PLACE}{domain}: {answer.error}\n"
             "Without knowing what stands there: --offline"
         )
     there = parse_record(answer.values)
-    if ask is not None and there.text is None and not there.near:
-        # What stands at a wrong name was meant to stand here.
-        near = tuple(text for _, text in elsewhere(domain, ask) if is_meant(text))
-        there = Record(None, near=near)
     text = mended(there, rua, Addresses(_addresses(rua)))
     is_right = there.is_valid and not there.flaws and there.text == text
     return Proposed(domain, text, answer.values, is_right)

@@ -116,6 +116,11 @@ def holder(database: Path) -> int | None:
     return None
 
 
+def leaves_root(database: Path) -> bool:
+    """Whether `become_owner` would change the user."""
+    return os.geteuid() == 0 and _owner(database).st_uid != 0
+
+
 def become_owner(database: Path) -> None:
     """
     As root, work as the user whose database this is; as anybody else, do nothing.
@@ -125,11 +130,9 @@ def become_owner(database: Path) -> None:
     changes: `as_root` goes back for what only root may read. The owner is that of
     the file, or of the first folder above it that exists.
     """
-    if os.geteuid() != 0:
+    if not leaves_root(database):
         return
     owner = _owner(database)
-    if owner.st_uid == 0:
-        return
     # Python may lie where only root may read, as in root's home: what is loaded
     # late must be loaded before.
     for module in LOADED_LATE:

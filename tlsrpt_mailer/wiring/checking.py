@@ -1,14 +1,18 @@
 """Looks at domains and test reports, for one configuration: who asks, and what should be there."""
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from email.utils import parseaddr
 from functools import cached_property
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from tlsrpt_mailer.config import Config, host_name, secret
 from tlsrpt_mailer.domains.addresses import Addresses
 from tlsrpt_mailer.domains.examine import Expected
 from tlsrpt_mailer.domains.ours import Ours
+from tlsrpt_mailer.errors import ConfigError
 from tlsrpt_mailer.flows.canary import EVERY
 from tlsrpt_mailer.flows.canary import Settings as CanarySettings
 from tlsrpt_mailer.flows.checking import Checker, Looker
@@ -25,7 +29,29 @@ if TYPE_CHECKING:
 SPANS: dict[str, Span] = {"daily": DAY, "weekly": 7 * DAY}
 MAILTO = "mailto:"
 
+LATE = (
+    "tlsrpt_mailer.net.lookups",
+    "tlsrpt_mailer.net.scout",
+    "tlsrpt_mailer.net.delivery",
+    "tlsrpt_mailer.net.certificates",
+    "tlsrpt_mailer.net.handshake",
+    "dkim",
+    "nacl.signing",
+)
+"""What goes to the network, and what signs, loads only when somebody does."""
+PROBE = ("OpenSSL", "service_identity")
+"""The packages of the extra "probe"."""
+
 PastOf = Callable[[Collection[str]], Mapping[str, Past]]
+
+
+def _need_probe(where: str) -> None:
+    """Raises ConfigError where the extra is not installed."""
+    for name in PROBE:
+        if find_spec(name) is None:
+            raise ConfigError(
+                f"{where}looking at certificates needs {name}: pip install 'tlsrpt-mailer[probe]'"
+            )
 
 
 def _nothing_known(_domains: Collection[str]) -> Mapping[str, Past]:
@@ -37,14 +63,27 @@ class Checking:
     Everything that goes to the network for a configuration; built when it is asked for first.
 
     A reload makes a new one.
+
+    Raises:
+        ConfigError: ``checks.probe`` is set, and what it needs is not installed.
     """
 
     def __init__(self, config: Config) -> None:
+        if config.checks.probe:
+            _need_probe("checks.probe: ")
         self._config = config
         self._host = host_name()
         self.every: Span | None = SPANS.get(config.checks.schedule)
         """How often domains are looked at; None: only when somebody asks."""
         self.canary_every: Span | None = EVERY.get(config.canary.schedule)
+
+    @staticmethod
+    def load() -> None:
+        """Load now what is loaded late: root may read it, and who comes after may not."""
+        for name in LATE:
+            # An extra that is not installed is said where it is asked for.
+            with suppress(ImportError):
+                import_module(name)
 
     @cached_property
     def lookups(self) -> "Lookups":
@@ -73,6 +112,8 @@ class Checking:
         from tlsrpt_mailer.net.scout import NetScout  # noqa: PLC0415 - heavy
 
         settings = self._settings(is_probing=is_probing)
+        if settings.is_probing:
+            _need_probe("")
         ca_file = self._config.checks.ca_file
         # Strangers' domains are never connected to, and may lead to no network of ours.
         public = NetScout(self.lookups, ca_file=ca_file, only_public=True)

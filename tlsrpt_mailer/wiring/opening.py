@@ -14,10 +14,11 @@ from tlsrpt_mailer.flows.clock import Timekeeper, Uptime
 from tlsrpt_mailer.flows.judging import Reads, judge_histories
 from tlsrpt_mailer.report.times import HOUR, Time, iso
 from tlsrpt_mailer.store import skew
-from tlsrpt_mailer.store.lock import become_owner, hold
+from tlsrpt_mailer.store.lock import become_owner, hold, leaves_root
 from tlsrpt_mailer.store.sqlite import SqliteStore, open_store
 from tlsrpt_mailer.store.trouble import NoDatabase, OtherVersion
 from tlsrpt_mailer.wiring.app import App, clock_of_machine, uptime_of_machine
+from tlsrpt_mailer.wiring.checking import Checking
 from tlsrpt_mailer.wiring.kinds import SOURCES
 from tlsrpt_mailer.wiring.parts import organisational, standing
 from tlsrpt_mailer.wiring.ways import heavy
@@ -62,6 +63,8 @@ def open_app(
         if os.geteuid() == 0:
             import_module("apscheduler.triggers.interval")
             organisational("example.com")  # reads the list of public suffixes
+        if leaves_root(path):
+            Checking.load()
     become_owner(path)
     if make and not holder:
         _make(path)
