@@ -6,7 +6,9 @@ import io
 import pytest
 
 from tests.cli.conftest import Place
+from tests.cli.looked import CONFIG
 from tests.cli.test_json import keys
+from tests.flows.watching import NOW, Watch
 from tlsrpt_mailer.failures.probed import BLOCKED
 
 
@@ -53,6 +55,30 @@ def test_an_mx_host_with_tlsa_stands_in_it_by_itself(looked: Place) -> None:
     assert (
         "    MX host with TLSA records; it publishes no TLSRPT record of its own" == lines[at + 1]
     )
+
+
+def test_an_mx_host_that_nobody_says_to_be_ours_is_no_gap(looked: Place) -> None:
+    """It is listed, last, since who runs it may want to know; a [[mx]] makes it ours."""
+    host = "mx1.hoster.example"
+    watch = Watch(looked.folder / "state")
+    watch.world.now = NOW
+    watch.sky.domain("shop.example", mx=(host,), mode="enforce")
+    watch.sky.put(f"_25._tcp.{host}", "TLSA", "3 1 1 " + "ab" * 32)
+    watch.world.store.checks.soon(["shop.example"], NOW)
+    watch.until(NOW)
+    watch.world.store.close()
+
+    out = looked("domains").out
+    rows = {row["domain"]: row for row in looked("domains", "--json").json}
+    gaps = [row["domain"] for row in looked("domains", "gaps", "--json").json]
+    looked.configure(
+        f'{CONFIG}[[mx]]\nmatch = ["*.hoster.example"]\nowners = ["kim@shop.example"]\n'
+    )
+
+    assert "    MX host with TLSA records, which others may run; it publishes no" in out
+    assert "unchecked" == rows[host]["whose"]
+    assert host not in gaps
+    assert host in [row["domain"] for row in looked("domains", "gaps", "--json").json]
 
 
 def test_the_list_is_narrowed_by_state_group_and_owner(looked: Place) -> None:

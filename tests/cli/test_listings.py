@@ -9,6 +9,8 @@ import pytest
 
 from tests import mails
 from tests.cli.conftest import Place
+from tlsrpt_mailer.alerts import found
+from tlsrpt_mailer.report.result_types import RESULT_TYPES
 
 COMMANDS = ["status", "failures", "causes", "reports", "quarantine", "alerts"]
 
@@ -384,8 +386,12 @@ def test_a_kept_mail_that_can_be_read_now_is_stored(full: Place, monkeypatch: py
 
 
 def test_explain_lists_what_there_is_to_explain(place: Place):
-    """Without a word, the eleven result types of RFC 8460 are listed."""
-    assert 11 == len(place("explain").out.splitlines())
+    """Without a word: the eleven result types of RFC 8460, then what `check` may find."""
+    lines = place("explain").out.splitlines()
+
+    assert list(RESULT_TYPES) == [line.split()[0] for line in lines[:11]]
+    assert {"check"} == {line.split()[1] for line in lines[11:]}
+    assert list(found.known_codes()) == [line.split()[0] for line in lines[11:]]
 
 
 @pytest.mark.parametrize("word", ["Certificate-Expired", "no-such-type\x1b[31m"])

@@ -132,28 +132,39 @@ def test_an_mx_host_with_tlsa_is_looked_at_as_well(watch: Watch) -> None:
     assert [(None,)] == watch.world.rows("SELECT next_at FROM looks WHERE is_host = 1")
 
 
-def test_the_record_of_a_providers_mx_host_is_the_providers_business(watch: Watch) -> None:
-    """It stands in no list of what is to be published, whatever TLSA records it has."""
-    watch.sky.domain("shop.example", mx=("mail.protonmail.ch", "mx.hoster.example"))
-    for name in ("mail.protonmail.ch", "mx.hoster.example"):
-        watch.sky.put(f"_25._tcp.{name}", "TLSA", "3 1 1 " + "ab" * 32)
+def test_mx_hosts_of_providers_are_nobodys_to_mend(watch: Watch) -> None:
+    """Their TLSA records make no gap of ours: nobody here could publish a record there."""
+    host = "shop-example.b-v1.mx.microsoft"
+    watch.sky.domain("shop.example", mx=(host,))
+    watch.sky.put(f"_25._tcp.{host}", "TLSA", "3 1 1 " + "ab" * 32)
     watch.enrol("shop.example")
 
-    watch.until(NOW + HOUR)
+    watch.until(NOW + DAY)
 
-    assert [("mx.hoster.example", 1), ("shop.example", 0)] == watch.world.rows(
-        "SELECT domain, is_host FROM looks ORDER BY domain"
+    assert [("shop.example",)] == watch.world.rows("SELECT domain FROM looks")
+    assert [] == watch.states()
+
+
+def test_the_record_of_an_mx_host_is_told_once_and_not_for_each_domain(watch: Watch) -> None:
+    """Ten thousand domains may share the host whose record is gone."""
+    host = "mx1.mail.example"
+    watch.sky.put(f"_25._tcp.{host}", "TLSA", "3 1 1 " + "ab" * 32)
+    watch.sky.put(f"_smtp._tls.{host}", "TXT", RIGHT)
+    for name in ("a.example", "b.example"):
+        watch.sky.domain(name, mx=(host,))
+    watch.enrol("a.example", "b.example")
+    watch.until(NOW + DAY)
+    assert [] == watch.states()
+
+    watch.sky.put(f"_smtp._tls.{host}", "TXT")
+    watch.until(NOW + 2 * DAY)
+
+    (record,) = watch.failures()
+    assert (host, "tlsrpt-gone", None) == (
+        record.verdict.identity.domain,
+        record.verdict.identity.result_type,
+        record.verdict.identity.mx,
     )
-
-
-def test_a_parked_domain_is_no_gap(watch: Watch) -> None:
-    """It takes no mail (null MX), so nobody has anything to report."""
-    watch.sky.put("parked.example", "MX", "0 .")
-    watch.enrol("parked.example")
-
-    watch.until(NOW + HOUR)
-
-    assert [("unneeded", "[]")] == watch.world.rows("SELECT record, mx FROM looks")
 
 
 # ------------------------------------------------------------------------- probe

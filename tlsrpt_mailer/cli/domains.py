@@ -203,7 +203,8 @@ def _reason(one: Entry) -> Iterator[str]:
     elif one.standing.state not in _WELL:
         host, own = "", ""
         if one.stored.is_host:
-            host, own = "MX host with TLSA records; ", " of its own"
+            whose_ = ", which others may run" if one.is_others else ""
+            host, own = f"MX host with TLSA records{whose_}; ", " of its own"
         yield f"{_INDENT}{host}{one.standing.why}{own}{_last(one)}"
 
 

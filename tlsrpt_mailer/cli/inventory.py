@@ -1,6 +1,6 @@
 """The inventory as commands see it: what is stored of each domain, and whose it is."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ from tlsrpt_mailer.cli import whose
 from tlsrpt_mailer.cli.whose import Found
 from tlsrpt_mailer.config import Config
 from tlsrpt_mailer.domains.inventory import GAPS, WORST_FIRST, Standing, standing
+from tlsrpt_mailer.domains.ours import Ours
 from tlsrpt_mailer.report.times import Time, iso_or_none
 from tlsrpt_mailer.store.inventory import StoredDomain
 from tlsrpt_mailer.store.queries import Reader
@@ -30,6 +31,8 @@ class Entry(msgspec.Struct, frozen=True):
     standing: Standing
     owners: tuple[str, ...]
     group: str | None
+    is_others: bool = False
+    """Whether it is an MX host that nothing says to be ours."""
 
     @property
     def domain(self) -> str:
@@ -44,7 +47,7 @@ class Entry(msgspec.Struct, frozen=True):
     @property
     def is_gap(self) -> bool:
         """Whether nobody learns of failures there."""
-        return self.is_ours and self.standing.state in GAPS
+        return self.is_ours and not self.is_others and self.standing.state in GAPS
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -70,13 +73,15 @@ def entries(config: Config, reader: Reader, now: Time) -> list[Entry]:
     those that are not known to be ours first, then the worst."""
     stored = {one.domain: one for one in reader.inventory()}
     found = whose.found(config, reader, stored)
-    directory = wiring.directory(config)
-    rows = [
-        _entry(
-            stored.get(one.row.domain) or StoredDomain(domain=one.row.domain), one, directory, now
-        )
-        for one in found
-    ]
+    directory, ours = wiring.directory(config), wiring.ours(config)
+    mine = {one.row.domain for one in found if one.whose not in NOT_OURS} - {
+        one.domain for one in stored.values() if one.is_host
+    }
+    rows = []
+    for one in found:
+        known = stored.get(one.row.domain) or StoredDomain(domain=one.row.domain)
+        row = _entry(known, one, directory, now)
+        rows.append(_as_host(row, ours, mine) if known.is_host else row)
     return sorted(rows, key=_worst_first)
 
 
@@ -86,13 +91,23 @@ def _entry(stored: StoredDomain, found: Found, directory: Directory, now: Time) 
     return Entry(stored, found, standing(stored.heard, now), owners, directory.group_of(domain))
 
 
+def _as_host(row: Entry, ours: Ours, mine: Container[str]) -> Entry:
+    """An MX host with TLSA records: ours where the configuration or its name says so."""
+    labels = row.domain.split(".")
+    above = (".".join(labels[at:]) for at in range(1, len(labels)))
+    is_own = ours.runs(row.domain) or ours.names(row.domain) or any(name in mine for name in above)
+    why = "an MX host of yours" if is_own else "an MX host that others may run"
+    said = Found(row.found.row, "ours" if is_own else "unchecked", why)
+    return msgspec.structs.replace(row, found=said, is_others=not is_own)
+
+
 def _worst_first(one: Entry) -> tuple[bool, int, int, int, float, str]:
     """What is not known to be ours, then gaps, then what is broken."""
     stored = one.stored
     share = stored.failed / stored.sessions if stored.sessions else 0.0
-    rank = (
-        WORST_FIRST.index(one.standing.state) if one.is_ours else whose.ORDER.index(one.found.whose)
-    )
+    rank = whose.ORDER.index(one.found.whose)
+    if one.is_ours:
+        rank = len(WORST_FIRST) if one.is_others else WORST_FIRST.index(one.standing.state)
     return one.is_ours, rank, -stored.critical, -stored.open, -share, one.domain
 
 

@@ -10,7 +10,6 @@ import msgspec
 
 from tlsrpt_mailer import log, wiring
 from tlsrpt_mailer.cli import inventory, looks, opening, options, out
-from tlsrpt_mailer.cli.inventory import Entry
 from tlsrpt_mailer.config import Config
 from tlsrpt_mailer.config.meaning import is_address
 from tlsrpt_mailer.domains.addresses import Addresses
@@ -26,6 +25,8 @@ NO_RUA = (
 )
 
 
+LACKING = frozenset({"no-record", "record-broken"})
+"""The gaps that a record closes; one that is only silent has one."""
 WORKERS = 16
 """Domains that are looked up side by side."""
 
@@ -116,11 +117,7 @@ def _gaps(config: Config) -> list[str]:
     """The domains of ours without a right record; those that are only silent have one."""
     with opening.reading(config) as reader:
         every = inventory.entries(config, reader, options.now())
-    return [one.domain for one in every if one.is_ours and _lacks(one)]
-
-
-def _lacks(one: Entry) -> bool:
-    return one.standing.state in {"no-record", "record-broken"}
+    return [one.domain for one in every if one.is_gap and one.standing.state in LACKING]
 
 
 def _proposed(domain: str, *, rua: tuple[str, ...], checking: Checking, offline: bool) -> Proposed:

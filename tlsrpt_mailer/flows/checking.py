@@ -37,6 +37,8 @@ BATCH = 64
 """Domains whose looks are written in one transaction."""
 WORKERS = 32
 """Domains that are looked at side by side: nearly all of it is waiting for answers."""
+RECORD = "tlsrpt-"
+"""How the codes of findings about TLSRPT records begin."""
 SPREAD = 8
 """An eighth of the time between two looks at a domain is left to chance, so that ten thousand
 domains that were entered together do not stay together."""
@@ -112,9 +114,10 @@ class Looker:
     def _judged(self, due: Due, seen: Seen, past: Past, now: Time) -> Look:
         expected = self._settings.expected(due, now)
         findings = tuple(examine(seen, expected, past.known))
+        hosts = tuple(_hosts(seen, expected))
         spells = take_look(
             past.spells,
-            [_found(one) for one in findings if one.weight in TOLD],
+            [_found(one) for one in findings if _is_told(one, hosts)],
             now,
             past.at,
             partial(is_blind, seen),
@@ -127,7 +130,7 @@ class Looker:
             spells=tuple(spells),
             summary=summary(seen, findings, is_host=due.is_host),
             next_at=_next(due.domain, seen, spells, self._settings.every, now),
-            own_records=tuple(_own_records(seen, expected)),
+            hosts=hosts,
         )
 
 
@@ -184,11 +187,16 @@ class Checker:
         return take_look(last, found, now, None, _sees_all)
 
 
-def _own_records(seen: Seen, expected: Expected) -> Iterator[str]:
-    """MX hosts with TLSA records (RFC 8460, 3); a provider sees to those that it runs."""
-    for host in seen.hosts:
-        if host.tlsa.kind == "found" and (expected.is_our_mx(host.host) or not hosted(host.host)):
-            yield host.host
+def _hosts(seen: Seen, expected: Expected) -> Iterator[str]:
+    for one in seen.hosts:
+        is_theirs = hosted(one.host) is not None and not expected.is_our_mx(one.host)
+        if one.tlsa.kind == "found" and not is_theirs:
+            yield one.host
+
+
+def _is_told(one: Finding, hosts: Collection[str]) -> bool:
+    """A host's own record is the host's matter, who has looks of its own; not each domain's."""
+    return one.weight in TOLD and not (one.code.startswith(RECORD) and one.mx in hosts)
 
 
 def _next(domain: str, seen: Seen, spells: Collection[Spell], every: Span, now: Time) -> Time:

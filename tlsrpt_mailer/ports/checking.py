@@ -61,8 +61,9 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     """What is new or changed of `Past.spells`."""
     summary: Summary
     next_at: Time
-    own_records: tuple[str, ...] = ()
-    """The MX hosts that need a TLSRPT record of their own, which is for us to publish."""
+    hosts: tuple[str, ...] = ()
+    """MX hosts with TLSA records, which are to have a TLSRPT record of their own (RFC 8460, 3);
+    not those of providers."""
 
 
 class Checks(Protocol):

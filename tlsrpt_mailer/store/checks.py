@@ -211,13 +211,14 @@ def _save(conn: sqlite3.Connection, look: Look) -> None:
         ],
     )
     save_spells(conn, domain, look.spells)
-    for host in look.seen.hosts:
-        _save_host(conn, host)
-    conn.executemany(
-        "INSERT INTO looks (domain, is_host, next_at) VALUES (?1, 1, ?2) ON CONFLICT (domain)"
-        " DO UPDATE SET next_at = ?2 WHERE next_at IS NULL AND is_host = 1",
-        [(text(name), at) for name in look.own_records],
-    )
+    for host in look.hosts:
+        conn.execute(
+            "INSERT INTO looks (domain, is_host, next_at) VALUES (?1, 1, ?2) ON CONFLICT (domain)"
+            " DO UPDATE SET next_at = ?2 WHERE next_at IS NULL AND is_host = 1",
+            (text(host), at),
+        )
+    for shown_ in look.seen.hosts:
+        _save_host(conn, shown_)
 
 
 def save_spells(conn: sqlite3.Connection, domain: str, some: Iterable[Spell]) -> None:
@@ -275,7 +276,7 @@ def _spell_row(domain: str, one: Spell) -> tuple[Any, ...]:
 
 
 def _save_host(conn: sqlite3.Connection, host: HostSeen) -> None:
-    """What its addresses showed."""
+    """What its addresses showed, in place of what they showed before."""
     name = text(host.host)
     if not host.shown:
         return
