@@ -93,6 +93,16 @@ def test_a_domain_that_takes_no_mail_has_no_gap():
     assert "gap" == found("tlsrpt-missing", seen(record=ABSENT, mx=DEAD, hosts=())).weight
 
 
+def test_the_record_of_an_mx_host_of_others_is_theirs_to_publish():
+    """What no inventory counts as a gap is none to `check` either; once it led here it is ours."""
+    bare = seen(record=ABSENT, mx=ABSENT, hosts=())
+
+    assert "gap" == found("tlsrpt-missing", bare, is_mx_only=True).weight
+    assert "note" == found("tlsrpt-missing", bare, is_mx_only=True, is_others=True).weight
+    gone = found("tlsrpt-gone", bare, earlier(seen()), is_mx_only=True, is_others=True)
+    assert "warning" == gone.weight
+
+
 def test_a_domain_that_was_parked_needs_its_record_no_more():
     """Who publishes the null MX and takes the record out did what was right; without an MX of any
     kind the record went with the rest of the zone."""

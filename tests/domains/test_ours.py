@@ -68,6 +68,16 @@ def test_a_dane_report_on_our_mx_is_ours():
     assert "foreign" == ours.ownership(about("customer.example", "tlsa", "mx.other.example", "?"))
 
 
+def test_an_mx_host_is_ours_where_it_or_a_domain_above_it_is_named():
+    """Of no other is the record ours to publish; while nothing is named, nothing says so."""
+    ours = Ours(("example.com",), ("*.mail.example.net",))
+
+    assert ours.owns_host("mx1.example.com")
+    assert ours.owns_host("mx1.mail.example.net")
+    assert not ours.owns_host("mx.hoster.example")
+    assert Ours().owns_host("mx.hoster.example")
+
+
 def test_ten_thousand_names_are_looked_up_as_ten_are():
     """No look-up walks the list: it asks for a name and the names above it, whatever there is."""
     asked: list[str] = []

@@ -26,6 +26,8 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     """So long before its end a certificate is told."""
     is_mx_only: bool = False
     """Whether the domain is nothing but an MX host: only its TLSRPT record is looked at."""
+    is_others: bool = False
+    """Of one that is only an MX host: whether nothing says that it is ours."""
     is_our_mx: Callable[[str], bool] = nobody
     """Whether we run an MX host, whatever its name looks like."""
 

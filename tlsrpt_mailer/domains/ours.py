@@ -72,6 +72,16 @@ class Ours:
         """Whether the configuration names *mx* as an MX host of ours."""
         return self._mx.find(mx) is not None
 
+    def owns_host(self, host: str) -> bool:
+        """
+        Whether the configuration says that an MX host is ours: it, or a domain above it.
+
+        Where there are no ``[[domains]]``, nothing says that it is not.
+        """
+        labels = host.split(".")
+        names = (".".join(labels[at:]) for at in range(len(labels)))
+        return not self.is_configured or self.runs(host) or any(map(self.names, names))
+
     def _is_our_mx(self, policy: Policy) -> bool:
         if policy.policy_type != "tlsa":
             return False

@@ -146,6 +146,7 @@ class Checking:
             now=now,
             expires_within=self._config.checks.expires_within,
             is_mx_only=due.is_host,
+            is_others=due.is_host and not self._ours.owns_host(due.domain),
             is_our_mx=self._ours.runs,
         )
 

@@ -64,9 +64,12 @@ class _Place(msgspec.Struct, frozen=True):
     @property
     def is_others(self) -> bool:
         """Whether it is an MX host that nothing tells to be ours."""
-        if self.mx is None or self.right_until or self.look.expected.is_our_mx(self.mx):
+        if self.right_until:
             return False
-        return not self.mx.endswith(f".{self.look.seen.domain}")
+        if self.mx is None:
+            return self.look.expected.is_others
+        is_below = self.mx.endswith(f".{self.look.seen.domain}")
+        return not is_below and not self.look.expected.is_our_mx(self.mx)
 
     def finding(self, code: str, weight: Weight, fix: Record | list[str], **facts: str) -> Finding:
         """A finding with the record to publish; worth no more than a note on others' hosts."""
