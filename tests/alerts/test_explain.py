@@ -34,6 +34,7 @@ def test_every_finding_is_explained_at_eighty_columns(code):
     )
     assert text.startswith(f"{code} ")
     assert "\nMEND IT\n  1. " in text
+    assert "\nSHOW IT\n  " in text
     assert "...." not in text
 
 

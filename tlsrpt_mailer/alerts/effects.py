@@ -102,9 +102,7 @@ def short(item: Item) -> str:
 
 
 def because(item: Item) -> str:
-    """The second line of a mail, without its full stop."""
-    if item.is_finding:
-        return phrase(item)
+    """The second line of a mail on a report, without its full stop."""
     one = entry(item.result_type)
     if one.type == "validation-failure" and len(found := classes(item)) > 1:
         shorts = [known.short for kind in found if (known := reason(kind)) and known.short]

@@ -55,9 +55,7 @@ def _finding(code: str) -> str:
         lines.append("EFFECT ON MAIL")
     for key, text in one.effect.items():
         lines += words.wrap(text, " " * 20, f"  {(LABELS | _TLSA)[key]:<18}")
-    lines += ["MEND IT", *_numbered(one.mend)]
-    if one.check:
-        lines.append("SHOW IT")
+    lines += ["MEND IT", *_numbered(one.mend), "SHOW IT"]
     for check in one.check:
         lines += words.wrap(check.note, "  ")
         lines += [f"  {line}" for line in check.lines if line]

@@ -80,6 +80,3 @@ class Checks(Protocol):
 
     def soon(self, domains: Collection[str], at: Time) -> None:
         """Look at these at *at*, those that are due before it excepted."""
-
-    def shown(self, hosts: Collection[str], since: Time) -> Mapping[str, Sequence[Shown]]:
-        """What the addresses of these MX hosts showed since then."""

@@ -9,7 +9,7 @@ import msgspec
 
 from tlsrpt_mailer.domains.drift import Known
 from tlsrpt_mailer.domains.finding import Finding
-from tlsrpt_mailer.domains.seen import HostSeen, Seen, Shown
+from tlsrpt_mailer.domains.seen import HostSeen, Seen
 from tlsrpt_mailer.failures.model import Spell
 from tlsrpt_mailer.ports import Due, Look, Past
 from tlsrpt_mailer.report.times import Time
@@ -28,7 +28,6 @@ _KNOWN = (
 _decode_facts = msgspec.json.Decoder(dict[str, str]).decode
 _decode_findings = msgspec.json.Decoder(tuple[Finding, ...]).decode
 _decode_seen = msgspec.json.Decoder(Seen).decode
-_decode_shown = msgspec.json.Decoder(Shown).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -102,11 +101,6 @@ class SqliteChecks:
         with self._writer.transaction() as conn:
             look_soon(conn, domains, at)
 
-    def shown(self, hosts: Collection[str], since: Time) -> dict[str, list[Shown]]:
-        """See `ports.Checks.shown`."""
-        with self._writer.reading() as conn:
-            return shown(conn, hosts, since)
-
 
 def look_soon(conn: sqlite3.Connection, domains: Iterable[str], at: Time) -> None:
     """See `ports.Checks.soon`."""
@@ -114,20 +108,6 @@ def look_soon(conn: sqlite3.Connection, domains: Iterable[str], at: Time) -> Non
         "UPDATE looks SET next_at = ?1 WHERE domain = ?2 AND next_at > ?1",
         [(at, text(domain)) for domain in domains],
     )
-
-
-def shown(conn: sqlite3.Connection, hosts: Collection[str], since: Time) -> dict[str, list[Shown]]:
-    """See `ports.Checks.shown`; by address."""
-    found: defaultdict[str, list[Shown]] = defaultdict(list)
-    rows = select_in(
-        conn,
-        "SELECT host, at, shown FROM shown WHERE host IN ({keys}) ORDER BY host, ip",
-        [text(host) for host in hosts],
-    )
-    for host, at, raw in rows:
-        if at >= since:
-            found[host].append(_decode_shown(raw))
-    return dict(found)
 
 
 def probed_at(conn: sqlite3.Connection) -> dict[str, Time]:
