@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from email.utils import parseaddr
 from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
@@ -172,7 +171,7 @@ class Checking:
         sender = config.canary.sender or config.alerts.sender or f"tlsrpt-mailer@{self._host}"
         key = secret(config.canary, "key", beside=config.file)
         return CanarySettings(
-            sender=parseaddr(sender)[1],
+            sender=sender,
             selector=config.canary.selector,
             addresses=canary_addresses(config, self._host),
             key=lambda: None if key is None else key().encode(),
