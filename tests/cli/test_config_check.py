@@ -75,6 +75,19 @@ def test_one_admin_reads_nothing_about_owners(full: Place):
     assert "  note" not in out
 
 
+def test_a_reporter_below_a_domain_is_warned_of(place: Place):
+    """Reports count under the organisational domain: a name below it in trust.reporters is none."""
+    place.configure('[trust]\nreporters = ["tls.bank.example", "partner.example"]\n')
+
+    result = place("config", "check")
+
+    assert (0, 1) == (result.code, result.out.count("warning   trust.reporters"))
+    assert (
+        "  warning   trust.reporters: reports that tls.bank.example signs count under"
+        " bank.example; say that\n" in result.out
+    )
+
+
 def test_many_domains_are_counted_by_owner(full: Place):
     """Ten thousand lines are no check; --json has them all."""
     (full.folder / "domains.txt").write_text("".join(f"d{n}.example\n" for n in range(500)))

@@ -37,7 +37,7 @@ def test_the_listing_says_whose_word_counts(seen: Place):
 
 def test_a_word_can_be_said_before_the_first_report(seen: Place):
     """A reporter that has not reported yet is listed with what was said of it."""
-    result = seen("reporters", "distrust", "spam.example", "tls.spam.example", "--json")
+    result = seen("reporters", "distrust", "spam.example", "Spam.Example.", "--json")
 
     assert 0 == result.code
     assert keys("reporters changed") == list(result.json)
@@ -79,6 +79,44 @@ def test_only_a_domain_can_be_named(seen: Place, name: str):
     assert 64 == result.code
     assert name in result.err
     assert all(one["by"] is None for one in seen("reporters", "--json").json)
+
+
+@pytest.mark.parametrize("word", ["trust", "distrust"])
+def test_a_word_on_a_part_of_a_reporter_is_refused(seen: Place, word: str):
+    """
+    Reports of mail.google.com count under google.com, so a word on it would hold for all of it.
+
+    Nobody trusts, or leaves out, a whole organisation unawares, and what is said of that stays.
+    """
+    seen("reporters", "trust", "google.com", "--note", "all of it")
+
+    result = seen("reporters", word, "stranger.example", "mail.google.com")
+
+    assert 64 == result.code
+    assert 'reports of "mail.google.com" count under google.com; say it of google.com' in result.err
+    listed = {one["reporter"]: one for one in seen("reporters", "--json").json}
+    assert ("trusted", "all of it") == (
+        listed["google.com"]["standing"],
+        listed["google.com"]["note"],
+    )
+    assert None is listed["stranger.example"]["by"]
+
+
+def test_the_same_word_once_more_keeps_its_note(seen: Place):
+    """The reason stays until another one is given, or the word becomes the other one."""
+
+    def noted(*words: str) -> str | None:
+        seen("reporters", *words)
+        (one,) = [
+            one for one in seen("reporters", "--json").json if one["reporter"] == "google.com"
+        ]
+        assert isinstance(one["note"], str | None)
+        return one["note"]
+
+    assert "why not" == noted("trust", "google.com", "--note", "why not")
+    assert "why not" == noted("trust", "google.com")
+    assert "audited" == noted("trust", "google.com", "--note", "audited")
+    assert None is noted("distrust", "google.com")
 
 
 def test_what_was_never_said_cannot_be_taken_back(seen: Place):

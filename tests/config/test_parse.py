@@ -207,6 +207,15 @@ def test_a_wrong_value_is_named_with_what_would_be_right(line: str, problem: str
         ('[dns]\nnameservers = ["dns.example"]', "is no address"),
         ('[dns]\nnameservers = ["127.0.0.1:99999"]', "is no address"),
         ('[trust]\nauthserv_ids = ["mx.example.com; dkim=pass"]', "is no name of an MTA"),
+        (
+            '[trust]\nreporters = ["google"]',
+            'reporters[0]: "google" is no domain name, did you mean "google.com"?',
+        ),
+        ('[trust]\nreporters = ["Mail.ru Inc"]', 'did you mean "mail.ru"?'),
+        ('[trust]\nreporters = ["a.de", "acme"]', 'reporters[1]: "acme" is no domain name, such'),
+        ('[trust]\nreporters = ["*.bank.example"]', "is no domain name"),
+        ('[trust]\nreporters = ["192.0.2.1"]', "is no domain name"),
+        ('[trust]\nreporters = [""]', '"" is no domain name, such as "google.com"'),
         ("alerts = 1", "alerts: must be a table, not 1"),
         ("[alerts]\nsmtp = 1", "alerts.smtp: must be a table, not 1"),
         ("[source]", "source: is written [[source]], in double brackets"),
@@ -373,12 +382,16 @@ def test_any_text_gives_a_configuration_or_a_list_of_problems(text: str):
 
 
 def test_names_of_trust_are_compared_in_lower_case():
-    """Whoever writes MX.Example.Com means the host that calls itself mx.example.com."""
+    """Whoever writes MX.Example.Com means the host that calls itself mx.example.com.
+
+    A domain with an umlaut is what its signature calls it.
+    """
     config = parse(
-        '[trust]\nauthserv_ids = ["MX.Example.Com.", "-"]\nreporters = ["Bank.Example"]\n',
+        '[trust]\nauthserv_ids = ["MX.Example.Com.", "-"]\n'
+        'reporters = ["Bank.Example.", "bücher.example"]\n',
         KINDS,
         name="config.toml",
     )
 
     assert ("mx.example.com", "-") == config.trust.authserv_ids
-    assert ("bank.example",) == config.trust.reporters
+    assert ("bank.example", "xn--bcher-kva.example") == config.trust.reporters

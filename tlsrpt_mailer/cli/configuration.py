@@ -260,6 +260,11 @@ def _warnings(found: Config) -> list[str]:
         for name, moment in wiring.trusted_before(found).items()
         if moment > options.now()
     ]
+    lines += [
+        f"warning   trust.reporters: reports that {name} signs count under {whole}; say that"
+        for name in found.trust.reporters
+        if (whole := wiring.organisational(name) or name) != name
+    ]
     lines += [f"warning   {line}" for line in exposed(found, _holders(found))]
     there = next(place for place in (folder, *folder.parents) if place.exists())
     if not there.is_dir():

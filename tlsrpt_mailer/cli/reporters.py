@@ -170,7 +170,11 @@ def _name(given: str, said: Collection[str]) -> str:
     host = domain_text(given)
     if not is_strict_host(host) or "." not in host:
         raise click.UsageError(f'"{given}" is no domain such as google.com')
-    return wiring.organisational(host) or host
+    whole = wiring.organisational(host) or host
+    if whole != host:
+        # What is said holds for all that the organisation signs: nobody shall say it unawares.
+        raise click.UsageError(f'reports of "{given}" count under {whole}; say it of {whole}')
+    return host
 
 
 def _said(names: list[str], word: ReporterWord | None, judged: Judged) -> list[str]:

@@ -15,7 +15,8 @@ from tlsrpt_mailer.alerts import schedule
 from tlsrpt_mailer.config.decode import Problem, joined, nearest, quoted
 from tlsrpt_mailer.config.names import names_in, normal_pattern, what_is_wrong
 from tlsrpt_mailer.errors import ConfigError
-from tlsrpt_mailer.report.hosts import is_strict_host, normalise_host
+from tlsrpt_mailer.report.dialects import KNOWN_REPORTERS
+from tlsrpt_mailer.report.hosts import normalise_host
 
 Document: TypeAlias = Mapping[str, Any]  # what tomllib made of the file
 Read: TypeAlias = Callable[[str], str]
@@ -25,6 +26,12 @@ DEFAULT_OWNER = "default"
 """What the owner is called whose addresses are ``alerts.to``."""
 MAX_LINES_SAID = 10
 PORTS = 1 << 16
+_REPORTERS = {
+    word: domain
+    for domain, name in KNOWN_REPORTERS.items()
+    for word in (domain, domain.partition(".")[0], name.lower())
+}
+"""What people write who mean a reporter that ships, to its domain."""
 _AT = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 
 
@@ -69,6 +76,11 @@ def _trust(document: Document, problem: Problem) -> None:
     for where, text in texts(_one(document, "trust"), "trust", "authserv_ids"):
         if not text.strip() or set(text) & set(' ;()"'):
             problem(where, f'{quoted(text)} is no name of an MTA, nor "-"')
+    for where, text in texts(_one(document, "trust"), "trust", "reporters"):
+        if "." not in (normalise_host(text) or ""):
+            meant = _REPORTERS.get(nearest(text, _REPORTERS) or "")
+            guess = f', did you mean "{meant}"?' if meant else ', such as "google.com"'
+            problem(where, f"{quoted(text)} is no domain name{guess}")
     for where, text in texts(_one(document, "dns"), "dns", "nameservers"):
         if not _is_address_of_server(text):
             problem(where, f'{quoted(text)} is no address, such as "9.9.9.9" or "127.0.0.1:5353"')

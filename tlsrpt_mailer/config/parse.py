@@ -28,6 +28,7 @@ from tlsrpt_mailer.config.model import (
 )
 from tlsrpt_mailer.config.names import normal_pattern
 from tlsrpt_mailer.errors import ConfigError
+from tlsrpt_mailer.report.hosts import normalise_host
 
 TABLES = (
     "storage",
@@ -192,7 +193,7 @@ def _lower(trust: Trust) -> Trust:
     return msgspec.structs.replace(
         trust,
         authserv_ids=tuple(name.lower().rstrip(".") for name in trust.authserv_ids),
-        reporters=tuple(name.lower().rstrip(".") for name in trust.reporters),
+        reporters=tuple(normalise_host(name) or name for name in trust.reporters),
     )
 
 

@@ -62,8 +62,13 @@ def say_of_reporters(
 
 def _note(txn: Txn, names: Collection[str], said: Word, now: Time) -> list[str]:
     """Write it down; returns the domains that it touches."""
+    before = txn.people.said_of_reporters()
     for name in names:
-        txn.people.save_reporter_word(name, said.word, now, said.who, said.note)
+        note = said.note
+        if note is None and name in before and before[name].word == said.word:
+            # Who says the same once more takes back no reason.
+            note = before[name].note
+        txn.people.save_reporter_word(name, said.word, now, said.who, note)
     action = f"reporters-{said.word or 'forget'}"
     target = {"reporters": " ".join(names)}
     txn.people.save_audit(AuditEntry(now, said.who, said.way, action, target, said.note))
