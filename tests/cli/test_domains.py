@@ -59,6 +59,38 @@ def test_the_list_can_be_narrowed_and_read_by_programs(waiting: Place):
     assert "1 of 3 domains; all of them: --all" in waiting("domains", "--limit", "1").out
 
 
+def test_a_mixed_report_says_which_part_is_not_counted(place: Place):
+    """Who looks for a failure that a report names, and no list has, reads there why."""
+    place.configure(NAMED)
+    failing = mails.detail("certificate-expired", "mx.z.example", 7)
+    policies = [
+        mails.policy("z.example", details=[failing]),
+        mails.policy("example.com"),
+        mails.policy("z.example", policy_type="tlsa", successful=3),
+    ]
+    place.mail("mixed.eml", mails.mail(mails.report(policies=policies)))
+    place.mail("pure.eml", mails.mail(mails.report("example.com", "2026-10-14")))
+    place.mail("foreign.eml", mails.mail(mails.report("z.example", "2026-10-15")))
+    assert 0 == place("import", str(place.mails)).code
+    numbers = {
+        one["start"][8:10]: (one["id"], one["left_out"]) for one in place("reports", "--json").json
+    }
+
+    mixed, pure, foreign = (
+        place("reports", "show", str(numbers[day][0])).out for day in ("13", "14", "15")
+    )
+
+    said = "    not counted: its domain was not known to be yours when the report was read\n"
+    assert f"z.example, policy sts (enforce): 3,440 sessions, 7 failed (0.2 %)\n{said}" in mixed
+    assert f"z.example, policy tlsa: 3 sessions, 0 failed\n{said}" in mixed
+    assert 2 == mixed.count("not counted: ")
+    assert "  2 of 3 policies are not counted; whose they are: tlsrpt-mailer domains\n" in mixed
+    assert "not counted" not in pure
+    assert "held: about domains that are not yours\n" in foreign
+    assert "not counted" not in foreign
+    assert ([0, 2], [], [0]) == tuple(numbers[day][1] for day in ("13", "14", "15"))
+
+
 def test_each_state_says_why(place: Place):
     """Adopted, proposed with what its record says or before it was asked, foreign, unchecked."""
     place.configure(REQUIRE + ADDRESS)

@@ -102,6 +102,7 @@ def report(row: ReportRow) -> Form:
         "trust_reason": row.trust_reason,
         "signed_by": row.signed_by,
         "held_for": row.held_for,
+        "left_out": list(row.left_out),
         "deviations": list(row.deviations),
     }
 

@@ -11,7 +11,7 @@ from tlsrpt_mailer.cli import forms, opening, options, out
 from tlsrpt_mailer.cli.groups import Listing
 from tlsrpt_mailer.cli.out import Column
 from tlsrpt_mailer.cli.releasing import release
-from tlsrpt_mailer.cli.report_text import report_lines
+from tlsrpt_mailer.cli.report_text import left_out_line, report_lines
 from tlsrpt_mailer.failures.windows import counts_instead, effective
 from tlsrpt_mailer.report.export import as_json
 from tlsrpt_mailer.report.parse import parse
@@ -125,7 +125,8 @@ def show(id: int, json_: bool) -> None:
     if json_:
         out.as_json({**forms.report(row), "report": as_json(report)})
         return
-    click.echo("\n".join(report_lines(report)))
+    # All of a held one is not counted, and its status says why.
+    click.echo("\n".join(report_lines(report, row.left_out if row.status != "held" else ())))
     replaced = f", superseded by {row.superseded_by}" if row.superseded_by else ""
     taken = words.moment(row.taken_at, options.now())
     by = "said to be by" if row.held_for in ("signature", "pending") else "counted under"
@@ -136,6 +137,8 @@ def show(id: int, json_: bool) -> None:
     if row.status == "held":
         kept = "" if is_kept else ", and its mail is not kept any more"
         click.echo(f"  held: {why(row.held_for, row.trust_reason)}{kept}")
+    elif row.left_out:
+        click.echo(f"  {left_out_line(len(row.left_out), len(report.policies))}")
     for name, other in instead[:_NAMED]:
         click.echo(f"  report {other} on the same time counts in its place: {words.name(name)}")
 

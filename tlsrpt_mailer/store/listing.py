@@ -74,17 +74,30 @@ def page(
 
 
 def report_rows(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> list[ReportRow]:
-    """Columns of `REPORT` as rows, with the policy domains of each."""
+    """Columns of `REPORT` as rows, with the policy domains of each, and which are not counted."""
     domains: dict[int, dict[str, None]] = {row[0]: {} for row in rows}
+    left_out: dict[int, list[int]] = {row[0]: [] for row in rows}
     named = select_in(
         conn,
-        "SELECT report_id, policy_domain FROM policies WHERE report_id IN ({keys})"
-        " ORDER BY report_id, position",
+        "SELECT report_id, policy_domain, position, is_foreign FROM policies"
+        " WHERE report_id IN ({keys}) ORDER BY report_id, position",
         domains,
     )
-    for report, domain in named:
+    for report, domain, position, is_foreign in named:
         domains[report][domain] = None
-    return [ReportRow(*(*row[:-1], tuple(domains[row[0]]), _decode_texts(row[-1]))) for row in rows]
+        if is_foreign:
+            left_out[report].append(position)
+    return [
+        ReportRow(
+            *(
+                *row[:-1],
+                tuple(domains[row[0]]),
+                _decode_texts(row[-1]),
+                tuple(left_out[row[0]]),
+            )
+        )
+        for row in rows
+    ]
 
 
 def letter_rows(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> list[LetterRow]:

@@ -46,6 +46,8 @@ class ReportRow(msgspec.Struct, frozen=True):
     held_for: HeldFor | None
     domains: tuple[str, ...]
     deviations: tuple[str, ...]
+    left_out: tuple[int, ...] = ()
+    """Positions of its policies that are not counted: they were not known to be about ours."""
 
 
 class KeptRow(msgspec.Struct, frozen=True):
