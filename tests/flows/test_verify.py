@@ -103,3 +103,33 @@ def test_a_trusted_mta_needs_no_dns_but_not_within_a_forwarded_mail():
     assert [] == dns.asked
     assert "unsigned" == verify(top + mail(), NOW, NOW, trusting, forwarded=True).word
     assert "fail" == verify(b"no header\r\n" + top + mail(), NOW, NOW, trusting).word
+
+
+@pytest.mark.parametrize(
+    ("raw", "answer", "reason"),
+    [
+        (mail(), ABSENT, "it is not signed; mx.example.com says dkim=fail for sender.example"),
+        (
+            sign(mail(), domain="list.example"),
+            ABSENT,
+            (
+                "list.example signed it, not sender.example of From;"
+                " mx.example.com says dkim=fail for sender.example"
+            ),
+        ),
+        (
+            sign(mail()) + b"a banner",
+            found(),
+            "body hash did not verify; mx.example.com says dkim=fail for sender.example",
+        ),
+        (sign(mail()), TROUBLE, f"DNS did not answer for {NAME}: timed out"),
+    ],
+)
+def test_a_refusal_says_what_the_trusted_mta_found(raw: bytes, answer: KeyAnswer, reason: str):
+    """Who believes an MTA and finds reports held all the same need not look into the mails."""
+    top = b"Authentication-Results: mx.example.com; dkim=fail header.d=sender.example\r\n"
+    trusting = settings(Dns(answer), Keys(), "mx.example.com")
+
+    assert reason == verify(top + raw, NOW, NOW, trusting).reason
+    assert "says" not in verify(top + raw, NOW, NOW, trusting, forwarded=True).reason
+    assert "says" not in verify(top + raw, NOW, NOW, settings(Dns(answer), Keys())).reason

@@ -248,6 +248,16 @@ def test_signatures_that_cannot_be_valid(tag: bytes, reason: str):
     assert reason in said.reason
 
 
+def test_a_signature_need_not_say_for_whom_it_is():
+    """i= is optional; without it the signature is for its domain (RFC 6376, 3.5)."""
+    bare = re.sub(rb" i=[^;]*;", b"", sign(mail()), count=1)
+
+    (one,) = read_signatures(bare, NOW, organisational).trials
+
+    assert b" i=" not in bare
+    assert ("sender.example", "sender.example") == (one.domain, one.identity)
+
+
 def test_a_signature_that_ended_before_the_mail_came_fails():
     """x= is kept to, with ten hours for wrong clocks."""
     raw = sign(mail())

@@ -10,11 +10,12 @@ from tlsrpt_mailer.errors import BadReport
 from tlsrpt_mailer.report.times import Time
 from tlsrpt_mailer.trust.message import message
 from tlsrpt_mailer.trust.model import KeyAnswer, Verdict
-from tlsrpt_mailer.trust.results import vouched
+from tlsrpt_mailer.trust.results import said_instead, vouched
 from tlsrpt_mailer.trust.verify import KEY_KEPT, read_signatures, verdict
 
 SECONDS = 3.0
 """How long one mail waits for DNS; then it is pending."""
+_REFUSED = ("unsigned", "third-party", "fail")
 
 
 class Lookup(Protocol):
@@ -67,7 +68,8 @@ def verify(
         within: The most seconds to wait for DNS.
 
     """
-    if settings.authserv_ids and not forwarded and (found := _vouched(raw, settings)):
+    believes = bool(settings.authserv_ids) and not forwarded
+    if believes and (found := _vouched(raw, settings)):
         return found
     signed = read_signatures(raw, taken_at, settings.organisational)
     until = settings.clock() + min(within, settings.seconds)
@@ -78,6 +80,10 @@ def verify(
             is_new = answer.kind == "found" and answer.last_seen is None
             if is_new and name.endswith(f"._domainkey.{said.domain}"):
                 settings.keys.seen(name, answer.texts, now)
+    if believes and signed.mail is not None and said.word in _REFUSED:
+        # Whoever named an MTA asks first what that has said.
+        instead = said_instead(signed.mail, settings.authserv_ids)
+        return msgspec.structs.replace(said, reason=f"{said.reason}; {instead}")
     return said
 
 
