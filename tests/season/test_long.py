@@ -16,7 +16,6 @@ from tests.season.world import world
 
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.xdist_group("long season"),
     pytest.mark.timeout(7200),
 ]
 

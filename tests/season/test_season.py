@@ -18,7 +18,7 @@ from tests.season.truth import Case, heard
 from tests.season.world import BOSS, DEFAULT, OPERATOR, TEAM, WEB, address
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Time, iso
 
-pytestmark = [pytest.mark.xdist_group("season"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 GROUP_WAIT = 6 * MINUTE
 JOIN_WAIT = 12 * HOUR

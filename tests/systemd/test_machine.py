@@ -17,7 +17,7 @@ from tests.servers.nsd import write_config
 from tests.systemd.machine import Machine
 from tests.trust.signing import ed25519_key, rsa_key, sign
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("machine")]
+pytestmark = pytest.mark.servers
 
 UNIT = "tlsrpt-mailer.service"
 CONFIG = "/etc/tlsrpt-mailer/config.toml"

@@ -1,0 +1,51 @@
+"""
+Which tests share a worker of pytest-xdist, and which begin first.
+
+``--dist loadgroup`` would do the first by marks, but groups nothing with pytest 9.2
+(https://github.com/pytest-dev/pytest-xdist/issues/1386): a season would be played by each
+worker. And it begins with whatever stands first, so that the longest test may run alone in the
+end.
+"""
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+TOGETHER = (
+    "tests/season/test_long.py",
+    "tests/season/test_season.py",
+    "tests/systemd/test_machine.py",
+)
+"""Files whose tests share what is dear to make: they run on one worker, one after the other."""
+
+FIRST = (
+    *TOGETHER,
+    "tests/kill/",
+    "tests/bad_days/test_processes.py",
+    "tests/bad_days/",
+    "tests/e2e/",
+    "tests/security/",
+    "tests/hostile/test_costs.py",
+)
+"""Where the long ones are, the longest first: how ids begin."""
+
+
+class Spreading(LoadScopeScheduling):
+    """Test by test, but for `TOGETHER`; `FIRST` come first."""
+
+    def __init__(self, config: pytest.Config, log: Producer | None = None) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False
+
+    def _split_scope(self, nodeid: str) -> str:
+        return scope(nodeid)
+
+
+def scope(nodeid: str) -> str:
+    """What *nodeid* runs on one worker with."""
+    return next((file for file in TOGETHER if nodeid.startswith(f"{file}::")), nodeid)
+
+
+def turn(nodeid: str) -> int:
+    """When *nodeid* is to begin: the least first."""
+    return next((place for place, head in enumerate(FIRST) if nodeid.startswith(head)), len(FIRST))
