@@ -24,6 +24,7 @@ port = {port}
     [
         ("exit-code", "78", "Its configuration is wrong (exit code 78)"),
         ("exit-code", "70", "It ended with exit code 70, again and again."),
+        ("exit-code", "1", "again and again: its database is damaged, of another"),
         ("watchdog", "", "It hung, and systemd ended it."),
         ("signal", "KILL", "systemd says: signal KILL."),
         (None, "", "Why is not known here."),

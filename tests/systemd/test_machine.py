@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import smtplib
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.e2e.waiting import until
 from tests.servers.nsd import write_config
 from tests.systemd.machine import Machine
 from tests.trust.signing import ed25519_key, rsa_key, sign
+from tlsrpt_mailer.cli.stopped import TEXT
 
 pytestmark = pytest.mark.servers
 
@@ -86,6 +88,7 @@ def service(host: Machine) -> Iterator[Machine]:
     host.run("systemctl", "start", UNIT)
     yield host
     host.run("systemctl", "stop", "tlsrpt-mailer-lmtp.socket", UNIT)
+    host.run("rm", "-rf", f"/etc/systemd/system/{UNIT}.d")
     host.run("systemctl", "reset-failed", check=False)
 
 
@@ -270,6 +273,82 @@ def test_a_wrong_configuration_is_told_and_not_tried_again(service: Machine) -> 
         "the unit that tells the operator",
     )
     service.write(CONFIG, GOOD)
+
+
+TELLER = "tlsrpt-mailer-stopped.service"
+LMTP = "tlsrpt-mailer-lmtp.socket"
+
+
+@pytest.fixture
+def teller(service: Machine) -> Iterator[Machine]:
+    """The unit that mails the operator prints what systemd tells it, and mails nothing."""
+    drop_in = f"/etc/systemd/system/{TELLER}.d/print.conf"
+    service.write(drop_in, "[Service]\nExecStart=\nExecStart=/usr/bin/env\n")
+    service.run("systemctl", "stop", LMTP, UNIT)
+    service.run("systemctl", "reset-failed", check=False)
+    service.run("journalctl", "--rotate", "--vacuum-time=1s")
+    yield service
+    service.run("rm", "-rf", f"/etc/systemd/system/{TELLER}.d")
+    service.run("systemctl", "daemon-reload")
+
+
+def test_a_damaged_database_ends_in_a_mail_and_not_in_a_loop(teller: Machine) -> None:
+    """
+    A daemon that finds its database damaged is started some times more, not for ever: then the
+    operator is told, no byte was changed, and the socket refuses what could get lost. After a
+    restore the commands of that mail bring everything back.
+    """
+    database = teller.root / DATABASE.lstrip("/")
+    good, damaged = database.read_bytes(), b"a letter to my mother\n" * 1000
+    database.write_bytes(damaged)
+    tries = f"/etc/systemd/system/{UNIT}.d/tries.conf"
+    teller.write(tries, "[Unit]\nStartLimitBurst=3\n[Service]\nRestartSec=100ms\n")
+    teller.run("systemctl", "daemon-reload")
+    teller.run("systemctl", "start", LMTP)
+
+    teller.run("systemctl", "start", UNIT, check=False)
+
+    until(lambda: "MONITOR_EXIT_STATUS=1\n" in teller.journal(TELLER), "the operator is told")
+    until(lambda: teller.property(LMTP, "ActiveState") == "failed", "the socket is shut")
+    assert teller.property(UNIT, "ActiveState") == "failed"
+    assert teller.journal(UNIT).count("is damaged (corrupt). Nothing was changed in it") == 3
+    assert teller.journal(TELLER).count("MONITOR_SERVICE_RESULT=exit-code\n") == 1
+    assert database.read_bytes() == damaged
+    with pytest.raises(OSError, match="refused"):
+        _deliver(teller, clean(8, "damaged.example"))
+    database.write_bytes(good)
+    assert teller.run("systemctl", "restart", UNIT, check=False).returncode != 0
+    for words in _commands_of_the_mail():
+        teller.run(*words)
+    before = _reports(teller)
+    _deliver(teller, clean(8, "damaged.example"))
+    assert _reports(teller) == before + 1
+
+
+def _commands_of_the_mail() -> list[list[str]]:
+    """What `alerts stopped` tells to type once it is mended, in order."""
+    found = [shlex.split(line) for line in TEXT.splitlines() if "  systemctl " in line]
+    assert len(found) == 3
+    return found
+
+
+def test_mail_that_waits_is_no_reason_to_tell_again_and_again(teller: Machine) -> None:
+    """
+    While the configuration is wrong, each mail at the socket starts the daemon once more, until
+    systemd shuts the socket: the operator reads one mail or two, not twenty.
+    """
+    teller.write(CONFIG, GOOD + "\n[nonsense]\n")
+    teller.write(f"/etc/systemd/system/{UNIT}.d/tries.conf", "[Unit]\nStartLimitBurst=5\n")
+    teller.run("systemctl", "daemon-reload")
+    teller.run("systemctl", "start", LMTP)
+
+    with pytest.raises((OSError, smtplib.SMTPException)):
+        _deliver(teller, clean(9, "waiting.example"))
+
+    until(lambda: teller.property(LMTP, "ActiveState") == "failed", "the socket is shut")
+    assert teller.journal(UNIT).count("config.toml: 1 problem, nothing started") == 5
+    assert 1 <= teller.journal(TELLER).count("MONITOR_EXIT_STATUS=78\n") <= 2
+    teller.write(CONFIG, GOOD)
 
 
 def test_a_killed_daemon_comes_back(service: Machine) -> None:

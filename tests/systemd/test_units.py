@@ -135,3 +135,33 @@ def test_a_configuration_that_is_wrong_is_not_tried_again() -> None:
     assert settings["Restart"] == ["on-failure"]
     assert settings["RestartPreventExitStatus"] == ["78"]
     assert settings["OnFailure"] == ["tlsrpt-mailer-stopped.service"]
+
+
+SECONDS = {"s": 1, "min": 60, "h": 3600}
+A_START = 60
+"""Seconds that a start may take that fails in the end."""
+
+
+def _seconds(settings: dict[str, list[str]], key: str) -> int:
+    number, unit = re.fullmatch(r"(\d+)(\w+)", settings[key][0]).groups()  # type: ignore[union-attr]
+    return int(number) * SECONDS[unit]
+
+
+def test_trouble_that_stays_is_not_tried_for_ever() -> None:
+    """
+    The tries fit into the time in which systemd counts them, so that it gives up and the operator
+    is told, even if each start takes a minute; and a disk that was full for a while is outlasted.
+    """
+    settings = _settings("tlsrpt-mailer.service")
+    tries, pause = int(settings["StartLimitBurst"][0]), _seconds(settings, "RestartSec")
+
+    assert tries * (pause + A_START) < _seconds(settings, "StartLimitIntervalSec")
+    assert tries * pause >= 300
+
+
+def test_one_stop_is_not_told_again_and_again() -> None:
+    """Mail that waits at a socket starts the daemon anew: of its failures two are mailed."""
+    settings = _settings("tlsrpt-mailer-stopped.service")
+
+    assert settings["StartLimitBurst"] == ["2"]
+    assert _seconds(settings, "StartLimitIntervalSec") >= 1800

@@ -32,6 +32,10 @@ Mail is not touched by this; but you would not hear of a new failure.
 WHAT TO DO
     tlsrpt-mailer config check
     journalctl -u tlsrpt-mailer -n 50
+  When it is mended (after some failed starts systemd refuses others for a
+  while; the second line is for who has a socket unit, which it then shuts):
+    systemctl reset-failed 'tlsrpt-mailer*'
+    systemctl restart tlsrpt-mailer-lmtp.socket
     systemctl restart tlsrpt-mailer
 
 WHAT BECOMES OF REPORTS
@@ -96,6 +100,11 @@ def _why(environ: Mapping[str, str]) -> str:
     match environ.get("MONITOR_SERVICE_RESULT"):
         case "exit-code" if status == "78":
             return "Its configuration is wrong (exit code 78); it is not started again."
+        case "exit-code" | "start-limit-hit" if status == "1":
+            return (
+                "It ended with exit code 1, again and again: its database is damaged, of another\n"
+                "version, or may not be read."
+            )
         case "exit-code" | "start-limit-hit" if status:
             return f"It ended with exit code {status}, again and again."
         case "watchdog":
