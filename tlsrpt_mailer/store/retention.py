@@ -251,9 +251,12 @@ def backup(database: Path, target: Path) -> int:
 
 def _copy(conn: sqlite3.Connection, database: Path, target: Path) -> int:
     """Write a part beside *target*, which gets that name when it is whole and on the disk."""
-    if os.path.lexists(target):
-        raise CannotWrite(f"{target} exists already; name a new file")
     part = target.with_name(f"{target.name}.part")
+    if os.path.lexists(target):
+        with contextlib.suppress(OSError):
+            if part.samefile(target):  # of one that was killed when all but this was done
+                part.unlink()
+        raise CannotWrite(f"{target} exists already; name a new file")
     try:
         part.unlink(missing_ok=True)  # of one that was killed
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
