@@ -18,6 +18,10 @@ TOGETHER = (
 )
 """Files whose tests share what is dear to make: they run on one worker, one after the other."""
 
+BY_TARGET = "tests/attack/"
+"""Files with a daemon for each kind of listener, which stands first in the brackets of an id."""
+KINDS = ("smtp-tcp", "lmtp-tcp", "lmtp-unix")
+
 FIRST = (
     *TOGETHER,
     "tests/kill/",
@@ -43,7 +47,11 @@ class Spreading(LoadScopeScheduling):
 
 def scope(nodeid: str) -> str:
     """What *nodeid* runs on one worker with."""
-    return next((file for file in TOGETHER if nodeid.startswith(f"{file}::")), nodeid)
+    file = nodeid.partition("::")[0]
+    if file in TOGETHER:
+        return file
+    kind = next((kind for kind in KINDS if f"[{kind}" in nodeid), None)
+    return f"{file} {kind}" if kind and file.startswith(BY_TARGET) else nodeid
 
 
 def turn(nodeid: str) -> int:

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.attack.victim import Victim, victim
+from tests.unmeasured import children_unmeasured
+
+__all__ = ["children_unmeasured"]
 
 Request = pytest.FixtureRequest
 Factory = pytest.TempPathFactory

@@ -7,6 +7,9 @@ import pytest
 from tests.e2e.sink import Sink, relay
 from tests.ports import free_port
 from tests.servers.dovecot import Dovecot
+from tests.unmeasured import children_unmeasured
+
+__all__ = ["children_unmeasured"]
 
 
 @pytest.fixture

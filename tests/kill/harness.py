@@ -21,7 +21,7 @@ from tests.kill.setting import Setting
 from tests.kill.ways import way
 
 ALERTS = f"{AT_ONCE}\nmax_per_hour = 10000"
-TO_THE_END = 60.0
+TO_THE_END = 180.0
 """Seconds that the last daemon has for what is left."""
 
 

@@ -68,7 +68,12 @@ def _lives(site: Site, sink: Sink, source: Way, load: Cargo) -> int:
     """Start daemons until one survives and all is done; returns how many processes died."""
 
     def is_over() -> bool:
-        return source.is_over(load) and len(checks.by_message_id(sink)) == len(load.failing)
+        # The relay has an alert before the daemon has noted that it does.
+        return (
+            source.is_over(load)
+            and len(checks.by_message_id(sink)) == len(load.failing)
+            and site.count("letters WHERE state = 'waiting'") == 0
+        )
 
     deaths = 0
     while _died(Daemon(site, **source.environment), is_over):

