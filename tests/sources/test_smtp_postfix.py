@@ -101,7 +101,10 @@ def test_an_address_in_virtual_alias_domains():
     with listening() as lmtp, configured(main, lmtp) as server:
         server.send(REPORT, "tlsrpt@shop.example")
 
-        until(lambda: lmtp.store.mails, "the mail is delivered")
+        (mail,) = until(lambda: lmtp.store.mails, "the mail is delivered")
+        assert carries_the_report(mail.raw)
+        until(lambda: "status=sent" in server.log, "Postfix has heard so")
+        assert "to=<tlsrpt@example.com>, orig_to=<tlsrpt@shop.example>" in server.log
 
 
 def test_a_transport_map_that_was_there_before_stays():
@@ -111,7 +114,10 @@ def test_a_transport_map_that_was_there_before_stays():
     with listening() as lmtp, configured(main, lmtp) as server:
         server.send(REPORT, "tlsrpt@example.com")
 
-        until(lambda: lmtp.store.mails, "the mail is delivered")
+        (mail,) = until(lambda: lmtp.store.mails, "the mail is delivered")
+        assert carries_the_report(mail.raw)
+        until(lambda: "status=sent" in server.log, "Postfix has heard so")
+        assert "warning" not in server.log
 
 
 def test_a_domain_of_its_own():

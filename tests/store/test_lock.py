@@ -35,11 +35,14 @@ def test_a_second_holder_is_told_the_pid_of_the_first(path: Path) -> None:
 def test_who_starts_waits_for_a_command_that_makes_the_database(path: Path) -> None:
     """The first mail of a pipe holds the lock for a moment: a daemon that starts waits for it."""
     making = hold(path)
-    timer = threading.Timer(0.3, making.release)
+    order: list[str] = []
+    timer = threading.Timer(0.3, lambda: (order.append("made"), making.release()))
     timer.start()
 
-    hold(path).release()
+    mine = hold(path)
 
+    assert ["made"] == order, "both held it at once"
+    mine.release()
     timer.join()
 
 

@@ -193,6 +193,10 @@ def test_systemctl_status_names_the_trouble(service: Machine) -> None:
     text = until(lambda: service.property(UNIT, "StatusText"), "a status")
 
     until(lambda: "imap:" in service.property(UNIT, "StatusText"), f"the IMAP source in {text}")
+    named = service.property(UNIT, "StatusText")
+    assert f"imap:{RECIPIENT}@127.0.0.1: " in named
+    assert "Connection refused" in named
+    assert "lmtp" not in named
 
 
 def test_root_s_commands_leave_the_files_to_the_daemon(service: Machine) -> None:
@@ -448,6 +452,8 @@ def test_a_maildir_with_the_drop_in_of_the_guide(host: Machine) -> None:
 
     new = host.root / box.lstrip("/") / "new"
     until(lambda: not list(new.iterdir()), f"the mail moved: {host.journal(UNIT)}", 10)
+    assert len(list((new.parent / "cur").iterdir())) == 1
+    assert "mail.taken outcome=stored" in host.journal(UNIT)
     host.run("systemctl", "stop", UNIT)
     host.run("rm", "-rf", f"/etc/systemd/system/{UNIT}.d")
 

@@ -1,5 +1,6 @@
 """What the daemon says to systemd (sd_notify(3)), and sockets it is handed (sd_listen_fds(3))."""
 
+import re
 import smtplib
 import socket
 from contextlib import closing
@@ -73,15 +74,33 @@ def test_a_server_that_is_down_delays_no_start(tmp_path: Path) -> None:
 
 
 def test_all_well_is_said_too(tmp_path: Path, port: int) -> None:
-    """STATUS says that nothing is in trouble, so that an old trouble does not stand there."""
-    with running(Site(tmp_path, lmtp_source(port))) as daemon:
+    """
+    STATUS says that nothing is in trouble, and that takes the place of an old trouble: here of a
+    source that did not work, and that a reload has taken out.
+    """
+    site = Site(tmp_path, lmtp_source(port) + _imap(free_port()))
+    with running(site, PASSWORD="secret") as daemon:
+        daemon.wait_for_status("imap:tlsrpt@example.com@127.0.0.1")
+        site.configure(lmtp_source(port))
+        daemon.reload()
         daemon.wait_for_status("all well")
+
+        assert daemon.notified.status == "1 source, all well"
+
+
+def unit_seconds(key: str) -> int:
+    """What the unit says, in minutes there."""
+    unit = Path(__file__).resolve().parents[2] / "systemd/tlsrpt-mailer.service"
+    (minutes,) = re.findall(rf"^{key}=(\d+)min$", unit.read_text(), re.MULTILINE)
+    return int(minutes) * 60
 
 
 def test_the_watchdog_is_fed(tmp_path: Path, port: int) -> None:
     """WATCHDOG comes again and again, well within the WatchdogSec of the unit."""
     with running(Site(tmp_path, lmtp_source(port))) as daemon:
         until(lambda: daemon.notified.count("WATCHDOG=1") >= 2, "two WATCHDOG=1")
+
+    assert unit_seconds("WatchdogSec") >= 2 * PATIENCE, "until() is too patient for that"
 
 
 def test_a_stop_and_a_reload_are_announced(tmp_path: Path, port: int) -> None:
@@ -97,11 +116,14 @@ def test_a_stop_and_a_reload_are_announced(tmp_path: Path, port: int) -> None:
 
 def test_the_notify_socket_may_vanish(tmp_path: Path, port: int) -> None:
     """A systemd that is replaced under the daemon does no harm to it."""
-    with running(Site(tmp_path, lmtp_source(port))) as daemon:
+    site = Site(tmp_path, lmtp_source(port))
+    with running(site) as daemon:
         daemon.notified.path.unlink()
         daemon.wait_for_log("systemd.unreachable")
 
         deliver(port, [clean(1)])
+        assert site.count("reports WHERE status = 'counted'") == 1
+        assert daemon.stop()[0] == 0
 
 
 def _activated(site: Site, names: str, *addresses: str) -> Daemon:
