@@ -236,7 +236,7 @@ def test_commands_without_end(target: Victim) -> None:
     with target.bounded(), ExitStack() as stack:
         clients = [stack.enter_context(target.greeted()) for _ in lines]
         senders = [
-            threading.Thread(target=_flood, args=(client, line * (4_000_000 // len(line))))
+            threading.Thread(target=_flood, args=(client, line * (4_000_000 // len(line)), []))
             for client, line in zip(clients, lines, strict=True)
         ]
         for sender in senders:
@@ -250,9 +250,11 @@ def test_commands_without_end(target: Victim) -> None:
     assert max(answers) <= 101 * 7
 
 
-def _flood(client: Client, data: bytes) -> None:
-    with contextlib.suppress(OSError):
+def _flood(client: Client, data: bytes, cut_off: list[Client]) -> None:
+    try:
         client.sock.sendall(data)
+    except OSError:
+        cut_off.append(client)
 
 
 def test_ten_thousand_recipients(target: Victim) -> None:
@@ -296,8 +298,10 @@ def test_far_more_data_than_allowed(target: Victim, announced: str) -> None:
 def test_a_mail_without_end_and_a_line_without_end(target: Victim) -> None:
     """Data that never ends is cut off at eight times the size; a command line at the time-out."""
     with target.bounded(), target.in_data() as mail, target.greeted() as line:
+        cut_off: list[Client] = []
         floods = [
-            threading.Thread(target=_flood, args=(one, MEGABYTE * 20)) for one in (mail, line)
+            threading.Thread(target=_flood, args=(one, MEGABYTE * 20, cut_off))
+            for one in (mail, line)
         ]
         for flood in floods:
             flood.start()
@@ -307,3 +311,5 @@ def test_a_mail_without_end_and_a_line_without_end(target: Victim) -> None:
         mail.rest()
         line.sock.close()
         floods[1].join()
+
+        assert mail in cut_off
