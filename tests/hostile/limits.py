@@ -25,11 +25,13 @@ from tlsrpt_mailer.alerts import words
 from tlsrpt_mailer.domains.record import parse_record
 from tlsrpt_mailer.errors import BadReport
 from tlsrpt_mailer.failures.windows import not_counted, windows_of
+from tlsrpt_mailer.flows.trusting import Patience, Trust, opinions
 from tlsrpt_mailer.intake import extract, inflate, mime, reply, salvage
 from tlsrpt_mailer.intake.hypertext import as_text
 from tlsrpt_mailer.intake.model import Limits, MailContent
 from tlsrpt_mailer.intake.read import read
 from tlsrpt_mailer.intake.said import said
+from tlsrpt_mailer.ports import RawMail
 from tlsrpt_mailer.report import dialects
 from tlsrpt_mailer.report.dates import read_date
 from tlsrpt_mailer.report.dialects import ReasonClasses
@@ -37,7 +39,8 @@ from tlsrpt_mailer.report.hosts import is_strict_host
 from tlsrpt_mailer.report.model import FailureDetail, Policy, Report
 from tlsrpt_mailer.report.parse import parse
 from tlsrpt_mailer.trust.message import message
-from tlsrpt_mailer.trust.results import vouched
+from tlsrpt_mailer.trust.model import Verdict
+from tlsrpt_mailer.trust.results import said_instead, vouched
 
 MIB = 1024 * 1024
 ENDLESS = 1 << 60
@@ -231,6 +234,29 @@ def _class(before: str) -> str | None:
 def _why(raw: bytes, record: str | None = None) -> str:
     """What is said of a mail, with this key in DNS in place of the right one."""
     return signing.judge(raw, None if record is None else signing.found(record)).reason
+
+
+def _findings(count: int) -> int:
+    """How many of what an MTA says of so many signatures are told."""
+    found = b"; ".join(b"dkim=fail header.d=d%d.example" % number for number in range(count))
+    mail = message(b"Authentication-Results: mx; " + found + b"\r\n\r\n")
+    return said_instead(mail, ("mx",)).count("dkim=")
+
+
+def _looked_at(count: int) -> int:
+    """How many mails are verified, where a mail holds a report in each of so many."""
+    looked: list[bytes] = []
+
+    def verify(raw: bytes, _taken: int, _forwarded: bool, _within: float) -> Verdict:
+        looked.append(raw)
+        return Verdict("unsigned", "it is not signed")
+
+    (one,) = read(mails.mail(mails.report())).reports
+    reports = [msgspec.structs.replace(one, message=b"%d" % number) for number in range(count)]
+    content = MailContent("tls-report", "report", None, tuple(reports))
+    trust = Trust("require", verify)
+    opinions(RawMail(b"", "test", 0), content, trust, Patience(lambda: 0.0, 15.0))
+    return len(looked)
 
 
 def _eleventh() -> bytes:
@@ -504,6 +530,8 @@ CONSTANTS: tuple[Limit, ...] = (
     ),
     Limit("trust.results", "_LONGEST", lambda: not _results(1, 5_000)),
     Limit("trust.results", "_MOST", lambda: not _results(60)),
+    Limit("trust.results", "_TOLD", lambda: _findings(5) == 3),
+    Limit("flows.trusting", "MOST_MESSAGES", lambda: _looked_at(12) == 10),
     Limit("domains.record", "MOST_URIS", lambda: len(_uris(60)) == 50),
     Limit("alerts.words", "NAME_CHARS", lambda: len(words.token("x" * 500)) == 253),
 )
