@@ -7,6 +7,9 @@ worker. And it begins with whatever stands first, so that the longest test may r
 end.
 """
 
+import os
+from pathlib import Path
+
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -57,3 +60,18 @@ def scope(nodeid: str) -> str:
 def turn(nodeid: str) -> int:
     """When *nodeid* is to begin: the least first."""
     return next((place for place, head in enumerate(FIRST) if nodeid.startswith(head)), len(FIRST))
+
+
+def made_once(folder: Path, what: str) -> None:
+    """
+    Say that *what* is being made; raises AssertionError where another worker has made it.
+
+    Args:
+        folder: The worker's own for temporary files: beside it lie those of the others.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    try:
+        (folder.parent / f"made {what}").touch(exist_ok=False)
+    except FileExistsError:
+        raise AssertionError(f"{what} is made by two workers: see tests/order.py") from None

@@ -4,6 +4,7 @@ from random import Random
 
 import pytest
 
+from tests.order import made_once
 from tests.season import drive, table
 from tests.season.drive import Played, as_daemon, play
 from tests.season.incidents import Incident, incidents
@@ -39,6 +40,7 @@ class Season:
 @pytest.fixture(scope="session")
 def season(tmp_path_factory: pytest.TempPathFactory) -> Season:
     """Sixty domains, 120 days, as the daemon saw them."""
+    made_once(tmp_path_factory.getbasetemp(), "the season")
     return Season(tmp_path_factory, world())
 
 
