@@ -12,8 +12,15 @@ from tests.order import Spreading, turn
 
 @pytest.fixture(autouse=True)
 def _logs_as_they_come() -> None:
-    """What a test before this one configured says nothing here."""
+    """
+    What a test before this one configured says nothing here.
+
+    A traceback is a plain one: with colours and all locals one takes most of a second.
+    """
     structlog.reset_defaults()
+    *others, _ = structlog.get_config()["processors"]
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*others, plain])
 
 
 @pytest.fixture(scope="session")
