@@ -177,7 +177,9 @@ def mail(
     kind = part_type or f"application/tlsrpt+{'gzip' if gzip else 'json'}"
     text = f"This is an aggregate TLS report from {submitter or 'sender.example'}"
     parts = [f'Content-Type: text/plain; charset="UTF-8"\n\n{text}\n']
-    parts += [attachment(one, name=name, kind=kind, gzip=gzip) for one in documents]
+    # The same document many times is packed once.
+    made = {one: attachment(one, name=name, kind=kind, gzip=gzip) for one in set(documents)}
+    parts += [made[one] for one in documents]
     whole = "\n".join(top) + "\n\n" + "".join(f"--={mark}\n{part}\n" for part in parts)
     return (whole + f"--={mark}--\n").replace("\n", newline).encode()
 

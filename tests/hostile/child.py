@@ -1,15 +1,19 @@
 """
-Take one mail into a fresh store, in a process of its own, and print what that cost.
+Take mails into fresh stores, each in a process of its own, and print what that cost.
 
-``python -m tests.hostile.child require|mark|off < MAIL``: the mail's outcome, the CPU seconds of
-this process, and the most memory that it had, in KiB (getrusage(2)).
+``python -m tests.hostile.child`` reads lines with a mode (require, mark or off) and the file of a
+mail, and forks for each, so that the program is loaded once. It answers a line as JSON: the mail's
+outcome, the CPU seconds of the child, and the most memory that it had, in KiB (getrusage(2)).
 """
 
 import json
+import os
 import resource
 import sys
 import tempfile
+import traceback
 from pathlib import Path
+from typing import NoReturn
 
 import structlog
 
@@ -49,13 +53,35 @@ def take(raw: bytes, mode: str) -> str:
     return receipt.outcome
 
 
-def main() -> None:
-    """What one mail costs, as JSON."""
-    structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=sys.stderr))
-    outcome = take(sys.stdin.buffer.read(), sys.argv[1])
+def child(mode: str, path: str, answer: int) -> NoReturn:
+    """Take one, and say what it cost."""
+    outcome = take(Path(path).read_bytes(), mode)
     used = resource.getrusage(resource.RUSAGE_SELF)
     found = {"outcome": outcome, "cpu": used.ru_utime + used.ru_stime, "kib": used.ru_maxrss}
-    sys.stdout.write(json.dumps(found))
+    os.write(answer, json.dumps(found).encode())
+    os._exit(0)
+
+
+def main() -> None:
+    """One after the other, until standard input ends."""
+    structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=sys.stderr))
+    # What a plain report needs is loaded by now, and is no cost of any mail.
+    for line in sys.stdin:
+        mode, path = line.split()
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if not pid:
+            try:
+                child(mode, path, writing)
+            finally:
+                traceback.print_exc()
+                os._exit(1)
+        os.close(writing)
+        with os.fdopen(reading) as pipe:
+            said = pipe.read()
+        os.waitpid(pid, 0)
+        sys.stdout.write(f"{said}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
