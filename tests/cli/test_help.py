@@ -42,12 +42,14 @@ def understood(words: list[str]) -> bool:
     """Whether click parses the words, without running the command."""
     ctx = COMMANDS["tlsrpt-mailer"]
     command, args = ctx.command, words
+    # click makes the help option of a command once, for all who ask later.
+    names = ctx.help_option_names
     while isinstance(command, click.Group):
-        inner = command.make_context(ctx.info_name, list(args), parent=None, obj=())
+        inner = command.make_context(ctx.info_name, list(args), obj=(), help_option_names=names)
         name, found, args = command.resolve_command(inner, [*inner._protected_args, *inner.args])
         assert found is not None, name
         command = found
-    command.make_context("x", list(args))
+    command.make_context("x", list(args), help_option_names=names)
     return True
 
 
