@@ -199,13 +199,15 @@ def quiet() -> Iterator[None]:
     long again, and other tests reach each of them.
     """
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    tracer = coverage.Coverage.current()
-    if tracer is not None:
+    stopped: list[coverage.Coverage] = []
+    # A worker of pytest-xdist has two: one as any process that a test starts, one of pytest-cov.
+    while (tracer := coverage.Coverage.current()) is not None:
         tracer.stop()
+        stopped.append(tracer)
     try:
         yield
     finally:
-        if tracer is not None:
+        for tracer in reversed(stopped):
             tracer.start()
         structlog.reset_defaults()
 
