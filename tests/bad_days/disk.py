@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.e2e.waiting import PATIENCE, until
+
 CHUNK = 65_536
 
 
@@ -83,3 +85,31 @@ def read_only(folder: Path) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", "-l", folder], check=True)
+
+
+_FAILING = ("-e", "trace=pread64", "-e", "inject=pread64:error=EIO")
+"""What SQLite reads with, and what the kernel says when a disk does not give a block back."""
+
+
+def reading_fails(database: Path) -> list[str]:
+    """The words before a command of which each read of *database* shall fail."""
+    return ["strace", "-f", "-o", os.devnull, "-P", str(database), *_FAILING]
+
+
+@contextmanager
+def reads_that_fail(pid: int, database: Path) -> Iterator[None]:
+    """Within, each read of *database* by that process fails with EIO."""
+    words = [*reading_fails(database), "-P", f"{database}-wal", "-p", str(pid)]
+    with subprocess.Popen(words, stderr=subprocess.DEVNULL) as tracer:
+        until(lambda: _is_traced(pid), "the process is traced")
+        try:
+            yield
+        finally:
+            tracer.terminate()
+            tracer.wait(PATIENCE)
+
+
+def _is_traced(pid: int) -> bool:
+    """Whether somebody does so in each of its threads."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return not any("TracerPid:\t0" in (thread / "status").read_text() for thread in threads)

@@ -4,12 +4,13 @@ import os
 import resource
 import shutil
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.bad_days.disk import read_only
+from tests.bad_days.disk import read_only, reading_fails, reads_that_fail
 from tests.bad_days.lmtp import OFF, TAKEN, TEMPORARY, answer
 from tests.e2e.daemon import Site, lmtp_source, running
 from tests.e2e.sink import Sink
@@ -39,6 +40,45 @@ def test_writes_that_fail_delay_mail(tmp_path: Path, sink: Sink, port: int) -> N
         assert TEMPORARY == during
         assert 0 == command.returncode
     assert 2 == site.count("reports")
+    assert [("ok",)] == site.select("PRAGMA integrity_check")
+
+
+@pytest.mark.servers
+@pytest.mark.timeout(180)
+def test_reads_that_fail_delay_mail(tmp_path: Path, sink: Sink, port: int) -> None:
+    """
+    Where the disk gives no block back (EIO, put in place of each read), mail is put off with 451
+    and log and commands say to look at the disk; when that reads again the mail is taken, once,
+    and told.
+    """
+    site = Site(tmp_path, OFF + lmtp_source(port), sink.port)
+    (tmp_path / "more.eml").write_bytes(clean(2, "more.example"))
+    with running(site) as daemon:
+        assert {TAKEN} == {answer(port, raw) for raw in many(5)}
+        sink.wait()
+        with reads_that_fail(daemon.pid, site.database):
+            # What another process has written is not in the daemon's memory.
+            imported = site.command("import", str(tmp_path / "more.eml"))
+            during = answer(port, failing(domain="late.example", mx="mx.late.example"))
+            daemon.wait_for_log("store.trouble")
+        command = subprocess.run(
+            [*reading_fails(site.database), *site.words("reports")],
+            env=site.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        until(lambda: answer(port, failing(domain="late.example")) == TAKEN, "taken again")
+        sink.wait(2)
+        daemon.wait_for_log("store.recovered")
+
+        assert 0 == imported.returncode
+        assert TEMPORARY == during
+        assert (LATER, "") == (command.returncode, command.stdout)
+        assert "cannot be read or written: look at the disk" in command.stderr
+        troubles = [line for line in daemon.log.splitlines() if "store.trouble" in line]
+        assert [] == [line for line in troubles if "dmesg" not in line]
+    assert 7 == site.count("reports WHERE status = 'counted'")
     assert [("ok",)] == site.select("PRAGMA integrity_check")
 
 

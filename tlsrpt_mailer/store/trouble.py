@@ -94,7 +94,11 @@ RESTORE = (
 
 def corrupt_text(path: Path) -> str:
     """What to do about a database that turns out to be damaged while it is used."""
-    return f"{path} is damaged (corrupt): mails wait where they are.\n{RESTORE}"
+    # SQLite says the same of a block that the disk does not give back (EIO).
+    return (
+        f"{path} is damaged (corrupt), or cannot be read: mails wait where they are.\n"
+        f"Look at the disk first (dmesg). {RESTORE}"
+    )
 
 
 def damaged_text(path: Path) -> str:
