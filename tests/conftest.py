@@ -19,7 +19,8 @@ def _logs_as_they_come() -> None:
     """
     structlog.reset_defaults()
     *others, _ = structlog.get_config()["processors"]
-    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    traceback = structlog.dev.plain_traceback
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=traceback)
     structlog.configure(processors=[*others, plain])
 
 
