@@ -27,6 +27,8 @@ from tlsrpt_mailer.store.queries import open_queries
 from tlsrpt_mailer.store.retention import Keep, check, prune
 from tlsrpt_mailer.store.sqlite import open_store
 
+MEASURED = True
+
 pytestmark = pytest.mark.servers
 
 DONE, CANNOT_WRITE, LATER = 0, 73, 75

@@ -17,6 +17,8 @@ from tests.e2e.sink import Sink
 from tests.e2e.stories import clean, failing, many
 from tests.e2e.waiting import until
 
+MEASURED = True
+
 NO, CANNOT_WRITE, LATER = 1, 73, 75
 UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 

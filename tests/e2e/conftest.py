@@ -7,22 +7,9 @@ import pytest
 from tests.e2e.sink import Sink, relay
 from tests.ports import free_port
 from tests.servers.dovecot import Dovecot
-from tests.unmeasured import unmeasured
+from tests.unmeasured import children_unmeasured
 
-MEASURED = frozenset(
-    f"tests.e2e.test_{name}"
-    for name in ("answers", "channels", "delivery", "holder", "reload", "stop", "trouble", "whose")
-)
-"""Modules that reach what nothing within a test's own process does."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _measured_where_it_shows(request: pytest.FixtureRequest) -> Iterator[None]:
-    if request.module.__name__ in MEASURED:
-        yield
-        return
-    with unmeasured():
-        yield
+__all__ = ["children_unmeasured"]
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ from tests.e2e.waiting import until
 from tests.servers.dovecot import PASSWORD, Dovecot
 from tests.servers.postfix import Postfix, postfix
 
+MEASURED = True
+
 pytestmark = pytest.mark.servers
 
 ANSWERED = f'{AT_ONCE}\nreply_to = "{RECIPIENT}"'

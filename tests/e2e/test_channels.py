@@ -15,6 +15,8 @@ from tests.e2e.sink import Sink
 from tests.e2e.stories import clean, failing
 from tests.e2e.waiting import until
 
+MEASURED = True
+
 AT_ONCE = 'group_wait = "0s"\nresolve_wait = "0s"'
 
 

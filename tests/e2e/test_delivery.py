@@ -9,6 +9,8 @@ from tests.e2e.sink import Sink, parsed
 from tests.e2e.stories import failing
 from tests.e2e.waiting import until
 
+MEASURED = True
+
 DEFERRED = "451 4.7.1 come back later"
 MESSAGE_ID = re.compile(r"<[^<>@\s]+@[^<>@\s]+>")
 

@@ -11,6 +11,8 @@ from tests.e2e.daemon import Site, deliver, lmtp_source, running
 from tests.e2e.sink import Sink
 from tests.e2e.stories import clean, failing, many
 
+MEASURED = True
+
 TRY_AGAIN = 75
 
 

@@ -10,6 +10,8 @@ from tests.e2e.sink import Sink
 from tests.e2e.stories import clean, failing
 from tests.ports import free_port
 
+MEASURED = True
+
 
 def test_a_wrong_configuration_changes_nothing(tmp_path: Path, sink: Sink, port: int) -> None:
     """

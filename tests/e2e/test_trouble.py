@@ -23,6 +23,8 @@ from tests.e2e.sink import Sink
 from tests.e2e.stories import clean, failing, many
 from tests.e2e.waiting import PATIENCE, until
 
+MEASURED = True
+
 TEMPORARY = 451
 
 

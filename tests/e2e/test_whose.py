@@ -17,6 +17,8 @@ from tests.e2e.waiting import until
 from tests.servers.nsd import nsd
 from tests.trust.signing import rsa_key, sign
 
+MEASURED = True
+
 pytestmark = pytest.mark.servers
 
 MINE, STRANGERS, MX = "mine.example", "stranger.example", "mx1.mine.example"
