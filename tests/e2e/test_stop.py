@@ -12,8 +12,6 @@ from tests.e2e.sink import Sink
 from tests.e2e.stories import failing, many
 from tests.e2e.waiting import PATIENCE, until
 
-MEASURED = True
-
 
 def test_from_idle(tmp_path: Path, sink: Sink, port: int) -> None:
     """A daemon that waits for mail stops at once, and says so to systemd first."""
