@@ -57,3 +57,10 @@ def test_alone_everything_may_be_made_again(
     made_once(tmp_path / "two", "the season")
 
     assert [] == [*tmp_path.iterdir()]
+
+
+def test_no_mark_asks_for_what_is_not_done() -> None:
+    """Who marks tests as a group of pytest-xdist's is told that `TOGETHER` is the way here."""
+    mark = "xdist" + "_group"
+
+    assert [] == [str(path) for path in (ROOT / "tests").rglob("*.py") if mark in path.read_text()]
