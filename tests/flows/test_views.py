@@ -10,7 +10,7 @@ from tests.flows.test_checking import mail_of
 from tests.flows.watching import NOW, Watch, shows
 from tests.mails import detail, mail, report
 from tlsrpt_mailer.domains.seen import Shown
-from tlsrpt_mailer.report.times import DAY, HOUR
+from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE
 
 DOMAIN = "shop.example"
 HOST = "mx1.shop.example"
@@ -109,6 +109,43 @@ def test_what_is_mended_by_now_wakes_nobody(probing: Watch) -> None:
     assert text_of(told).startswith(
         f"Senders refused {HOST} on 22 Nov; from here it looks mended now.\n"
     )
+
+
+def test_a_failing_domain_is_looked_at_before_its_alert_goes_out(probing: Watch) -> None:
+    """
+    The alert waits for company; meanwhile the host is looked at, so that the mail says how it is
+    now. One more report minutes later is no reason for one more look.
+    """
+    probing.sky.domain(DOMAIN, mode="enforce")
+    shows(probing, NOW, WELL)
+    probing.enrol(DOMAIN)
+    probing.at(NOW)
+    probing.world.now = now = NOW + 3 * HOUR
+    shows(probing, now, NOW - DAY)
+    fail(probing)
+
+    assert now == probing.next()
+    probing.at(now)
+    assert "expired 22 Nov 12:00Z the same trouble" in part(
+        text_of(mail_of(probing)), "SEEN FROM HERE"
+    )
+    looked = probing.next()
+    probing.world.now = now + MINUTE
+    fail(probing, "2026-11-21")
+    assert looked == probing.next()
+
+
+def test_a_look_that_finds_it_well_calms_what_was_told(probing: Watch) -> None:
+    """Judged anew by the look itself: nobody waits for the next report to be told so."""
+    probing.sky.domain(DOMAIN, mode="enforce")
+    probing.enrol(DOMAIN)
+    fail(probing)
+    assert ["critical"] == [severity for *_, severity in probing.states()]
+
+    shows(probing, NOW, WELL)
+    probing.at(NOW)
+
+    assert ["warning"] == [severity for *_, severity in probing.states()]
 
 
 def test_where_nobody_has_looked_the_mail_says_so(watch: Watch) -> None:

@@ -7,7 +7,7 @@ first time, or mended, is looked at again within minutes.
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Event
@@ -174,6 +174,8 @@ class Checker:
             txn.save_spells(host, blocked)
             touched = {one.seen.domain for one in looks if one.spells}
             touched |= {host} if blocked else set()
+            # What a host shows decides on the severity of what senders report there.
+            touched |= set(txn.open_among(sorted(_probed(looks))))
             judge_domains(txn, sorted(touched), self._standing, now)
 
     def _blocked(self, now: Time) -> list[Spell]:
@@ -185,6 +187,11 @@ class Checker:
         found = [] if why is None else [Found(BLOCKED, None, "notice", {"error": why})]
         last = [one for one in past if one.code == BLOCKED]
         return take_look(last, found, now, None, _sees_all)
+
+
+def _probed(looks: Iterable[Look]) -> set[str]:
+    """The domains of which any MX host showed itself."""
+    return {one.seen.domain for one in looks if any(host.shown for host in one.seen.hosts)}
 
 
 def _hosts(seen: Seen, expected: Expected) -> Iterator[str]:

@@ -34,7 +34,7 @@ from tlsrpt_mailer.flows.vouching import with_voucher
 from tlsrpt_mailer.intake.model import MailContent
 from tlsrpt_mailer.intake.reply import read_reply
 from tlsrpt_mailer.ports import Entry, RawMail, Receipt, Store, Txn
-from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.report.times import MINUTE, Span, Time
 
 log = structlog.get_logger()
 
@@ -44,6 +44,8 @@ TRIES = 3
 UNWRITTEN_BYTES = 8 * 1024 * 1024
 """How much JSON of several mails is in memory at once: 20 KB of mail may unpack to 32 MiB of it."""
 
+LOOK_REST: Span = 10 * MINUTE
+"""What a failing domain was looked at less long ago is not looked at anew for one more report."""
 IGNORED_BYTES = 1024 * 1024 * 1024
 """How much mail that is no report is kept for people to look at; past it, senders wait."""
 
@@ -307,6 +309,16 @@ class Ingest:
             for policy in new.found.report.policies
         }
         judge_domains(txn, txn.domains_to_judge(touched), self._settings.standing, now)
+        # So that an alert, which waits for company, can say how it is now.
+        failing = {
+            window.domain
+            for entry in entries
+            for new in entry.reports
+            if new.status == "counted"
+            for window in new.windows
+            if window.sightings
+        }
+        txn.look_soon(sorted(failing), now, LOOK_REST)
 
     def _failed(self, mails: Sequence[RawMail], error: BaseException) -> list[Receipt]:
         text = str(error) or type(error).__name__

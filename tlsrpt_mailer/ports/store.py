@@ -13,7 +13,7 @@ from tlsrpt_mailer.ports.composing import ComposeTxn
 from tlsrpt_mailer.ports.held import NOBODY, Proposer
 from tlsrpt_mailer.ports.people import Maintenance, People
 from tlsrpt_mailer.ports.reports import Entry, Known, Trusted
-from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.report.times import Span, Time
 
 
 class History(msgspec.Struct, frozen=True):
@@ -87,8 +87,12 @@ class Txn(Protocol):
     def canary_came(self, token: str, at: Time, source: str, signature: str) -> SentCanary | None:
         """The test report of this token has come in; None where nobody has sent it."""
 
-    def look_soon(self, domains: Collection[str], at: Time) -> None:
-        """See `Checks.soon`."""
+    def look_soon(self, domains: Collection[str], at: Time, rest: Span = 0) -> None:
+        """Look at these at *at*, those excepted that are due before it, or were looked at less than
+        *rest* before."""
+
+    def open_among(self, domains: Collection[str]) -> list[str]:
+        """Of these, the ones with an open failure that reports speak of; sorted."""
 
     def save_verdicts(self, verdicts: Iterable[Verdict], now: Time) -> None:
         """Write each failure's state; give new failures and causes a number."""

@@ -12,7 +12,7 @@ from tlsrpt_mailer.domains.finding import Finding
 from tlsrpt_mailer.domains.seen import HostSeen, Seen
 from tlsrpt_mailer.failures.model import Spell
 from tlsrpt_mailer.ports import Due, Look, Past
-from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.report.times import Span, Time
 from tlsrpt_mailer.store.bind import json, json_texts, pack, select_in, text, unpack
 from tlsrpt_mailer.store.connection import Writer
 
@@ -102,11 +102,12 @@ class SqliteChecks:
             look_soon(conn, domains, at)
 
 
-def look_soon(conn: sqlite3.Connection, domains: Iterable[str], at: Time) -> None:
-    """See `ports.Checks.soon`."""
+def look_soon(conn: sqlite3.Connection, domains: Iterable[str], at: Time, rest: Span = 0) -> None:
+    """See `ports.Txn.look_soon`."""
     conn.executemany(
-        "UPDATE looks SET next_at = ?1 WHERE domain = ?2 AND next_at > ?1",
-        [(at, text(domain)) for domain in domains],
+        "UPDATE looks SET next_at = ?1 WHERE domain = ?2 AND next_at > ?1"
+        " AND coalesce(at, 0) <= ?1 - ?3",
+        [(at, text(domain), rest) for domain in domains],
     )
 
 

@@ -37,13 +37,18 @@ def domains_to_judge(conn: sqlite3.Connection, domains: Collection[str]) -> list
     """See `ports.Txn.domains_to_judge`; sorted."""
     names = [text(domain) for domain in domains]
     found = select_in(conn, "SELECT DISTINCT domain FROM sightings WHERE domain IN ({keys})", names)
-    opened = select_in(
+    return sorted({name for (name,) in found}.union(open_among(conn, domains)))
+
+
+def open_among(conn: sqlite3.Connection, domains: Collection[str]) -> list[str]:
+    """See `ports.Txn.open_among`."""
+    rows = select_in(
         conn,
         "SELECT DISTINCT domain FROM failures"
         " WHERE is_open = 1 AND kind = 'report' AND domain IN ({keys})",
-        names,
+        [text(domain) for domain in domains],
     )
-    return sorted({name for (name,) in found} | {name for (name,) in opened})
+    return sorted(name for (name,) in rows)
 
 
 def open_domains(conn: sqlite3.Connection) -> list[str]:

@@ -23,7 +23,7 @@ from tlsrpt_mailer.ports import (
     SentCanary,
     Trusted,
 )
-from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.report.times import Span, Time
 from tlsrpt_mailer.store import adoptions, canaries, checks, holding, judging, ledger
 from tlsrpt_mailer.store.acts import SqlitePeople
 from tlsrpt_mailer.store.aside import SqlitePutAside
@@ -120,9 +120,13 @@ class SqliteTxn:
         """See `ports.Txn.canary_came`."""
         return canaries.arrived(self._conn, token, at, source, signature)
 
-    def look_soon(self, domains: Collection[str], at: Time) -> None:
+    def look_soon(self, domains: Collection[str], at: Time, rest: Span = 0) -> None:
         """See `ports.Txn.look_soon`."""
-        checks.look_soon(self._conn, domains, at)
+        checks.look_soon(self._conn, domains, at, rest)
+
+    def open_among(self, domains: Collection[str]) -> list[str]:
+        """See `ports.Txn.open_among`."""
+        return judging.open_among(self._conn, domains)
 
     def save_verdicts(self, verdicts: Iterable[Verdict], now: Time) -> None:
         """
