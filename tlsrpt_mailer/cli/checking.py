@@ -161,14 +161,18 @@ def _print(found: Sequence[Look], *, notes: bool) -> None:
 def _print_one(one: Look, *, notes: bool) -> None:
     click.echo(f"{words.name(one.seen.domain)}  {_summary(one.summary)}")
     told = [each for each in one.findings if notes or each.weight in BAD]
+    if not told:
+        click.echo("  nothing to mend")
     for each in told:
         said = texts.told(each.code, one.seen.domain, each.mx, each.facts, one.seen.at)
         label = _LABELS.get(each.weight, "note")
         click.echo(f"\n  {label}  {said.phrase}")
         for line in texts.text(said):
             click.echo(f"  {line}" if line else "")
-    if not told:
-        click.echo("  nothing to mend")
+    for each in one.findings:
+        if each not in told:
+            said = texts.told(each.code, one.seen.domain, each.mx, each.facts, one.seen.at)
+            click.echo(f"  note: {said.phrase}")
     click.echo()
 
 

@@ -15,9 +15,8 @@ from tlsrpt_mailer.config.meaning import is_address
 from tlsrpt_mailer.domains.addresses import Addresses
 from tlsrpt_mailer.domains.record import PLACE, Record, is_meant, mended, parse_record, zone_line
 from tlsrpt_mailer.domains.seen import Answer
-from tlsrpt_mailer.errors import ConfigError, Unreachable
-from tlsrpt_mailer.flows.checking import WORKERS
-from tlsrpt_mailer.flows.looking import Ask, elsewhere
+from tlsrpt_mailer.errors import ConfigError, NoSuch, Unreachable
+from tlsrpt_mailer.wiring import Checking
 
 NO_RUA = (
     "no address is known that reports should go to: say [checks] rua, or\n"
@@ -81,6 +80,8 @@ def record(
     with ThreadPoolExecutor(WORKERS) as pool:
         propose = partial(_proposed, rua=rua, checking=checking, offline=offline)
         found = list(pool.map(propose, dict.fromkeys(wanted)))
+    if all_gaps:
+        found = [one for one in found if not one.is_right]
     if json_:
         out.json_list(_form(one, ttl) for one in found)
         return
@@ -89,14 +90,14 @@ def record(
     if all_gaps and not found:
         click.echo("No gaps.", err=True)
     for one in found:
-        for line in _beside(one, all_gaps=all_gaps):
+        for line in _beside(one):
             click.echo(f"; {line}", err=True)
 
 
-def _beside(one: Proposed, *, all_gaps: bool) -> Iterator[str]:
+def _beside(one: Proposed) -> Iterator[str]:
     """What whoever publishes it should know of what stands there."""
     if one.is_right:
-        yield from [] if all_gaps else [f"{one.domain} has it already"]
+        yield f"{one.domain} has it already"
         return
     for text in one.there:
         yield f"{PLACE}{one.domain} has this now: {log.safe(text, 300)}"
@@ -114,10 +115,23 @@ def _rua(uris: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _gaps(config: Config) -> list[str]:
-    """The domains of ours without a right record; those that are only silent have one."""
-    with opening.reading(config) as reader:
-        every = inventory.entries(config, reader, options.now())
-    return [one.domain for one in every if one.is_gap and one.standing.state in LACKING]
+    """
+    The domains of ours without a right record, and those of which that is not known yet.
+
+    Those that are only silent have one.
+    """
+    try:
+        with opening.reading(config) as reader:
+            every = inventory.entries(config, reader, options.now())
+    except NoSuch:
+        # Before the first start: the names of the configuration are all that there is.
+        return list(wiring.named_domains(config))
+    return [
+        one.domain
+        for one in every
+        if (one.is_gap and one.standing.state in LACKING)
+        or (one.is_ours and not one.is_others and one.stored.heard.record is None)
+    ]
 
 
 def _proposed(domain: str, *, rua: tuple[str, ...], checking: Checking, offline: bool) -> Proposed:
