@@ -4,6 +4,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,8 @@ from tests.flows.office import text_of
 from tests.flows.sky import RIGHT
 from tests.flows.test_compose import ANA, tell
 from tests.flows.watching import HOST, NOW, Watch, shows
-from tlsrpt_mailer.domains.seen import Shown
+from tlsrpt_mailer.domains.finding import Finding
+from tlsrpt_mailer.domains.seen import Seen, Shown
 from tlsrpt_mailer.failures.probed import BLOCKED
 from tlsrpt_mailer.flows import checking
 from tlsrpt_mailer.flows.checking import SURE, WATCHED
@@ -269,6 +271,39 @@ def test_a_stop_is_heard_between_portions(watch: Watch, monkeypatch: pytest.Monk
 
     assert (2, 1) == (done, len(beats))
     assert [(2,)] == watch.world.rows("SELECT count(*) FROM looks WHERE at IS NOT NULL")
+
+
+def test_one_zone_that_trips_us_up_stops_no_other_look(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of ours, or text that the database refuses: said in the log, and again tomorrow."""
+    names = ("a.example", "b.example", "c.example", "d.example")
+    for name in names:
+        watch.sky.domain(name)
+    real = checking.examine
+
+    def examine(seen: Seen, *rest: Any) -> Any:
+        if seen.domain == "b.example":
+            raise ZeroDivisionError("an error of ours")
+        found = real(seen, *rest)
+        extra = [Finding(code="xxx", weight="warning")] if seen.domain == "c.example" else []
+        return [*found, *extra]
+
+    monkeypatch.setattr(checking, "examine", examine)
+    watch.enrol(*names)
+    with watch.world.store.writer.transaction() as conn:
+        conn.execute(
+            "CREATE TRIGGER refuse BEFORE INSERT ON spells WHEN NEW.code = 'xxx'"
+            " BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+
+    assert 4 == watch.at(NOW)
+
+    rows = watch.world.rows("SELECT domain, at, next_at FROM looks ORDER BY domain")
+    assert [("a.example", NOW), ("b.example", None), ("c.example", None), ("d.example", NOW)] == [
+        row[:2] for row in rows
+    ]
+    assert [NOW + DAY, NOW + DAY] == [row[2] for row in rows[1:3]]
 
 
 def test_an_older_look_writes_nothing(watch: Watch) -> None:

@@ -25,16 +25,25 @@ class Watch:
     def __init__(self, folder: Path, *, probe: bool = False, named: bool = True) -> None:
         self.world = World(folder, now=NOW)
         self.sky, self.public = Sky(), Sky()
-        settings = Settings(
+        self._settings = Settings(
             expected=self._expected,
             is_named=lambda _domain: named,
             is_probing=probe,
             control=("mx.elsewhere.example",),
             host=HOST,
         )
+        self.rewire()
+
+    def rewire(self) -> None:
+        """Look at another sky from now on."""
         checks = self.world.store.checks
-        looker = Looker(checks.past, self.sky, self.public, settings)
-        self.checker = Checker(self.world.store, checks, looker, STANDING, settings)
+        looker = Looker(checks.past, self.sky, self.public, self._settings)
+        self.checker = Checker(self.world.store, checks, looker, STANDING, self._settings)
+
+    def soon(self) -> None:
+        """Have all domains looked at next, whenever that is."""
+        with self.world.store.writer.transaction() as conn:
+            conn.execute("UPDATE looks SET next_at = 0 WHERE next_at IS NOT NULL")
 
     def _expected(self, due: Due, now: Time) -> Expected:
         return Expected(

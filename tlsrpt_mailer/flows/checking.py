@@ -22,6 +22,7 @@ from tlsrpt_mailer.domains.finding import TOLD, Finding
 from tlsrpt_mailer.domains.hosted import hosted
 from tlsrpt_mailer.domains.inventory import summary
 from tlsrpt_mailer.domains.seen import Seen
+from tlsrpt_mailer.errors import Rejected
 from tlsrpt_mailer.failures.findings import CONFIRMED, Found, take_look
 from tlsrpt_mailer.failures.model import SEVERITIES, Severity, Spell
 from tlsrpt_mailer.failures.probed import BLOCKED
@@ -93,15 +94,19 @@ class Looker:
         return self._prober.blocked
 
     def look(self, due: Sequence[Due], now: Time) -> list[Look]:
-        """Look at these at *now*."""
+        """Look at these at *now*; one whose look failed, by an error of ours, is left out."""
         self._prober.begin(now)
         past = self._past([one.domain for one in due])
         with ThreadPoolExecutor(min(WORKERS, len(due) or 1)) as pool:
-            found = pool.map(partial(self._seen, now=now), due)
-            return [
-                self._judged(one, seen, past.get(one.domain, Past()), now)
-                for one, seen in zip(due, found, strict=True)
-            ]
+            found = list(pool.map(partial(self._one, past=past, now=now), due))
+        return [one for one in found if one is not None]
+
+    def _one(self, due: Due, *, past: Mapping[str, Past], now: Time) -> Look | None:
+        try:
+            return self._judged(due, self._seen(due, now=now), past.get(due.domain, Past()), now)
+        except Exception as error:
+            log.error("domain.look_failed", domain=due.domain, exc_info=error)
+            return None
 
     def _seen(self, due: Due, *, now: Time) -> Seen:
         is_named = self._settings.is_named(due.domain)
@@ -159,12 +164,28 @@ class Checker:
             due = self._checks.due(now, BATCH)
             if not due:
                 break
-            self.save(self.looker.look(due, now), now)
+            looks = self.looker.look(due, now)
+            self._save(looks, now)
+            lost = {one.domain for one in due} - {one.seen.domain for one in looks}
+            self._checks.postpone(lost, now + DAY)
             done += len(due)
             beat()
         if done:
             log.debug("domains.checked", domains=done)
         return done
+
+    def _save(self, looks: Sequence[Look], now: Time) -> None:
+        """As `save`; one that the database refuses keeps no other one from being written."""
+        try:
+            self.save(looks, now)
+        except Rejected:
+            for one in looks:
+                try:
+                    self.save([one], now)
+                except Rejected as error:
+                    domain = one.seen.domain
+                    log.error("domain.look_failed", domain=domain, error=str(error))
+                    self._checks.postpone([domain], now + DAY)
 
     def save(self, looks: Sequence[Look], now: Time) -> None:
         """Write these looks, and what follows for the findings. Raises Temporary."""

@@ -14,7 +14,11 @@ from tlsrpt_mailer.report.times import Time
 
 
 class Scout(Protocol):
-    """Who looks at what domains publish and show. Thread-safe; no call ever raises."""
+    """
+    Who looks at what domains publish and show. Thread-safe; no call ever raises.
+
+    Texts may be anything that UTF-8 can encode.
+    """
 
     def ask(self, name: str, kind: RecordType) -> Answer:
         """One question to DNS."""
@@ -77,6 +81,9 @@ class Checks(Protocol):
 
     def past(self, domains: Collection[str]) -> Mapping[str, Past]:
         """What is known of each of these."""
+
+    def postpone(self, domains: Collection[str], at: Time) -> None:
+        """Look at these no sooner than *at*."""
 
     def soon(self, domains: Collection[str], at: Time) -> None:
         """Look at these at *at*, those that are due before it excepted."""

@@ -96,6 +96,16 @@ class SqliteChecks:
             name: Past(at.get(name), tuple(kept[name]), tuple(last.get(name, ()))) for name in names
         }
 
+    def postpone(self, domains: Collection[str], at: Time) -> None:
+        """See `ports.Checks.postpone`."""
+        if not domains:
+            return
+        with self._writer.transaction() as conn:
+            conn.executemany(
+                "UPDATE looks SET next_at = ?1 WHERE domain = ?2 AND next_at < ?1",
+                [(at, text(domain)) for domain in sorted(domains)],
+            )
+
     def soon(self, domains: Collection[str], at: Time) -> None:
         """See `ports.Checks.soon`."""
         with self._writer.transaction() as conn:
@@ -263,7 +273,7 @@ def _save_host(conn: sqlite3.Connection, host: HostSeen) -> None:
         return
     conn.execute("DELETE FROM shown WHERE host = ?", (name,))
     conn.executemany(
-        "INSERT INTO shown (host, ip, at, shown) VALUES (?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO shown (host, ip, at, shown) VALUES (?, ?, ?, ?)",
         [(name, text(one.ip), one.at, _encode(one)) for one in host.shown],
     )
 
