@@ -121,3 +121,22 @@ def test_twice(tmp_path: Path, sink: Sink, port: int) -> None:
         code, _ = daemon.stop()
 
     assert code == 0
+
+
+def test_from_the_middle_of_looks_at_domains(tmp_path: Path, sink: Sink, port: int) -> None:
+    """Name servers that never answer hold nobody up: what is asked is given up."""
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as mute:
+        mute.bind(("127.0.0.1", 0))
+        names = ", ".join(f'"d{number}.example"' for number in range(200))
+        checks = (
+            f'[dns]\nnameservers = ["127.0.0.1:{mute.getsockname()[1]}"]\n'
+            f'[checks]\nschedule = "daily"\n[[domains]]\nmatch = [{names}]\n'
+        )
+        site = Site(tmp_path, f"{lmtp_source(port)}{checks}", sink.port)
+        with running(site) as daemon:
+            mute.settimeout(PATIENCE)
+            mute.recv(512)
+            code, seconds = daemon.stop()
+
+    assert code == 0
+    assert seconds <= STOP_SECONDS
