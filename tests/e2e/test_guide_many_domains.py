@@ -267,7 +267,9 @@ def see_that_nothing_is_missing(guide: Guide) -> None:
     guide.types("tlsrpt-mailer check --json > check.json")
     looks = json.loads(guide.read("check.json"))
     # mx.hoster.net is for others to publish.
-    assert {"right": 474, "unneeded": 27, "none": 1} == Counter(one["record_state"] for one in looks)
+    assert {"right": 474, "unneeded": 27, "none": 1} == Counter(
+        one["record_state"] for one in looks
+    )
     assert "No gaps." == guide.types("tlsrpt-mailer domains gaps")
     assert "" == guide.types(command("jq -r '.[].findings[]"))
 

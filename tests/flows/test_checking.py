@@ -207,6 +207,21 @@ def test_a_blocked_port_is_one_finding_about_this_host(probing: Watch) -> None:
     )
 
 
+def test_who_asks_for_the_probe_by_name_gets_it_whosever_the_domain_is(tmp_path: Path) -> None:
+    """`check --probe DOMAIN` needs no [[domains]]; but it leads to no network of ours."""
+    watch = Watch(tmp_path, probe=True, named=False, everybody=True)
+    watch.public.domain("stranger.example", mode="enforce")
+    watch.public.shows["mx1.stranger.example", "192.0.2.1"] = Shown(
+        ip="192.0.2.1", at=NOW, kind="no-starttls"
+    )
+
+    (look,) = watch.checker.looker.look([Due("stranger.example", False)], NOW)
+    watch.world.store.close()
+
+    assert "mx-no-starttls" in [one.code for one in look.findings]
+    assert [] == watch.sky.asked
+
+
 def test_domains_that_strangers_named_lead_to_no_private_address(tmp_path: Path) -> None:
     """What no [[domains]] names is looked at by another scout, and never connected to."""
     watch = Watch(tmp_path, probe=True, named=False)

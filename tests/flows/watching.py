@@ -22,13 +22,16 @@ RUA = "mailto:tlsrpt@example.com"
 class Watch:
     """A program that looks at the domains of a sky, by a clock that a test sets."""
 
-    def __init__(self, folder: Path, *, probe: bool = False, named: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *, probe: bool = False, named: bool = True, everybody: bool = False
+    ) -> None:
         self.world = World(folder, now=NOW)
         self.sky, self.public = Sky(), Sky()
         self._settings = Settings(
             expected=self._expected,
             is_named=lambda _domain: named,
             is_probing=probe,
+            probes_all=everybody,
             control=("mx.elsewhere.example",),
             host=HOST,
         )

@@ -58,6 +58,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the configuration names the domain: then it may lead to private addresses."""
     every: Span = DAY
     is_probing: bool = False
+    probes_all: bool = False
+    """Also the MX hosts of domains that the configuration does not name, at public addresses."""
     control: tuple[str, ...] = ()
     """MX hosts of others that tell whether port 25 can be reached from here."""
     host: str = ""
@@ -87,15 +89,17 @@ class Looker:
         self._public = public
         self._settings = settings
         self._prober = Prober(scout, settings.control)
+        self._public_prober = Prober(public, settings.control)
 
     @property
     def blocked(self) -> str | None:
         """Why port 25 cannot be reached from here; None while nothing says so."""
-        return self._prober.blocked
+        return self._prober.blocked or self._public_prober.blocked
 
     def look(self, due: Sequence[Due], now: Time) -> list[Look]:
         """Look at these at *now*; one whose look failed, by an error of ours, is left out."""
         self._prober.begin(now)
+        self._public_prober.begin(now)
         past = self._past([one.domain for one in due])
         with ThreadPoolExecutor(min(WORKERS, len(due) or 1)) as pool:
             found = list(pool.map(partial(self._one, past=past, now=now), due))
@@ -113,8 +117,9 @@ class Looker:
         scout = self._scout if is_named else self._public
         if due.is_host:
             return look_at_host(due.domain, scout, now)
-        probes = self._settings.is_probing and is_named
-        return look_at(due.domain, scout, now, self._prober if probes else no_probe)
+        prober = self._prober if is_named else self._public_prober
+        probes = self._settings.is_probing and (is_named or self._settings.probes_all)
+        return look_at(due.domain, scout, now, prober if probes else no_probe)
 
     def _judged(self, due: Due, seen: Seen, past: Past, now: Time) -> Look:
         expected = self._settings.expected(due, now)

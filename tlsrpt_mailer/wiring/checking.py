@@ -114,9 +114,15 @@ class Checking:
         if settings.is_probing:
             _need_probe("")
         ca_file = self._config.checks.ca_file
-        # Strangers' domains are never connected to, and may lead to no network of ours.
-        public = NetScout(self.lookups, ca_file=ca_file, only_public=True)
         helo = self._host if settings.is_probing else None
+        # Strangers' domains may lead to no network of ours; what makes itself ours is never
+        # connected to, but for who asks for it by name.
+        public = NetScout(
+            self.lookups,
+            ca_file=ca_file,
+            only_public=True,
+            helo=helo if settings.probes_all else None,
+        )
         named = NetScout(self.lookups, ca_file=ca_file, helo=helo)
         return Looker(past, named, public, settings)
 
@@ -134,6 +140,7 @@ class Checking:
             is_named=self._ours.names,
             every=self.every or DAY,
             is_probing=self._config.checks.probe if is_probing is None else is_probing,
+            probes_all=bool(is_probing),
             control=self._config.checks.control,
             host=self._host,
         )
