@@ -200,6 +200,9 @@ def _reason(one: Entry) -> Iterator[str]:
     if not one.is_ours:
         held = words.plural(one.found.row.held, "report")
         yield f"{_INDENT}{held} held: {log.safe(one.found.why, 120)}"
+    elif one.standing.state == "no-mail" and one.stored.mx:
+        # Without a word of its own (a null MX) it may be a slip in the list of names.
+        yield f"{_INDENT}it has neither an MX record nor an address: is the name right?"
     elif one.standing.state not in _WELL:
         host, own = "", ""
         if one.stored.is_host:
