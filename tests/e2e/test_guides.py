@@ -15,7 +15,8 @@ from tlsrpt_mailer.wiring import KINDS
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 FENCE = re.compile(r"^(?P<indent> *)```(?P<kind>\w*)\n(?P<text>.*?)^ *```$", re.M | re.S)
-LINK = re.compile(r"\[[^\]]*\]\((?!https?:|mailto:|#)(?P<to>[^)#\s]+)(?:#[^)]*)?\)")
+LINK = re.compile(r"\[[^\]]*\]\((?!https?:|mailto:)(?P<to>[^)#\s]*)(?:#(?P<place>[^)]*))?\)")
+HEADING = re.compile(r"^#+ +(.*)$", re.M)
 COMMAND = re.compile(r"(?:^|^[#$] |sudo |&& |\| )(?:\S*/)?tlsrpt-mailer(?= |$)(?P<words>[^|>&]*)")
 NOT_COMMANDS = ("has read", "has stopped")
 """How subjects of mails go on after the program's name."""
@@ -32,21 +33,35 @@ def _blocks(page: Path, *kinds: str) -> Iterator[str]:
 
 @pages
 def test_every_configuration_is_right(page: Path) -> None:
-    """Each TOML block is a configuration that the program takes."""
+    """Each TOML block is a configuration that the program takes, with the files of the page."""
+
+    def read(name: str) -> str:
+        return next(block for block in _blocks(page, "text") if block.startswith(f"# {name}"))
+
     for block in _blocks(page, "toml"):
-        parse(block, KINDS, name=page.name)
+        parse(block, KINDS, name=page.name, read=read)
 
 
 @pages
 def test_every_link_leads_somewhere(page: Path) -> None:
-    """Each relative link names a file that is there."""
+    """Each relative link names a file that is there, and a heading that stands in it."""
     broken = [
-        found["to"]
+        found[0]
         for found in LINK.finditer(page.read_text())
-        if not (page.parent / found["to"]).exists()
+        if not _leads(page.parent / found["to"] if found["to"] else page, found["place"])
     ]
 
     assert broken == []
+
+
+def _leads(target: Path, place: str | None) -> bool:
+    return target.exists() and (place is None or place in _places(target))
+
+
+def _places(page: Path) -> set[str]:
+    """The anchors of a page, as the usual hosts of Markdown make them of its headings."""
+    headings = HEADING.findall(FENCE.sub("", page.read_text()))
+    return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
 
 
 @pages

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from tests.hostile.limits import CONSTANTS, ENDLESS, FIELDS, Limit
+from tests.hostile.limits_published import ELSEWHERE, PUBLISHED
 from tlsrpt_mailer.intake.model import Limits
 
 PAGE = (Path(__file__).parents[2] / "docs" / "explanation" / "limits.md").read_text()
@@ -21,7 +22,9 @@ def test_each_limit_of_a_mail_is_at_work(name: str):
     assert not check(msgspec.structs.replace(Limits(), **{name: ENDLESS}))
 
 
-@pytest.mark.parametrize("limit", CONSTANTS, ids=lambda one: f"{one.module}.{one.name}")
+@pytest.mark.parametrize(
+    "limit", [*CONSTANTS, *PUBLISHED], ids=lambda one: f"{one.module}.{one.name}"
+)
 def test_each_other_limit_is_at_work(limit: Limit, monkeypatch: pytest.MonkeyPatch):
     """What is past it is refused or cut; without the limit it would not be."""
     assert limit.check()
@@ -40,7 +43,9 @@ def test_the_page_names_every_limit_with_its_value():
     """docs/explanation/limits.md says what is true today."""
     fields = {name: getattr(Limits(), name) for name in FIELDS}
     others = {
-        f"{one.module}.{one.name}": one.value for one in CONSTANTS if isinstance(one.value, int)
+        f"{one.module}.{one.name}": one.value
+        for one in (*CONSTANTS, *PUBLISHED, *ELSEWHERE)
+        if isinstance(one.value, int)
     }
 
     missing = [
