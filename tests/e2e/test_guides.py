@@ -64,6 +64,14 @@ def _places(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
 
 
+def test_every_page_is_listed() -> None:
+    """Whoever looks through the table of contents finds each page of docs/."""
+    index = ROOT / "docs/README.md"
+    listed = {(index.parent / found["to"]).resolve() for found in LINK.finditer(index.read_text())}
+
+    assert [] == [page for page in PAGES[1:] if page != index and page.resolve() not in listed]
+
+
 @pages
 def test_every_command_exists(page: Path) -> None:
     """Each `tlsrpt-mailer …` that a page shows is a command, and has these options."""
