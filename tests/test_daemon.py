@@ -1,6 +1,8 @@
 """What the daemon does on bad days, piece by piece; tests/e2e has it as a process."""
 
 import socket
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -108,3 +110,14 @@ def test_a_hung_thread_starves_the_watchdog(
         running._say([])
 
     assert ["WATCHDOG=1", "STATUS=0 sources, all well"] == said
+
+
+def test_a_daemon_carries_no_library_for_terminals():
+    """Rich would be six MiB for nothing: structlog would load it for tracebacks of its own."""
+    code = "import sys, tlsrpt_mailer.__main__, tlsrpt_mailer.cli.running; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout.split()
+
+    assert "structlog.dev" in loaded
+    assert not {"rich", "pygments"} & set(loaded)

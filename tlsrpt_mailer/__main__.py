@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TextIO
 
 import click
-import structlog
 
 from tlsrpt_mailer import log
 from tlsrpt_mailer.errors import (
@@ -147,6 +146,8 @@ def _system_error(error: OSError) -> int:
 
 
 def _bug(error: Exception) -> int:
+    import structlog  # noqa: PLC0415 - not before log, which loads it without rich
+
     structlog.get_logger().critical("program.failed", exc_info=error)
     text = (
         f"a bug in this program: {type(error).__name__}: {error}\n"

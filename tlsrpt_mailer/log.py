@@ -14,7 +14,14 @@ from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any, Literal, TextIO, TypeAlias, cast
 
-import structlog
+# For its own tracebacks, which nobody wants in a log, structlog.dev would load rich: 6 MiB.
+_is_lean = "rich" not in sys.modules
+if _is_lean:
+    sys.modules["rich"] = cast("Any", None)
+import structlog  # noqa: E402
+
+if _is_lean:
+    del sys.modules["rich"]
 
 Format: TypeAlias = Literal["console", "json", "journal"]
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]

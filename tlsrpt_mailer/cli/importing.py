@@ -8,8 +8,6 @@ from contextlib import contextmanager, nullcontext
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tlsrpt_mailer import log
 from tlsrpt_mailer.alerts import words
@@ -180,13 +178,15 @@ def _deliver(batch: Sequence[RawMail], deliver: Deliver, counts: Counter[str]) -
 @contextmanager
 def _progress(paths: Sequence[str]) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal; elsewhere nothing. Yields what tells it how many bytes are done."""
-    console = Console(stderr=True)
     with as_root():
-        total = total_bytes(paths) if console.is_terminal else 0
+        total = total_bytes(paths) if sys.stderr.isatty() else 0
     if not total:
         yield lambda _done: None
         return
-    columns = (TextColumn("reading"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    from rich import progress  # noqa: PLC0415 - heavy
+    from rich.console import Console  # noqa: PLC0415
+
+    columns = (progress.TextColumn("reading"), progress.BarColumn(), progress.TimeRemainingColumn())
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading", total=total)
         yield lambda done: bar.update(task, completed=done)
