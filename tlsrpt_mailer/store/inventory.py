@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -144,49 +145,29 @@ def _inventory(conn: sqlite3.Connection) -> list[StoredDomain]:
     last = dict(
         conn.execute(f"SELECT domain, max(last_end) FROM pairs WHERE {BELIEVED} GROUP BY domain")
     )
-    looks = {
-        row[0]: row[1:]
-        for row in conn.execute(
-            "SELECT domain, is_host, at, record, record_at, sts, sts_id, dane, mx FROM looks"
-            # Of domains that are ours no more only what reports say is left.
-            " WHERE next_at IS NOT NULL"
-        )
-    }
-    volumes = {
-        row[0]: row[1:]
-        for row in conn.execute("SELECT domain, sessions, failed, reporters FROM volumes")
-    }
-    broken = {
-        row[0]: row[1:]
-        for row in conn.execute(
-            "SELECT domain, count(*), sum(severity = 'critical') FROM failures"
-            " WHERE is_open = 1 GROUP BY domain"
-        )
-    }
-    silent = dict(
-        conn.execute(
-            "SELECT key, min(since) FROM notices"
-            " WHERE kind = 'silent-domain' AND ended_at IS NULL GROUP BY key"
-        )
-    )
-    first = _first(conn, last)
+    # Of domains that are ours no more only what reports say is left.
+    looks = _by_domain(conn, f"{_LOOKS} WHERE next_at IS NOT NULL")
+    volumes = _by_domain(conn, "SELECT domain, sessions, failed, reporters FROM volumes")
+    broken = _by_domain(conn, _OPEN)
+    silent, first = dict(conn.execute(_SILENT)), _first(conn, last)
     found = []
     for domain in sorted({*last, *looks}):
         is_host, at, record, record_at, sts, sts_id, dane, mx = looks.get(domain, _NEVER)
         sessions, failed, reporters = volumes.get(domain, (0, 0, 0))
         open_, critical = broken.get(domain, (0, 0))
+        heard = Heard(
+            record=record,
+            record_at=record_at,
+            first_report=first.get(domain),
+            last_report=last.get(domain),
+            silent_since=silent.get(domain),
+        )
         found.append(
             StoredDomain(
                 domain=domain,
                 is_host=bool(is_host),
                 looked_at=at,
-                heard=Heard(
-                    record=record,
-                    record_at=record_at,
-                    first_report=first.get(domain),
-                    last_report=last.get(domain),
-                    silent_since=silent.get(domain),
-                ),
+                heard=heard,
                 sts=sts,
                 sts_id=sts_id,
                 dane=dane,
@@ -199,6 +180,22 @@ def _inventory(conn: sqlite3.Connection) -> list[StoredDomain]:
             )
         )
     return found
+
+
+_LOOKS = "SELECT domain, is_host, at, record, record_at, sts, sts_id, dane, mx FROM looks"
+_OPEN = (
+    "SELECT domain, count(*), sum(severity = 'critical') FROM failures WHERE is_open = 1"
+    " GROUP BY domain"
+)
+_SILENT = (
+    "SELECT key, min(since) FROM notices WHERE kind = 'silent-domain' AND ended_at IS NULL"
+    " GROUP BY key"
+)
+
+
+def _by_domain(conn: sqlite3.Connection, sql: str) -> dict[str, tuple[Any, ...]]:
+    """The rows of *sql* by their first column."""
+    return {domain: tuple(rest) for domain, *rest in conn.execute(sql)}
 
 
 _NEVER = (0, None, None, None, None, None, None, "[]")
