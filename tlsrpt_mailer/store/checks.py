@@ -278,6 +278,32 @@ def _save_host(conn: sqlite3.Connection, host: HostSeen) -> None:
     )
 
 
+def prune_findings(conn: sqlite3.Connection, before: Time, limit: int) -> list[tuple[int]]:
+    """
+    Forget the looks that found what is over since then; returns the failures that this leaves.
+
+    All of a finding or nothing: how often it came back is counted by them.
+    """
+    old = conn.execute(
+        "SELECT id, domain, result_type, mx FROM failures WHERE kind = 'finding' AND is_open = 0"
+        " AND last_seen < ?1 AND coalesce(resolved_at, 0) < ?1 LIMIT ?2",
+        (before, limit),
+    ).fetchall()
+    conn.executemany(
+        "DELETE FROM spells WHERE domain = ? AND code = ? AND mx = ?", [row[1:] for row in old]
+    )
+    return [(row[0],) for row in old]
+
+
+def prune_looks(conn: sqlite3.Connection, before: Time) -> None:
+    """Forget what was published before then and no more, and domains that were ours till then."""
+    conn.execute("DELETE FROM known WHERE last_at < ?", (before,))
+    conn.execute("DELETE FROM shown WHERE at < ?", (before,))
+    gone = "SELECT domain FROM looks WHERE next_at IS NULL AND coalesce(at, 0) < ?"
+    for table in ("seen", "looks"):
+        conn.execute(f"DELETE FROM {table} WHERE domain IN ({gone})", (before,))
+
+
 def _drop_hosts(conn: sqlite3.Connection) -> None:
     """MX hosts that no domain of ours names any more are looked at no more."""
     conn.execute(

@@ -16,6 +16,7 @@ import msgspec
 from tlsrpt_mailer.errors import CannotWrite, Corrupt
 from tlsrpt_mailer.report.times import DAY, Span, Time
 from tlsrpt_mailer.store.adoptions import prune_proposed
+from tlsrpt_mailer.store.checks import prune_findings, prune_looks
 from tlsrpt_mailer.store.connection import Writer, open_reader
 from tlsrpt_mailer.store.eviction import drop, evict
 from tlsrpt_mailer.store.keys import prune_keys
@@ -204,6 +205,7 @@ def _prune_failures(conn: sqlite3.Connection, before: Time) -> int:
         " WHERE sightings.domain = failures.domain) LIMIT ?2",
         (before, CHUNK),
     ).fetchall()
+    old += prune_findings(conn, before, CHUNK)
     conn.executemany("DELETE FROM told WHERE failure_id = ?", old)
     conn.executemany("DELETE FROM acts WHERE failure_id = ?", old)
     conn.executemany("DELETE FROM failures WHERE id = ?", old)
@@ -220,6 +222,7 @@ def _prune_rest(conn: sqlite3.Connection, now: Time) -> int:
     conn.execute("DELETE FROM remote_refs WHERE at < ?", (now - INCIDENT_KEEP,))
     prune_keys(conn, now, CHUNK)
     prune_proposed(conn, now)
+    prune_looks(conn, now - INCIDENT_KEEP)
     # The key begins with the day.
     oldest = conn.execute("SELECT min(day) FROM rollups").fetchone()[0]
     if oldest is None or oldest >= now - ROLLUP_KEEP:
