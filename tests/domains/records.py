@@ -47,6 +47,11 @@ RIGHT_ONES = [
     case(f"v=TLSRPTv1; rua={A},{OURS}", mend=named(A, OURS)),
     case(f"v=TLSRPTv1; rua={A} , {OURS}", mend=named(A, OURS)),
     case(f"v=TLSRPTv1; rua={WEB},{OURS}", mend=named(WEB, OURS)),
+    case(f"v=TLSRPTv1; rua={WEB}/{A},{OURS}", mend=named(f"{WEB}/{A}", OURS)),
+    case(
+        "v=TLSRPTv1; rua=mailto:a%40b@one.example," + OURS,
+        mend=named("mailto:a%40b@one.example", OURS),
+    ),
     case(f"v=TLSRPTv1; rua={OURS}?subject=x%20y"),
     # Unknown fields are for later versions: SHALL be ignored, so they stay.
     case(f"v=TLSRPTv1; x-new=1; rua={OURS}", mend=f"{RIGHT}; x-new=1"),
@@ -164,6 +169,9 @@ WRONG_URIS = [
     case("v=TLSRPTv1; rua=mailto:@example.com", INVALID, "no-address", "!unusable"),
     case("v=TLSRPTv1; rua=mailto:a%0D%0Ab@one.example", INVALID, "no-address", "!unusable"),
     case("v=TLSRPTv1; rua=mailto:root@localhost", INVALID, "no-dot", "!unusable"),
+    # Two strings of one record, and the comma between them was lost.
+    case(f"v=TLSRPTv1; rua={A}{OURS}", INVALID, "no-address", "!unusable", mend=named(A, OURS)),
+    case("v=TLSRPTv1; rua=mailto:a@b@one.example", INVALID, "no-address", "!unusable"),
 ]
 
 RISKY_ONES = [

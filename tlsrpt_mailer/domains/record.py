@@ -38,6 +38,8 @@ MOST_KEPT = 5
 STRING_BYTES = 255
 """RFC 1035, 3.3: <character-string>."""
 _BETWEEN = re.compile(r"[,\s]+")
+_GLUED = re.compile(r"(?<=[a-z])(?=mailto:)", re.ASCII | re.IGNORECASE)
+"""Between two addresses, where the comma is missing: two strings of a record were put together."""
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -204,8 +206,12 @@ def mended(
 
 def _written_anew(text: str) -> Iterator[str]:
     for value in (*_RUA.findall(text), *_ASTRAY.findall(text)):
-        parts = _BETWEEN.split(value)[: 2 * MOST_URIS]
+        parts = [one for part in _BETWEEN.split(value)[: 2 * MOST_URIS] for one in _unglued(part)]
         yield from (one for one in map(uri.mended, parts) if one is not None)
+
+
+def _unglued(part: str) -> list[str]:
+    return _GLUED.split(part, MOST_URIS) if part[:7].lower() == "mailto:" else [part]
 
 
 def _kept(record: Record) -> list[str]:

@@ -96,7 +96,8 @@ def _target(uri: str) -> Iterator[Flaw]:
         return
     local, _, domain = unquote(bare[7:]).rpartition("@")
     host = normalise_host(domain)
-    if host is None or not local or not local.isprintable():
+    # One that is part of a local part is written %40 (RFC 6068, 2).
+    if host is None or not local or not local.isprintable() or bare.count("@") > 1:
         yield risky("no-address", uri)
     elif "." not in host:
         yield risky("no-dot", uri)
@@ -148,10 +149,12 @@ def _mended_https(plain: str) -> str | None:
 
 
 def _mended_mailto(rest: str) -> str | None:
-    address = unquote(_SIZE.sub("", rest).partition("?")[0])
-    local, _, domain = address.rpartition("@")
+    bare = _SIZE.sub("", rest).partition("?")[0]
+    local, _, domain = unquote(bare).rpartition("@")
     host = normalise_host(domain)
     if host is None or "." not in host or not 0 < len(local) <= _LOCAL_CHARS:
+        return None
+    if bare.count("@") > 1:
         return None
     if not local.isprintable() or " " in local or "\ufffd" in local:
         return None
