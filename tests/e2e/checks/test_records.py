@@ -71,6 +71,11 @@ def _codes(found: dict[str, list[Json]]) -> dict[str, list[str]]:
     return {name: sorted(one["code"] for one in some) for name, some in found.items()}
 
 
+def _well(names: Iterable[str]) -> dict[str, list[Json]]:
+    """Nothing is found of any of them."""
+    return {name: [] for name in names}
+
+
 @pytest.fixture
 def checked(place: Place, ground: Land) -> Place:
     place.configure(ground.settings(f'rua = ["{OURS}"]'))
@@ -91,7 +96,7 @@ def test_every_mistake_is_found_and_its_mend_passes(checked: Place, ground: Land
         ZONE, _mended(slips, (line for some in found.values() for line in some[0]["lines"]))
     )
 
-    assert dict.fromkeys(slips, []) == _found(checked, slips, 0)
+    assert _well(slips) == _found(checked, slips, 0)
 
 
 def test_record_prints_what_the_check_proposes(checked: Place, ground: Land) -> None:
@@ -118,7 +123,7 @@ def test_what_is_right_is_left_alone(checked: Place, ground: Land) -> None:
     slips = _slips(RIGHT_ONES)
     ground.change(ZONE, _zone(*slips.values()))
 
-    assert dict.fromkeys(slips, []) == _found(checked, slips, 0)
+    assert _well(slips) == _found(checked, slips, 0)
 
 
 def test_strings_of_one_record_are_put_together_as_they_are(checked: Place, ground: Land) -> None:
@@ -131,7 +136,7 @@ def test_strings_of_one_record_are_put_together_as_they_are(checked: Place, grou
     lines = [some[0]["facts"]["line"] if some else slips[name] for name, some in found.items()]
     ground.change(ZONE, _mended(slips, lines))
 
-    assert dict.fromkeys(slips, []) == _found(checked, slips, 0)
+    assert _well(slips) == _found(checked, slips, 0)
 
 
 def test_a_record_at_the_wrong_name_is_found_there(checked: Place, ground: Land) -> None:
@@ -148,14 +153,14 @@ def test_a_record_at_the_wrong_name_is_found_there(checked: Place, ground: Land)
     ground.change(ZONE, _mended(strays, strays.values()))
 
     found = _found(checked, strays, 1)
-    assert dict.fromkeys(strays, ["tlsrpt-misplaced"]) == _codes(found)
+    assert {name: ["tlsrpt-misplaced"] for name in strays} == _codes(found)
     names = [some[0]["facts"]["wrong_name"] for some in found.values()]
     assert [wrong_places(f"d{at}.{ZONE}")[at] for at in places] == names
     lines = [some[0]["facts"]["line"] for some in found.values()]
     assert all(f"rua=mailto:old@example.com,{OURS}" in line for line in lines)
     ground.change(ZONE, _mended(strays, [*strays.values(), *lines]))
 
-    assert dict.fromkeys(strays, []) == _found(checked, strays, 0)
+    assert _well(strays) == _found(checked, strays, 0)
 
 
 def test_a_record_behind_an_alias_counts(checked: Place, ground: Land) -> None:
