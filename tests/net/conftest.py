@@ -20,6 +20,9 @@ mx1 AAAA 2001:DB8::1
 _25._tcp.mx1 TLSA 3 1 1 ( 00AABBCCDDEEFF112233445566778899
                           00AABBCCDDEEFF112233445566778899 )
 _25._tcp.mx1 TLSA 2 0 0 3082
+_25._tcp.odd TLSA 3 1 1 ABCD
+_25._tcp.odd TLSA 3 1 2 00AABBCC
+_25._tcp.odd TLSA 9 9 9 00
 null MX 0 .
 www CNAME mx1
 chain CNAME www

@@ -40,6 +40,8 @@ def lookups(*nameservers: str, timeout: float = 5.0, trust_ad: bool = False) -> 
             "TLSA",
             ("2 0 0 3082", "3 1 1 " + "00aabbccddeeff112233445566778899" * 2),
         ),
+        # What is wrong with a record is for the check to say, not for the reader of answers.
+        ("_25._tcp.odd.example", "TLSA", ("3 1 1 abcd", "3 1 2 00aabbcc", "9 9 9 00")),
         ("big.example", "TXT", (BIG.replace('" "', "").strip('"'),)),
     ],
 )
