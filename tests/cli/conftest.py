@@ -3,10 +3,12 @@
 import io
 import json
 import logging
+import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -15,6 +17,9 @@ import structlog
 from tests import mails
 from tests.place import asking_nobody
 from tlsrpt_mailer.__main__ import run
+
+if TYPE_CHECKING:
+    from tests.servers.land import Land
 
 NOW = "2026-11-23T12:00:00Z"
 
@@ -66,6 +71,11 @@ class Place:
         path = self.mails / name
         path.write_bytes(raw)
         return path
+
+    def select(self, query: str) -> list[tuple[Any, ...]]:
+        """Rows of the database."""
+        with closing(sqlite3.connect(self.database)) as conn:
+            return conn.execute(query).fetchall()
 
     def fill(self) -> None:
         """Four days of two domains, the last with an expired certificate, and what is no report."""
@@ -123,3 +133,14 @@ def looked(place: Place) -> Place:
 
     fill(place)
     return place
+
+
+@pytest.fixture(scope="package")
+def land(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Land]":
+    """The zones of `outside.ZONES`, a resolver that validates, and a host of policies."""
+    from tests.cli import outside  # noqa: PLC0415 - the servers are for few
+    from tests.servers.land import land  # noqa: PLC0415
+
+    with land(tmp_path_factory.mktemp("land"), outside.ZONES) as it:
+        outside.settle(it)
+        yield it
