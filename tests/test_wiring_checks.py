@@ -67,10 +67,12 @@ def test_the_sender_is_that_of_the_alerts_or_one_of_its_own(tmp_path: Path) -> N
 
 def test_a_key_of_its_own_is_read_when_one_is_sent(tmp_path: Path) -> None:
     """As all secrets are: from a file beside the configuration, anew each time."""
-    (tmp_path / "key").write_text("-----BEGIN KEY-----\n")
+    (tmp_path / "key").write_text("-----BEGIN KEY-----\nMIIE\n-----END KEY-----\n")
     text = f'[canary]\nkey_file = "{tmp_path / "key"}"\n'
 
-    assert b"-----BEGIN KEY-----" == wiring.Checking(config_in(tmp_path, text)).canary().key()
+    key = wiring.Checking(config_in(tmp_path, text)).canary().key()
+
+    assert b"-----BEGIN KEY-----\nMIIE\n-----END KEY-----" == key
 
 
 def test_what_records_should_name(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tlsrpt_mailer.config import Config, Kinds, database, find, host_name, load, secret
 from tlsrpt_mailer.config.locate import MAX_BYTES, SYSTEM_FILE
-from tlsrpt_mailer.config.model import Storage
+from tlsrpt_mailer.config.model import Canary, Storage
 from tlsrpt_mailer.errors import ConfigError, NoSuch, Temporary
 
 
@@ -245,6 +245,19 @@ def test_a_file_without_a_secret_in_it_is_a_problem(tmp_path: Path, content: byt
     assert found is not None
 
     with pytest.raises(ConfigError, match=problem):
+        found()
+
+
+def test_a_private_key_has_several_lines(tmp_path: Path):
+    """As openssl writes it; what is no text is none."""
+    key = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\n-----END PRIVATE KEY-----"
+    (tmp_path / "key").write_text(f"{key}\n")
+    found = secret(Canary(key_file="key"), "key", beside=tmp_path / "c.toml", environ={})
+    assert found is not None
+
+    assert key == found()
+    (tmp_path / "key").write_bytes(b"one\n\x00two\n")
+    with pytest.raises(ConfigError, match="key_file: the file key is no text"):
         found()
 
 

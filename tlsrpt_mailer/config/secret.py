@@ -18,6 +18,8 @@ from tlsrpt_mailer.errors import ConfigError, Temporary
 from tlsrpt_mailer.report.times import Span
 
 MAX_BYTES = 64 * 1024
+OF_LINES = frozenset({"key_file"})
+"""What holds a private key, which is several lines; all others are one."""
 COMMAND_TIMEOUT: Span = 30
 
 
@@ -65,8 +67,11 @@ class Secret:
         else:
             raw = self._environ.get(self._place, "")
         found = raw.rstrip("\r\n")
-        if not found or not found.isprintable() or len(found) > MAX_BYTES:
-            what = "is more than one line of text" if found else "is empty or not there"
+        lines = found.splitlines() if self._way in OF_LINES else [found]
+        is_text = all(line.isprintable() for line in lines)
+        if not found or not is_text or len(found) > MAX_BYTES:
+            wrong = "is no text" if len(lines) > 1 else "is more than one line of text"
+            what = wrong if found else "is empty or not there"
             raise ConfigError(f"{self._way}: {self.origin} {what}")
         return found
 
