@@ -12,8 +12,7 @@ from tlsrpt_mailer import wiring
 from tlsrpt_mailer.errors import ConfigError
 from tlsrpt_mailer.ports import Due, RawMail
 from tlsrpt_mailer.report.times import DAY, HOUR
-from tlsrpt_mailer.wiring import app as app_module
-from tlsrpt_mailer.wiring import checking
+from tlsrpt_mailer.wiring import checking, outside
 
 NOW = 1_795_435_200  # 2026-11-23T12:00:00Z
 LMTP = '[[source]]\nkind = "lmtp"\nlisten = "127.0.0.1:8825"\nrecipients = ["tls@mail.example"]\n'
@@ -118,7 +117,7 @@ def enrolled(folder: Path, text: str, *domains: str) -> list[Due]:
     with app_in(folder, text, now=NOW) as app:
         raws = [mails.mail(mails.report(name, "2026-11-22")) for name in domains]
         app.deliver([RawMail(raw, "test:box", NOW) for raw in raws])
-        app.enrol(NOW)
+        app.outside.enrol(NOW)
         return list(app.store.checks.all())
 
 
@@ -133,7 +132,7 @@ def test_without_any_word_strangers_fill_no_list(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where nothing says whose domains are, only so many of those reported are looked at."""
-    monkeypatch.setattr(app_module, "MOST_UNNAMED", 2)
+    monkeypatch.setattr(outside, "MOST_UNNAMED", 2)
 
     found = enrolled(tmp_path, "", *(f"d{n}.example" for n in range(4)))
 
@@ -143,22 +142,22 @@ def test_without_any_word_strangers_fill_no_list(
 def test_domains_are_entered_at_the_start_and_each_hour(tmp_path: Path) -> None:
     """A reload enters them at once."""
     with app_in(tmp_path, NAMED, now=NOW) as app:
-        assert 0 == app.enrol_every
-        assert 1 == app.enrol(NOW)
-        assert HOUR == app.enrol_every
+        assert 0 == app.outside.enrol_every
+        assert 1 == app.outside.enrol(NOW)
+        assert HOUR == app.outside.enrol_every
         app.apply(config_in(tmp_path, NAMED.replace("example.com", "example.net")))
-        assert 0 == app.enrol_every
-        assert 1 == app.enrol(NOW)
+        assert 0 == app.outside.enrol_every
+        assert 1 == app.outside.enrol(NOW)
         assert [Due("example.net", False)] == list(app.store.checks.all())
 
 
 def test_what_is_off_asks_nobody(tmp_path: Path) -> None:
     """[checks] schedule = "off", and no [canary]: nothing goes out by itself."""
     with app_in(tmp_path, NAMED, now=NOW) as app:
-        app.enrol(NOW)
-        assert 0 == app.check_domains()
-        assert 0 == app.send_canaries(NOW)
-        assert "lookups" not in vars(app.checking)
+        app.outside.enrol(NOW)
+        assert 0 == app.outside.check_domains()
+        assert 0 == app.outside.send_canaries(NOW)
+        assert "lookups" not in vars(app.outside.checking)
 
 
 def test_volumes_are_added_up_for_the_inventory(tmp_path: Path) -> None:
@@ -169,8 +168,8 @@ def test_volumes_are_added_up_for_the_inventory(tmp_path: Path) -> None:
             raw = mails.mail(mails.report("example.com", day, details=(), successful=100))
             app.deliver([RawMail(raw, "test:box", NOW)])
 
-        assert 1 == app.count_volumes(NOW)
+        assert 1 == app.outside.count_volumes(NOW)
         with app.store.writer.reading() as conn:
             rows = conn.execute("SELECT domain, sessions, failed, reporters FROM volumes")
             assert [("example.com", 200, 0, 1)] == rows.fetchall()
-        assert 0 == app.count_volumes(NOW + 40 * DAY)
+        assert 0 == app.outside.count_volumes(NOW + 40 * DAY)

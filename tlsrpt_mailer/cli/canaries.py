@@ -99,10 +99,10 @@ def send(wait: Span | None, json_: bool) -> None:
     config = opening.load()
     wiring.Checking.load()
     with opening.writing(config) as app:
-        settings = app.checking.canary()
+        settings = app.outside.checking.canary()
         if not settings.addresses:
             raise ConfigError(NO_ADDRESS)
-        sent = flow.send(app.store.canaries, app.checking.move, settings, options.now())
+        sent = flow.send(app.store.canaries, app.outside.checking.move, settings, options.now())
         if wait is not None:
             sent = _wait(app, sent, wait)
     if json_:
@@ -131,7 +131,7 @@ def key() -> None:
     config = opening.load()
     wiring.Checking.load()
     with opening.writing(config) as app:
-        settings = app.checking.canary()
+        settings = app.outside.checking.canary()
         try:
             text = public_record(flow.signing_key(app.store.canaries, settings))
         except ValueError as error:

@@ -89,8 +89,8 @@ def _eyes(config: Config, probe: bool | None) -> Iterator[_Eyes]:
         except NoSuch:
             yield _Eyes(wiring.Checking(config).looker(is_probing=probe))
             return
-        app.enrol(options.now())
-        checker = app.checker(is_probing=probe)
+        app.outside.enrol(options.now())
+        checker = app.outside.checker(is_probing=probe)
         mine = {one.domain: one for one in app.store.checks.all()}
         yield _Eyes(checker.looker, checker, mine)
 

@@ -19,8 +19,6 @@ from tlsrpt_mailer.config import Config, database, host_name
 from tlsrpt_mailer.errors import ConfigError, Temporary
 from tlsrpt_mailer.flows import integrity
 from tlsrpt_mailer.flows.beginnings import watch_beginnings
-from tlsrpt_mailer.flows.canary import lost, send_due
-from tlsrpt_mailer.flows.checking import Checker
 from tlsrpt_mailer.flows.clock import Timekeeper, Uptime
 from tlsrpt_mailer.flows.compose import compose
 from tlsrpt_mailer.flows.deliver import Handed, SendResult
@@ -39,24 +37,20 @@ from tlsrpt_mailer.flows.watch_program import watch_program
 from tlsrpt_mailer.flows.watch_sources import watch_sources
 from tlsrpt_mailer.intake.model import MailContent
 from tlsrpt_mailer.intake.read import read
-from tlsrpt_mailer.ports import Letter, RawMail, Receipt, SentCanary
-from tlsrpt_mailer.report.hosts import is_strict_host
-from tlsrpt_mailer.report.model import Policy
+from tlsrpt_mailer.ports import Letter, RawMail, Receipt
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
 from tlsrpt_mailer.store import retention
 from tlsrpt_mailer.store.digesting import open_digest_reader
 from tlsrpt_mailer.store.eviction import evict
-from tlsrpt_mailer.store.inventory import refresh_volumes
 from tlsrpt_mailer.store.lock import HolderLock
 from tlsrpt_mailer.store.sqlite import SqliteStore
-from tlsrpt_mailer.wiring.checking import Checking
 from tlsrpt_mailer.wiring.kinds import sources
+from tlsrpt_mailer.wiring.outside import Outside
 from tlsrpt_mailer.wiring.parts import (
     answers,
     audience,
     digest_plan,
     held_settings,
-    named_domains,
     organisational,
     standing,
 )
@@ -81,8 +75,6 @@ SLEPT: Span = 26 * HOUR
 """After so long without a look, the program itself was away: it blames no intake."""
 SLOW_SECONDS = 0.1
 """A look for what is due that takes no longer may be had at every tick."""
-MOST_UNNAMED = 1_000
-"""Domains that no ``[[domains]]`` names and that are looked at: strangers may report on many."""
 MOST_TURNS = 100
 """How often `once` has held mails read again."""
 IMPORT_ALIVE: Span = MINUTE
@@ -134,9 +126,7 @@ class App:
         self._ingest = Ingest(self.store, settings, self.clock)
         self._audience = audience(config, self._host)
         self._ways = Ways(config, self.store, self._handed)
-        self.checking = Checking(config)
-        self._checker: Checker | None = None
-        self._is_enrolled = False
+        self.outside = Outside(config, self.store, self._whose, self._standing, self.clock)
         self._pinger = pinger(config)
 
     def check(self, config: Config) -> None:
@@ -183,61 +173,6 @@ class App:
         return verify_pending(
             self.store.pending, self.deliver, now, organisational=organisational, known=known
         )
-
-    @property
-    def enrol_every(self) -> Span:
-        """How long until the next `enrol`: none at a start and after a reload."""
-        return HOUR if self._is_enrolled else 0
-
-    def enrol(self, now: Time) -> int:
-        """Have every domain of ours looked at from now on; returns how many are new."""
-        self._is_enrolled = True
-        names = {*named_domains(self.config), *self._reported()}
-        return self.store.checks.enrol(names, now)
-
-    def _reported(self) -> list[str]:
-        """Those that reports speak of, and that are ours as far as is known."""
-        every = self.store.checks.reported()
-        whose = self._whose.ours
-        is_asked = self.config.trust.dkim != "off"
-        found = [
-            name
-            for name in every
-            if is_strict_host(name)
-            and (not is_asked or whose.ownership(Policy("sts", name)) == "ours")
-        ]
-        if whose.is_configured:
-            return [name for name in found if whose.names(name)]
-        return found[:MOST_UNNAMED]
-
-    def check_domains(
-        self, stop: Event | None = None, beat: Callable[[], None] = lambda: None
-    ) -> int:
-        """Look at the domains whose turn has come; returns how many that were."""
-        # Who looks is heavy: not made before there is something to look at.
-        if self.checking.every is None or not self.store.checks.due(self.clock(), 1):
-            return 0
-        return self.checker().run(self.clock, stop, beat)
-
-    def checker(self, *, is_probing: bool | None = None) -> Checker:
-        """Who looks at domains; *is_probing* as in `Checking.checker`."""
-        if self._checker is None or is_probing is not None:
-            self._checker = self.checking.checker(
-                self.store, self.store.checks, self._standing, is_probing=is_probing
-            )
-        return self._checker
-
-    def count_volumes(self, now: Time) -> int:
-        """Add up the sessions of each domain anew, for the inventory."""
-        return refresh_volumes(self.store.path, self.store.writer, now)
-
-    def send_canaries(self, now: Time) -> int:
-        """Send the test reports that are due; returns how many."""
-        every = self.checking.canary_every
-        if every is None:
-            return 0
-        settings = self.checking.canary()
-        return len(send_due(self.store.canaries, self.checking.move, settings, every, now))
 
     def review(self, now: Time) -> int:
         """Judge what is open again; returns the number of domains."""
@@ -292,14 +227,8 @@ class App:
             now,
             clock_doubt=self.clock_doubt,
             fallback=fallback,
-            lost=self._lost(now),
+            lost=self.outside.lost(now),
         )
-
-    def _lost(self, now: Time) -> list[SentCanary]:
-        if self.checking.canary_every is None:
-            return []
-        addresses = self.checking.canary().addresses
-        return lost(self.store.canaries, addresses, self.config.canary.within, now)
 
     def watch_beginnings(self, now: Time) -> list[Letter]:
         """Freeze the mails that say that reports have begun to come in."""
