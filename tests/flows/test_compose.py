@@ -2,9 +2,12 @@
 
 from email import message_from_bytes, policy
 
+import msgspec
+import pytest
+
 from tests.flows.world import NOW, STANDING, World
 from tests.mails import detail, mail, report
-from tlsrpt_mailer.alerts.directory import Directory, Owner
+from tlsrpt_mailer.alerts.directory import Directory, MxBlock, Owner
 from tlsrpt_mailer.alerts.model import Context, Settings
 from tlsrpt_mailer.flows.compose import Audience, compose
 from tlsrpt_mailer.flows.items import called, shown
@@ -212,3 +215,27 @@ def test_nobody_is_called_by_the_name_that_he_gives_himself(world: World) -> Non
 
     assert "evil.example" == found.reporter
     assert "Google (unverified)" == called("google.com (unverified)", {"google.com": "Google"})
+
+
+@pytest.mark.parametrize(
+    ("blocks", "said"),
+    [
+        ((), "is run by Google: you cannot mend it yourself."),
+        ((MxBlock(match=("*.google.com",), owners=(Owner(name="us", addresses=(KIM,)),)),), ""),
+    ],
+)
+def test_who_runs_the_mx_is_known_by_its_name(
+    world: World, blocks: tuple[MxBlock, ...], said: str
+) -> None:
+    """Unless a [[mx]] says that it is ours: then its owner is told how to mend it."""
+    default = Owner(name="alerts.to", addresses=(ANA,), is_default=True)
+    people = msgspec.structs.replace(audience(), directory=Directory(default, mx=blocks))
+    world.take(mail(report(details=(detail(mx="aspmx.l.google.com"),))))
+
+    found = [one for one in tell(world, people) if one.event == "new"]
+    body = message_from_bytes(found[0].raw, policy=policy.default).get_body(("plain",))
+    assert body is not None
+    text = " ".join(body.get_content().split())
+
+    assert said in text
+    assert bool(said) == ("is run by Google" in text)

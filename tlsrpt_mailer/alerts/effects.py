@@ -85,10 +85,18 @@ def told(item: Item) -> found.Told:
     return found.told(item.result_type, item.domain, item.mx, item.facts, item.last_seen)
 
 
+def is_theirs(item: Item) -> bool:
+    """Whether a provider alone can mend it: it is about what the MX host shows."""
+    one = entry(item.result_type)
+    return bool(item.run_by) and (one.family == "negotiation" or one.type == "tlsa-invalid")
+
+
 def brief(item: Item) -> str:
     """How to mend it, in a line."""
     if item.is_finding:
         return told(item).brief
+    if is_theirs(item):
+        return f"tell {item.tell}"
     names = commands.names(item.domain, item.mx, None)
     return names.fill(entry(item.result_type).brief)
 

@@ -126,9 +126,7 @@ def _one(rows: Sequence[Transition], context: Context, like: int | None) -> Sect
         ),
         *(code(lines) for lines in checks),
         trouble.stand_ins(worst, names),
-        steps(names.fill(step) for step in one.mend)
-        if like is None
-        else para(f"To mend it: as under {like}."),
+        *(trouble.mending(worst) if like is None else [para(f"To mend it: as under {like}.")]),
     )
 
 

@@ -224,6 +224,10 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     mended_at: Time | None = None
     """When our own look at its MX found nothing wrong, after senders last saw it."""
     view: View | None = None
+    run_by: str = ""
+    """Who runs its MX host, where that is a provider; "" where it may be ours."""
+    tell: str = ""
+    """Whom to tell there, as it goes on after "tell"."""
     """Only needed to render; None where the domain was never looked at."""
 
     @property

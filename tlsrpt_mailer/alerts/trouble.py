@@ -110,10 +110,30 @@ def mend(item: Item, *, many: bool) -> Section:
         "HOW TO MEND IT",
         para(*says[:QUOTES]),
         _alone(item, one),
-        steps(names.fill(step) for step in one.mend),
+        *mending(item),
         para(f"Worth knowing: {one.worth}") if one.worth else None,
         _stopgap(item, names, many=many),
     )
+
+
+def mending(item: Item) -> list[Block | None]:
+    """The steps; or whom to tell, where the MX host is run by a provider."""
+    names = _names(item)
+    own = None if effects.is_theirs(item) else steps(map(names.fill, entry(item.result_type).mend))
+    return [_run_by(item), own]
+
+
+def _run_by(item: Item) -> Block | None:
+    """Whom to tell, where the MX host is run by others: nobody here can renew its certificate."""
+    if not item.run_by or entry(item.result_type).is_about_policy:
+        return None
+    who = f"{words.name(item.mx or item.cause_mx or '')} is run by {item.run_by}"
+    if effects.is_theirs(item):
+        return para(
+            f"{who}: you cannot mend it yourself. Tell {item.tell}, with what the command above"
+            " prints."
+        )
+    return para(f"{who}: where it is the host that fails, tell {item.tell}.")
 
 
 def _alone(item: Item, one: Entry) -> Block | None:

@@ -141,7 +141,7 @@ class _Round:
         self._audience = audience
         self._settings = settings
         self._records = txn.failures()
-        self._items = [item_of(record) for record in self._records]
+        self._items = [item_of(record, audience.directory) for record in self._records]
         self._told: defaultdict[str, dict[int, Told]] = defaultdict(dict)
         for row in txn.told():
             self._told[row.recipient][row.failure] = remembered(row)

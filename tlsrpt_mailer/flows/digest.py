@@ -277,7 +277,7 @@ def _failure(record: FailureRecord, told: Sequence[Told], audience: Audience) ->
     stale = verdict.stale_at
     seen = [one for one in verdict.witnesses if one.has_say] or list(verdict.witnesses)
     return Failure(
-        item=item_of(record),
+        item=item_of(record, audience.directory),
         reporters=tuple(
             audience.names.get(one.reporter, one.reporter)
             for one in sorted(seen, key=lambda one: (-one.failed_sessions, one.reporter))

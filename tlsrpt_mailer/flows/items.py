@@ -9,18 +9,21 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
+from tlsrpt_mailer.alerts.directory import Directory
 from tlsrpt_mailer.alerts.model import Answer, Item, Previous
 from tlsrpt_mailer.alerts.model import Evidence as Shown
 from tlsrpt_mailer.alerts.model import Told as Remembered
+from tlsrpt_mailer.domains.hosted import Hosted, hosted
 from tlsrpt_mailer.failures.model import Answer as Said
 from tlsrpt_mailer.failures.model import Verdict
 from tlsrpt_mailer.ports import Evidence, FailureRecord, Told
 from tlsrpt_mailer.report.marks import bare
 
 
-def item_of(record: FailureRecord) -> Item:
+def item_of(record: FailureRecord, directory: Directory) -> Item:
     """One failure, without its evidence; who is told of it is filled in by `alerts.route`."""
     verdict = record.verdict
+    theirs = _theirs(verdict.identity.mx or verdict.cause.mx, directory)
     return Item(
         failure=record.id,
         cause=record.cause,
@@ -56,7 +59,16 @@ def item_of(record: FailureRecord) -> Item:
         kind=verdict.identity.kind,
         facts=verdict.facts,
         mended_at=verdict.mended_at,
+        run_by="" if theirs is None else theirs.name,
+        tell="" if theirs is None else theirs.tell,
     )
+
+
+def _theirs(mx: str | None, directory: Directory) -> Hosted | None:
+    """Who runs an MX host, where that is a provider and nobody of ours owns it."""
+    if mx is None or directory.mx_block_of(mx) is not None:
+        return None
+    return hosted(mx)
 
 
 def shown(one: Evidence, names: Mapping[str, str], strangers: Collection[str] = ()) -> Shown:
