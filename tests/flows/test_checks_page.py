@@ -15,7 +15,7 @@ from tlsrpt_mailer.flows import acting, canary, checking, ingest, looking, probi
 from tlsrpt_mailer.flows.looking import look_at
 from tlsrpt_mailer.net import delivery
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE
-from tlsrpt_mailer.wiring.app import MOST_UNNAMED
+from tlsrpt_mailer.wiring.outside import MOST_UNNAMED
 
 PAGE = (Path(__file__).parents[2] / "docs/explanation/checks.md").read_text()
 TEXT = " ".join(PAGE.split())

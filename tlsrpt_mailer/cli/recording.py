@@ -26,6 +26,7 @@ NO_RUA = (
 
 LACKING = frozenset({"no-record", "record-broken"})
 """The gaps that a record closes; one that is only silent has one."""
+NULL_MX = ("0 .",)
 WORKERS = 16
 """Domains that are looked up side by side."""
 
@@ -38,6 +39,8 @@ class Proposed(msgspec.Struct, frozen=True):
     there: tuple[str, ...]
     is_right: bool
     """Whether nothing need be published."""
+    is_parked: bool = False
+    """Whether there is none, and the domain says that it takes no mail (RFC 7505)."""
 
 
 @click.command()
@@ -81,7 +84,7 @@ def record(
         propose = partial(_proposed, rua=rua, checking=checking, offline=offline)
         found = list(pool.map(propose, dict.fromkeys(wanted)))
     if all_gaps:
-        found = [one for one in found if not one.is_right]
+        found = [one for one in found if not one.is_right and not one.is_parked]
     if json_:
         out.json_list(_form(one, ttl) for one in found)
         return
@@ -141,10 +144,15 @@ def _proposed(domain: str, *, rua: tuple[str, ...], checking: Checking, offline:
             f"DNS does not answer for {PLACE}{domain}: {answer.error}\n"
             "Without knowing what stands there: --offline"
         )
-    there = parse_record(answer.values)
+    there, is_parked = parse_record(answer.values), False
+    if ask is not None and there.text is None and not there.near:
+        # What stands at a wrong name was meant to stand here.
+        near = tuple(text for _, text in elsewhere(domain, ask) if is_meant(text))
+        there = Record(None, near=near)
+        is_parked = not near and ask(domain, "MX").values == NULL_MX
     text = mended(there, rua, Addresses(_addresses(rua)))
     is_right = there.is_valid and not there.flaws and there.text == text
-    return Proposed(domain, text, answer.values, is_right)
+    return Proposed(domain, text, answer.values, is_right, is_parked)
 
 
 def _addresses(rua: tuple[str, ...]) -> list[str]:
