@@ -258,9 +258,10 @@ def publish_the_records(guide: Guide) -> None:
         "ttl": 3600,
         "content": OURS,
     } == (made[[one["name"] for one in made].index(f"_smtp._tls.{name(1)}.example")])
+    guide.types(command("--json > records.json"))
     guide.types(command("aliases.zone"))
     aliases = guide.lines("aliases.zone")
-    assert [*zone] == [*aliases]
+    assert [key for key, line in zone.items() if "vendor" not in line] == [*aliases]
 
     by_alias = {f"_smtp._tls.{name(number)}.example" for number in range(251, 451)}
     guide.publish(*(aliases[key] if key in by_alias else line for key, line in zone.items()))

@@ -15,6 +15,7 @@ from tlsrpt_mailer.flows import acting, canary, checking, ingest, looking, probi
 from tlsrpt_mailer.flows.looking import look_at
 from tlsrpt_mailer.net import delivery
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE
+from tlsrpt_mailer.store import retention
 from tlsrpt_mailer.wiring.outside import MOST_UNNAMED
 
 PAGE = (Path(__file__).parents[2] / "docs/explanation/checks.md").read_text()
@@ -64,8 +65,9 @@ def test_what_is_said_in_passing_is_so(words: str) -> None:
 
 
 def test_spans_are_as_the_page_says_in_words() -> None:
-    """An hour, an eighth, seven days."""
+    """An hour, an eighth, seven days, and how long what was is remembered."""
     assert (HOUR, 8, 7 * DAY) == (checking.WATCHED, checking.SPREAD, views.BEFORE)
+    assert f"forgotten after {retention.INCIDENT_KEEP // DAY} days" in TEXT
 
 
 def _asked(sky: Sky, domain: str) -> int:
