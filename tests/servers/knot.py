@@ -51,6 +51,7 @@ class Knot:
         self._records = {ROOT: "", **zones}
         self._signed = {ROOT, *signed, *bogus}
         self._bogus = set(bogus)
+        self._servers: dict[str, str] = {}
         self._serial = 1
         self._config = folder / "knot.conf"
         self._config.write_text(self._configuration())
@@ -102,6 +103,16 @@ class Knot:
         self._serial += 1
         self._write(parent)
         self._knotc("zone-reload", parent)
+
+    def move(self, zone: str, server: str) -> None:
+        """The one name server of *zone* has this name, as its parent says too; it leads here."""
+        parent = self._parent(zone)
+        assert parent is not None
+        self._servers[zone] = server
+        self._serial += 1
+        for one in (zone, parent):
+            self._write(one)
+            self._knotc("zone-reload", one)
 
     def records(self, zone: str) -> str:
         """As they were given."""
@@ -156,7 +167,7 @@ zone:
             f"$ORIGIN {dot or ROOT}",
             f"$TTL {TTL}",
             f"@ IN SOA ns.root. host.root. {self._serial} 3600 600 86400 60",
-            "@ IN NS ns.root.",
+            f"@ IN NS {self._servers.get(zone, 'ns.root')}.",
             *([f"ns.root. IN A {self.address}"] if zone == ROOT else []),
             *(self._delegation(one) for one in self._records if self._parent(one) == zone),
             self._records[zone],
@@ -164,7 +175,7 @@ zone:
         self._file(zone).write_text("\n".join(lines) + "\n")
 
     def _delegation(self, zone: str) -> str:
-        lines = f"{zone}. IN NS ns.root.\n"
+        lines = f"{zone}. IN NS {self._servers.get(zone, 'ns.root')}.\n"
         if zone in self._signed:
             tag, algorithm, kind, digest = self._ds[zone].split(" ", 3)
             digest = WRONG if zone in self._bogus else digest

@@ -74,6 +74,10 @@ class Postfix:
         self._command("postfix", "start")
         until(self._answers, f"Postfix answers; its log: {self.log}")
 
+    def reload(self) -> None:
+        """Read settings and certificates anew."""
+        self._command("postfix", "reload")
+
     def stop(self) -> None:
         """At once: `abort`, for `stop` waits for deliveries."""
         self._command("postfix", "abort")
