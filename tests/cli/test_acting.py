@@ -1,6 +1,7 @@
 """Commands that do something: once, alerts, config, prune, backup, run."""
 
 import os
+import pty
 import signal
 import socket
 import sqlite3
@@ -10,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -387,18 +389,27 @@ def test_the_configuration_in_force_is_shown(place: Place):
 # --------------------------------------------------------------- import and run
 
 
-def test_a_bar_is_drawn_on_a_terminal_only(place: Place, monkeypatch: pytest.MonkeyPatch):
+def test_a_bar_is_drawn_on_a_terminal_only(place: Place):
     """A terminal sees how far it is; a log file does not see the drawing."""
     path = place.mail("a.eml", mails.mail(mails.report()))
     quiet = place("import", str(path))
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    words = ["-c", str(place.config), "import", str(path)]
+    ours, terminal = pty.openpty()
 
-    drawn = place("import", str(path))
+    with closing(os.fdopen(ours, "rb", buffering=0)) as seen:
+        drawn = subprocess.run(
+            [sys.executable, "-m", "tlsrpt_mailer", *words],
+            check=True,
+            stdout=subprocess.PIPE,
+            stderr=terminal,
+            env=os.environ | {"TERM": "xterm"},
+        )
+        os.close(terminal)
+        bar = seen.read(4096)
 
     assert ("", "1 mail: 1 report stored\n") == (quiet.err, quiet.out)
-    assert "reading" in drawn.err
-    assert "1 mail: 1 duplicate\n" == drawn.out
+    assert b"reading" in bar
+    assert b"1 mail: 1 duplicate\n" == drawn.stdout
 
 
 def test_a_summary_reads_well():

@@ -79,14 +79,17 @@ def test_several_domains_are_each_told_and_notes_only_on_demand(seeing: Place) -
 
 
 def test_of_many_domains_only_those_with_something_to_mend_are_told(seeing: Place) -> None:
-    """And how many there are."""
+    """What is wrong stands once, with how many and which; one of them alone is told in full."""
     right = [f"n{at}.parked.example" for at in range(11)]
 
     result = check(seeing, *right, "slip.example")
 
     assert 1 == result.code
     assert "n1.parked.example" not in result.out
-    assert result.out.endswith("12 domains: 11 well, 1 with something to mend\n")
+    assert result.out.startswith("12 domains: 11 well, 1 with something to mend\n")
+    assert "  notice        1  TLSRPT record broken: slip.example\n" in result.out
+    assert "mend: put a valid TLSRPT record in its place" in result.out
+    assert result.out.endswith("In full: tlsrpt-mailer check DOMAIN, or --json\n")
 
 
 def test_what_strangers_publish_cannot_drive_a_terminal(seeing: Place) -> None:

@@ -248,6 +248,7 @@ def test_ten_domains_are_looked_at_once_a_day_and_spread(watch: Watch) -> None:
     assert 0 == watch.enrol(*names)
 
     assert 10 == watch.at(NOW)
+    assert 0 == watch.at(NOW)
     times = {at for (at,) in watch.world.rows("SELECT next_at FROM looks")}
     assert len(times) > 5
     assert all(NOW + DAY - DAY // 8 < at <= NOW + DAY for at in times)  # type: ignore[operator]

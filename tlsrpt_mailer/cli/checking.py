@@ -12,7 +12,7 @@ from tlsrpt_mailer.alerts import found as texts
 from tlsrpt_mailer.alerts import words
 from tlsrpt_mailer.cli import looks, opening, options, out
 from tlsrpt_mailer.config import Config
-from tlsrpt_mailer.domains.finding import Finding
+from tlsrpt_mailer.domains.finding import WEIGHTS, Finding
 from tlsrpt_mailer.domains.inventory import Summary
 from tlsrpt_mailer.errors import NoSuch, Unreachable
 from tlsrpt_mailer.flows.checking import BATCH, Checker, Looker
@@ -20,9 +20,10 @@ from tlsrpt_mailer.ports import Due, Look
 from tlsrpt_mailer.report.times import Time, iso
 
 MOST_IN_FULL = 10
-"""Of more domains than this only those with something to mend are printed in full."""
+"""Of more domains than this only what is wrong is printed, and where."""
 BAD = frozenset({"critical", "warning", "notice", "gap"})
-_SHOWN = 25
+NAMED = 3
+"""So many domains are named with what is wrong at them."""
 _LABELS = {"critical": "CRITICAL", "warning": "WARNING", "notice": "notice", "gap": "gap"}
 
 
@@ -41,9 +42,10 @@ def check(names: tuple[str, ...], probe: bool | None, notes: bool, json_: bool) 
 
     DOMAIN needs not be yours; without any, every domain of yours is looked at,
     as the daemon does once a day. Prints what was found, why it matters to
-    mail, and the exact record or line that mends it. What is found of domains
-    of yours is kept, and told like a failure. Asks [dns] nameservers; with
-    --probe, port 25 of the MX hosts as well.
+    mail, and the exact record or line that mends it; of more than ten domains
+    in short. What is found of domains of yours is kept, and told like a
+    failure. Asks [dns] nameservers; with --probe, port 25 of the MX hosts as
+    well.
 
     Exit codes: 0 nothing to mend, 1 there is something, or no such domain, 69
     DNS does not answer.
@@ -145,17 +147,39 @@ def _finding(found: Finding, domain: str, now: Time) -> dict[str, Any]:
 
 
 def _print(found: Sequence[Look], *, notes: bool) -> None:
-    bad = [one for one in found if any(each.weight in BAD for each in one.findings)]
-    shown = found if len(found) <= MOST_IN_FULL else bad[:_SHOWN]
-    for one in shown:
+    if len(found) > MOST_IN_FULL:
+        for line in _in_short(found):
+            click.echo(line)
+        return
+    for one in found:
         _print_one(one, notes=notes or len(found) == 1)
-    if len(found) > len(shown):
-        well = len(found) - len(bad)
-        more = f"; {len(bad) - len(shown)} more: --json" if len(bad) > len(shown) else ""
-        click.echo(
-            f"{words.plural(len(found), 'domain')}: {words.number(well)} well,"
-            f" {words.number(len(bad))} with something to mend{more}"
-        )
+
+
+def _in_short(found: Sequence[Look]) -> Iterator[str]:
+    """Of many domains: what is wrong, worst first, and where."""
+    bad = [one for one in found if any(each.weight in BAD for each in one.findings)]
+    yield (
+        f"{words.plural(len(found), 'domain')}: {words.number(len(found) - len(bad))} well,"
+        f" {words.number(len(bad))} with something to mend"
+    )
+    by_code: dict[tuple[int, str], list[tuple[str, Finding]]] = {}
+    for one in bad:
+        for each in one.findings:
+            if each.weight in BAD:
+                key = (WEIGHTS.index(each.weight), each.code)
+                by_code.setdefault(key, []).append((one.seen.domain, each))
+    for (rank, code), rows in sorted(by_code.items(), key=lambda row: (row[0][0], -len(row[1]))):
+        domains = list(dict.fromkeys(words.name(domain) for domain, _ in rows))
+        first, each = rows[0]
+        told = texts.told(code, first, each.mx, each.facts, 0)
+        label = f"  {_LABELS[WEIGHTS[rank]]:<8} {words.number(len(domains)):>6}  "
+        yield ""
+        where = words.listed(domains, NAMED)
+        yield from words.wrap(f"{told.short}: {where}", " " * len(label), label)
+        yield from words.wrap(f"mend: {told.brief}", " " * len(label), " " * len(label))
+    if bad:
+        yield ""
+        yield "In full: tlsrpt-mailer check DOMAIN, or --json"
 
 
 def _print_one(one: Look, *, notes: bool) -> None:
