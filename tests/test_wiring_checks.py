@@ -38,6 +38,20 @@ def test_test_reports_go_to_addresses_of_ours_alone(tmp_path: Path) -> None:
     assert () == addresses(tmp_path, rua("mailto:us@vendor.example") + NAMED)
 
 
+def test_a_mailbox_makes_no_address_ours(tmp_path: Path) -> None:
+    """Whatever else may be delivered to it: only the one that it is named by is known."""
+    maildir = f'[[source]]\nkind = "maildir"\npath = "{tmp_path}"\n'
+    imap = (
+        '[[source]]\nkind = "imap"\nhost = "imap.example.com"\npassword_env = "NONE"\n'
+        'username = "t@mail.example"\n'
+    )
+    both = rua("mailto:us@vendor.example", "mailto:T+tls@mail.example")
+
+    assert () == addresses(tmp_path, both + maildir)
+    assert ("T+tls@mail.example",) == addresses(tmp_path, both + imap)
+    assert ("t@mail.example",) == addresses(tmp_path, rua("mailto:us@vendor.example") + imap)
+
+
 def test_an_address_is_ours_by_domain_source_or_host(tmp_path: Path) -> None:
     """At a domain of ours or near one, where a source takes it, or at this host's own domain."""
     assert ("t@mx.example.com",) == addresses(tmp_path, rua("mailto:t@mx.example.com") + NAMED)

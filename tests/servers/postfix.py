@@ -7,7 +7,7 @@ import smtplib
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +78,14 @@ class Postfix:
         """Read settings and certificates anew."""
         self._command("postfix", "reload")
 
-    def stop(self) -> None:
-        """At once: `abort`, for `stop` waits for deliveries."""
+    def pause(self) -> None:
+        """At once: `abort`, for `stop` waits for deliveries; `start` goes on."""
         self._command("postfix", "abort")
+
+    def stop(self) -> None:
+        """For good."""
+        with suppress(AssertionError):  # it may be paused
+            self.pause()
         shutil.rmtree(self.folder)
 
     def send(self, raw: bytes, *recipients: str, sender: str = "reports@sender.example") -> None:

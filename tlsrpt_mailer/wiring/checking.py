@@ -19,7 +19,7 @@ from tlsrpt_mailer.flows.checking import Settings as CheckSettings
 from tlsrpt_mailer.flows.judging import Standing
 from tlsrpt_mailer.ports import Checks, Due, Past, Store
 from tlsrpt_mailer.report.times import DAY, Span, Time
-from tlsrpt_mailer.wiring.kinds import addresses_of, takes
+from tlsrpt_mailer.wiring.kinds import addresses_of
 from tlsrpt_mailer.wiring.parts import named_domains, organisational, our_addresses, ours
 
 if TYPE_CHECKING:
@@ -196,17 +196,15 @@ def canary_addresses(config: Config, host: str) -> tuple[str, ...]:
     Our own addresses that reports go to, each once; never a vendor's, who would take a test for
     a report of ours.
 
-    Of ``checks.rua`` those that a source takes, or at a domain near ours; without any, those of
-    the sources.
+    Of ``checks.rua`` those that a source says to take, or at a domain near ours; without any,
+    those of the sources. What else comes into a mailbox nobody here knows.
     """
     named = [uri.removeprefix(MAILTO) for uri in config.checks.rua if uri.startswith(MAILTO)]
     sources = [one for each in config.source for one in addresses_of(each)]
     domains = [one.rpartition("@")[2] for one in sources]
+    taken = Addresses(sources)
     near = {organisational(name) for name in (host, *domains, *named_domains(config))} - {None}
     ours_ = [
-        one
-        for one in named
-        if any(takes(each, one) for each in config.source)
-        or organisational(one.rpartition("@")[2]) in near
+        one for one in named if taken.match(one) or organisational(one.rpartition("@")[2]) in near
     ]
     return tuple(dict.fromkeys(ours_ or [one for one in sources if not one.startswith("@")]))

@@ -19,34 +19,43 @@ LIBRARY = next(iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), Non
 BEGIN = datetime(2026, 10, 12, 9, 0, tzinfo=UTC)
 """A Monday morning."""
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+SLEEPING = "import threading, time\ntime.sleep = lambda span: threading.Event().wait(span)\n"
+"""libfaketime leaves monotonic clocks alone, as is wanted, but then cannot sleep by them."""
 ALERTS = 'group_wait = "0s"\nresolve_wait = "0s"\noperator = ["root@example.com"]'
 
 
 class Story:
     """
-    A site that is told of *domains*, and the time there.
+    A site that is told of *domain*, and the time there.
 
     Every process has the time of the story for its own, to the second, in whatever it
     does: what it notes, how it verifies a certificate, what it says.
     """
 
     def __init__(
-        self, folder: Path, land: Land, sink: Sink, domains: str, checks: str = "", more: str = ""
+        self,
+        folder: Path,
+        land: Land,
+        sink: Sink,
+        domain: str,
+        checks: str = 'rua = ["mailto:tlsrpt@example.com"]',
+        more: str = "",
     ) -> None:
         self.now = BEGIN
         self.land = land
         self.sink = sink
         self._read = 0
+        self._patches = folder / "patches"
+        self._patches.mkdir()
+        (self._patches / "sitecustomize.py").write_text(SLEEPING)
         self._box = folder / "box"
         for name in ("new", "cur", "tmp"):
             (self._box / name).mkdir(parents=True)
-        settings = land.settings(
-            f'rua = ["mailto:tlsrpt@example.com"]\nschedule = "daily"\n{checks}'
-        )
+        settings = land.settings(f'schedule = "daily"\n{checks}')
         parts = (
             f'[[source]]\nkind = "maildir"\npath = "{self._box}"\npoll = "1s"\n',
             settings,
-            f'[[domains]]\nmatch = ["{domains}"]\nowners = ["kim@shop.example"]\n',
+            f'[[domains]]\nmatch = ["{domain}"]\nowners = ["kim@shop.example"]\n',
             more,
         )
         self.site = Site(folder, "\n".join(parts), sink.port, ALERTS)
@@ -56,15 +65,19 @@ class Story:
     def runs(self, later: timedelta = timedelta(0)) -> None:
         """`once`, as cron does it, some time *later*."""
         self.now += later
-        done = subprocess.run(
-            self.site.words("--now", f"{self.now:%Y-%m-%dT%H:%M:%SZ}", "once"),
+        done = self.command("--now", f"{self.now:%Y-%m-%dT%H:%M:%SZ}", "once")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Any command."""
+        return subprocess.run(
+            self.site.words(*words),
             env=self.site.environment(**self._clock()),
             capture_output=True,
             text=True,
             check=False,
             timeout=PATIENCE,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
 
     def is_sure(self, later: timedelta = timedelta(0)) -> None:
         """It looks, looks again, since one look alone is none, and tells what it found."""
@@ -86,6 +99,7 @@ class Story:
             "LD_PRELOAD": str(LIBRARY),
             "FAKETIME": f"{self.now.timestamp() - time():+.3f}",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "PYTHONPATH": str(self._patches),
         }
 
     def _switched_off(self) -> None:
@@ -117,7 +131,7 @@ EVENTS = frozenset({"new", "worsened", "regressed", "resolved", "operator"})
 
 def event(mail: EmailMessage) -> str:
     """What it is, as filters see it."""
-    return str(mail["X-TLSRPT-Mailer"]).partition(";")[0].removeprefix("event=")
+    return str(mail["X-TLSRPT-Mailer"]).strip().partition(";")[0].removeprefix("event=")
 
 
 def text(mail: EmailMessage) -> str:

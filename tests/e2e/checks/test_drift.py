@@ -30,6 +30,7 @@ __all__ = ["sink"]
 pytestmark = pytest.mark.servers
 
 RIGHT = "v=TLSRPTv1; rua=mailto:tlsrpt@example.com"
+RUA = 'rua = ["mailto:tlsrpt@example.com"]'
 RECORD = txt("_smtp._tls", RIGHT)
 
 
@@ -207,7 +208,7 @@ def test_certificates_end_are_renewed_and_forgotten(
     hosts = "".join(f"@ MX 10 mx{at}\nmx{at} A {one}\n" for at, one in enumerate(mx.addresses, 1))
     sts = txt("_mta-sts", "v=STSv1; id=1;")
     world.change(domain, f"{hosts}mta-sts A {world.policies.address}\n{sts}\n{RECORD}\n")
-    story = Story(tmp_path, world, sink, domain, "probe = true")
+    story = Story(tmp_path, world, sink, domain, f"{RUA}\nprobe = true")
     with mx.running(BEGIN + 24 * DAY):
         story.runs()
         story.runs(9 * DAY)
