@@ -61,7 +61,6 @@ def table(app: App) -> list[Job]:
         Job("review", REVIEW, app.review),
         Job("pending", MINUTE, app.verify_pending, within=5 * MINUTE),
         Job("adopt", app.find_out_every, app.find_out_whose, within=5 * MINUTE),
-        Job("inventory", app.outside.enrol_every, app.outside.enrol),
         Job("relay", MINUTE, app.watch_relay),
         Job("room", MINUTE, app.make_room, within=5 * MINUTE),
         Job("prune", PRUNE, app.prune, within=HOUR),
@@ -87,7 +86,14 @@ def outside_table(app: App, stop: Event | None = None, beats: Beats | None = Non
             beats.beat("job checks", CHECKING)
 
     return [
-        Job("checks", MINUTE, lambda _now: app.outside.check_domains(stop, beat), within=CHECKING),
+        # First, so that the first looks of a start find what there is to look at.
+        Job("inventory", app.outside.enrol_every, app.outside.enrol),
+        Job(
+            "checks",
+            app.outside.check_every,
+            lambda _now: app.outside.check_domains(stop, beat),
+            within=CHECKING,
+        ),
         Job("canary", CANARY, app.outside.send_canaries, within=15 * MINUTE),
         Job("volumes", HOUR, app.outside.count_volumes, within=15 * MINUTE),
     ]

@@ -5,6 +5,7 @@ It listens on port 53 of an address of its own, as the delegations from its root
 demand: so a resolver finds its way from the root down, and validates on it.
 """
 
+import re
 import shutil
 import subprocess
 from collections.abc import Collection, Iterator, Mapping
@@ -114,6 +115,12 @@ class Knot:
             self._write(one)
             self._knotc("zone-reload", one)
 
+    @property
+    def asked(self) -> int:
+        """How many questions came to it so far."""
+        said = self._knotc("stats", "mod-stats.server-operation")
+        return int(re.search(r"\[query\] = (\d+)", said)[1])
+
     def records(self, zone: str) -> str:
         """As they were given."""
         return self._records[zone]
@@ -150,6 +157,7 @@ policy:
     algorithm: ecdsap256sha256
 template:
   - id: default
+    global-module: mod-stats
     storage: "{self.folder}"
     dnssec-policy: by-hand
     zonefile-load: difference-no-serial
@@ -200,10 +208,11 @@ zone:
             return False
         return bool(reply.rcode() == dns.rcode.NOERROR and reply.answer)
 
-    def _knotc(self, *words: str) -> None:
+    def _knotc(self, *words: str) -> str:
         command = [KNOTC, "-c", str(self._config), "-b", *words]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def _keymgr(self, zone: str, *words: str) -> str:
         command = [KEYMGR, "-c", str(self._config), zone, *words]

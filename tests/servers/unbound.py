@@ -73,10 +73,19 @@ remote-control:
 
     def forget(self) -> None:
         """Ask the authoritative server anew for everything."""
-        command = [CONTROL, "-c", str(self._config), "reload"]
+        self._control("reload")
+        until(self._answers, "unbound knows the root again")
+
+    def count(self, what: str) -> int:
+        """One of its statistics since the last `forget`, such as ``total.num.queries``."""
+        lines = self._control("stats_noreset").splitlines()
+        return next(int(line.partition("=")[2]) for line in lines if line.startswith(f"{what}="))
+
+    def _control(self, *words: str) -> str:
+        command = [CONTROL, "-c", str(self._config), *words]
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
         assert done.returncode == 0, done.stdout + done.stderr
-        until(self._answers, "unbound knows the root again")
+        return done.stdout
 
     def _answers(self) -> bool:
         assert self._child.poll() is None, (self.folder / "unbound.log").read_text()

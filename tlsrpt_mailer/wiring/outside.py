@@ -11,7 +11,7 @@ from tlsrpt_mailer.flows.judging import Standing
 from tlsrpt_mailer.ports import SentCanary
 from tlsrpt_mailer.report.hosts import is_strict_host
 from tlsrpt_mailer.report.model import Policy
-from tlsrpt_mailer.report.times import HOUR, Span, Time
+from tlsrpt_mailer.report.times import HOUR, MINUTE, Span, Time
 from tlsrpt_mailer.store.inventory import refresh_volumes
 from tlsrpt_mailer.store.sqlite import SqliteStore
 from tlsrpt_mailer.wiring.checking import Checking
@@ -46,17 +46,24 @@ class Outside:
         self.checking = Checking(config)
         self._checker: Checker | None = None
         self._is_enrolled = False
+        self._has_looked = False
 
     @property
     def enrol_every(self) -> Span:
         """How long until the next `enrol`: none at a start and after a reload."""
         return HOUR if self._is_enrolled else 0
 
+    @property
+    def check_every(self) -> Span:
+        """How long until the next `check_domains`, likewise."""
+        return MINUTE if self._has_looked else 0
+
     def enrol(self, now: Time) -> int:
         """Have every domain of ours looked at from now on; returns how many are new."""
-        self._is_enrolled = True
         names = {*named_domains(self._config), *self._reported()}
-        return self._store.checks.enrol(names, now)
+        new = self._store.checks.enrol(names, now)
+        self._is_enrolled = True
+        return new
 
     def _reported(self) -> list[str]:
         """Those that reports speak of, and that are ours as far as is known."""
@@ -77,6 +84,7 @@ class Outside:
         self, stop: Event | None = None, beat: Callable[[], None] = lambda: None
     ) -> int:
         """Look at the domains whose turn has come; returns how many that were."""
+        self._has_looked = True
         # Who looks is heavy: not made before there is something to look at.
         if self.checking.every is None or not self._store.checks.due(self._clock(), 1):
             return 0
