@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dkim
 
+from tests.domains.records import CASES
 from tests.fuzz.keys import DOMAIN
 from tests.fuzz.targets import SEPARATOR
 from tests.mails import bounce, dmarc_mail, document, letter, mail, report
@@ -27,6 +28,8 @@ DICTIONARY = [
     *("DKIM-Signature: ", "v=1;", "a=rsa-sha256;", "c=relaxed/simple;", "d=sender.example;"),
     *("h=from:to;", "bh=", "l=0;", "s=own;", "x=1;", "t=1;", "i=@sender.example", "From: "),
     *("Authentication-Results: ", "dkim=pass", "header.d=", "header.i=@", "mx.example.com;"),
+    *("v=TLSRPTv1;", "rua=", "mailto:", "https://", "%2C", "!10m", "v=STSv1;", "id=", "mode: none"),
+    *("version: STSv1", "mx: *.", "max_age: ", "3 1 1 ", "v=spf1 -all", "v=DMARC1;"),
     *("v=DKIM1;", "k=ed25519;", "p=", "t=s", "+ack-" + TOKEN + "@", "Auto-Submitted: no"),
     *("<blockquote>", "<div class=gmail_quote>", "<!--", "-->", "begin 644 x", "H4sI", "UEsDB"),
     *("PK\\x03\\x04", "PK\\x05\\x06", "\\x1f\\x8b\\x08", "\\xff\\xff", "<feedback", "certificate"),
@@ -41,6 +44,8 @@ def seeds(target: str) -> list[bytes]:
         made = [b"\0" + one for one in made]
     if target == "classes":
         made = [one[:2_000] for one in made] + list(_reasons())
+    if target == "published":
+        made = list(_published())
     if target == "reply":
         made = list(_replies())
     if target == "dkim":
@@ -107,6 +112,16 @@ def _reasons() -> Iterator[bytes]:
     yield b"x509: certificate is valid for mx.example, not mx1.example.com"
     yield b"v=TLSRPTv1; rua=mailto:tlsrpt%2Bx@example.com!10m,https://a.example/r; x=y"
     yield b"MTA-STS MX mismatch [192.0.2.1]:25: 2026-10-13T00:00:00Z"
+
+
+def _published() -> Iterator[bytes]:
+    policy = b"version: STSv1\nmode: enforce\nmx: *.sender.example\nmax_age: 604800\n"
+    tlsa = b"3 1 1 " + b"ab" * 32
+    for case in CASES:
+        texts = "\n".join(case.texts).encode("utf-8", "surrogatepass")
+        yield texts + b"\nv=STSv1; id=20261014;\n" + tlsa + SEPARATOR + policy
+    yield b"v=STSv1; id=1" + SEPARATOR + policy.replace(b"\n", b"\r\n").replace(b"enforce", b"test")
+    yield tlsa + b"\n0 0 0 " + SEPARATOR + b"<html>"
 
 
 def _replies() -> Iterator[bytes]:

@@ -11,14 +11,20 @@ import io
 import re
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
 
 from tests.fuzz.keys import DOMAIN, public_keys
-from tlsrpt_mailer.domains.record import MOST_URIS, parse_record
+from tlsrpt_mailer.domains import dane, sts
+from tlsrpt_mailer.domains.addresses import Addresses
+from tlsrpt_mailer.domains.examine import examine
+from tlsrpt_mailer.domains.expected import Expected
+from tlsrpt_mailer.domains.record import MOST_URIS, led_to, mended, parse_record
+from tlsrpt_mailer.domains.seen import Answer as Asked
+from tlsrpt_mailer.domains.seen import HostSeen, Page, Seen
 from tlsrpt_mailer.errors import BadReport
 from tlsrpt_mailer.failures.windows import windows_of
 from tlsrpt_mailer.intake import classify
@@ -45,6 +51,7 @@ from tlsrpt_mailer.trust.verify import read_signatures, verdict
 
 TAKEN = int(time.time())
 """The seeds are signed when the fuzzer starts."""
+OURS = "mailto:tlsrpt@example.com"
 SECONDS = 2.0
 """Of CPU for inputs of a few KiB, in code that the fuzzer has slowed down."""
 MOST = 256 * 1024
@@ -138,6 +145,30 @@ def classes(data: bytes) -> None:
     classify.is_report_part(text[:100].lower(), text[-100:])
 
 
+def published(data: bytes) -> None:
+    """What DNS and the web say of a domain: each thing once, and what is proposed is right."""
+    first, second = (one.decode("utf-8", "replace") for one in _split(data))
+    texts = first.split("\n")
+    _check_proposals(texts, second)
+    known = Asked("found", tuple(sorted(texts)), secure=True)
+    found = Page(kind="found", status=200, media_type="text/plain", text=second)
+    look = Seen(
+        domain=DOMAIN,
+        at=TAKEN,
+        mx=Asked("found", (f"10 mx1.{DOMAIN}", f"20 {texts[0]}"), secure=True),
+        ns=known,
+        record=known,
+        elsewhere=((f"_tls.{DOMAIN}", second),),
+        sts=known,
+        page=found,
+        hosts=(HostSeen(host=f"mx1.{DOMAIN}", addresses=known, tlsa=known, record=known),),
+    )
+    findings = _within(lambda: examine(look, Expected(now=TAKEN, rua=(OURS,)), ()))
+    said = [(one.code, one.mx) for one in findings]
+    _hold(len(said) == len(set(said)), "a thing is said twice")
+    _hold(all(value for one in findings for value in one.facts.values()), "a fact without words")
+
+
 def reply(data: bytes) -> None:
     """An answer to an alert: its words are lines without controls, its sender one address."""
     found = _within(lambda: read_reply(data, sender=None, recipients=()))
@@ -192,6 +223,7 @@ TARGETS: dict[str, Target] = {
     "inflate": inflate,
     "parse": parse,
     "classes": classes,
+    "published": published,
     "reply": reply,
     "dkim": dkim,
     "traps": traps,
@@ -225,6 +257,27 @@ def _check_content(content: MailContent) -> None:
         _hold(len(found.digest) == 32, "a digest of another length")
         _hold(_digest(found.json) == found.digest, "the kept JSON has another digest")
         _check_report(found.report)
+
+
+def _check_proposals(texts: Sequence[str], policy: str) -> None:
+    """What is to be published is right, keeps every address, and can be pasted anywhere."""
+    there = parse_record(texts)
+    text = _within(lambda: mended(texts, (OURS,)))
+    record = parse_record([text])
+    _hold(record.is_valid and not record.flaws, "the record that is proposed is wrong")
+    ours = Addresses(["tlsrpt@example.com"])
+    _hold(
+        led_to(record, ours, (OURS,)) is not None, "the record that is proposed does not lead to us"
+    )
+    kept = {one.lower() for one in record.addresses}
+    right = () if there.flaws else there.addresses
+    _hold(kept >= {one.lower() for one in right}, "an address is lost")
+    _hold(not set("$`'<>|\\\"") & set(text) and text.isprintable(), "it is no text to paste")
+    read_ = _within(lambda: sts.parse_policy(policy))
+    made = sts.policy_text("enforce", [*texts, *read_.mx])
+    _hold(not sts.parse_policy(made).flaws, "the policy that is proposed is wrong")
+    for one in texts:
+        _hold((dane.flaw_of(one) is None) == bool(dane.usable([one])), "a TLSA record is both")
 
 
 def _digest(document: bytes) -> bytes:
