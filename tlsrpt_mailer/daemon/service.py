@@ -32,8 +32,8 @@ STORE_SECONDS = 10
 """How often it is looked whether the operator has to hear of the database."""
 PING_SECONDS = 10
 """How often it is looked whether `[health] ping_url` is due."""
-LONG_SECONDS = 60
-"""How often it is looked whether a job that takes long is due."""
+LONG_SECONDS = 10
+"""How often it is looked whether a job that takes long is due: soon after a disk has room again."""
 OUTSIDE_SECONDS = 10
 """How often it is looked whether a domain is to be looked at."""
 STOP_SECONDS = 1.2
