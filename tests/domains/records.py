@@ -151,6 +151,10 @@ WRONG_URIS = [
         mend=named("mailto:a%21b@one.example", OURS),
     ),
     case(
+        f"v=TLSRPTv1; rua=mailto:%22a%20b%22@one.example,{OURS}",
+        mend=named("mailto:%22a%20b%22@one.example", OURS),
+    ),
+    case(
         "v=TLSRPTv1; rua=mailto:100%@one.example",
         INVALID,
         "!percent",
@@ -168,6 +172,8 @@ WRONG_URIS = [
     case("v=TLSRPTv1; rua=mailto:", INVALID, "no-address", "!unusable"),
     case("v=TLSRPTv1; rua=mailto:@example.com", INVALID, "no-address", "!unusable"),
     case("v=TLSRPTv1; rua=mailto:a%0D%0Ab@one.example", INVALID, "no-address", "!unusable"),
+    case("v=TLSRPTv1; rua=mailto:a%20b@one.example", INVALID, "no-address", "!unusable"),
+    case(f"v=TLSRPTv1; rua=mailto:{'a' * 65}@one.example", INVALID, "no-address", "!unusable"),
     case("v=TLSRPTv1; rua=mailto:root@localhost", INVALID, "no-dot", "!unusable"),
     # Two strings of one record, and the comma between them was lost.
     case(f"v=TLSRPTv1; rua={A}{OURS}", INVALID, "no-address", "!unusable", mend=named(A, OURS)),

@@ -23,7 +23,9 @@ def safe(text: str, limit: int = 200) -> str:
     White space becomes one blank; control, bidirectional and other characters show as
     ``\u202e``. A ``://`` loses its shape, so that no mail program makes a link of it.
     """
-    shown = "".join(_visible(char) for char in text[: limit * 2])
+    shown = text[: limit * 2]
+    if not (shown.isascii() and shown.isprintable()):
+        shown = "".join(_visible(char) for char in shown)
     shown = " ".join(shown.split()).replace("://", "[:]//")
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."
 

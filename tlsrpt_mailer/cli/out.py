@@ -12,7 +12,7 @@ from tlsrpt_mailer.alerts import words
 
 PAGE = 50
 _CHUNK = 500
-"""How many rows of a long listing set the widths of its columns, and are read at once."""
+"""How many rows of a long listing set the widths of its columns, are read or printed at once."""
 
 Row = TypeVar("Row")
 Fetch = Callable[[int, int], Sequence[Row]]
@@ -40,9 +40,10 @@ def as_json(value: object) -> None:
 
 def json_list(items: Iterable[Any]) -> None:
     """Print a JSON list without holding all of it."""
+    stream = iter(items)
     separator = "["
-    for item in items:
-        click.echo(f"{separator}\n  {json.dumps(item)}", nl=False)
+    while portion := [json.dumps(item) for item in islice(stream, _CHUNK)]:
+        click.echo(f"{separator}\n  " + ",\n  ".join(portion), nl=False)
         separator = ","
     click.echo("[]" if separator == "[" else "\n]")
 

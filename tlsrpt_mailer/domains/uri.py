@@ -97,12 +97,19 @@ def _target(uri: str) -> Iterator[Flaw]:
     local, _, domain = unquote(bare[7:]).rpartition("@")
     host = normalise_host(domain)
     # One that is part of a local part is written %40 (RFC 6068, 2).
-    if host is None or not local or not local.isprintable() or bare.count("@") > 1:
+    if host is None or not _is_local(local) or bare.count("@") > 1:
         yield risky("no-address", uri)
     elif "." not in host:
         yield risky("no-dot", uri)
     elif domain.endswith("."):
         yield risky("dot", uri)
+
+
+def _is_local(text: str) -> bool:
+    """Whether a mail server could know such a local part, decoded."""
+    fits = 0 < len(text) <= _LOCAL_CHARS and text.isprintable() and "\ufffd" not in text
+    is_quoted = len(text) > 2 and text[0] == text[-1] == '"'
+    return fits and (is_quoted or " " not in text)
 
 
 def _is_web_host(authority: str) -> bool:
@@ -152,11 +159,7 @@ def _mended_mailto(rest: str) -> str | None:
     bare = _SIZE.sub("", rest).partition("?")[0]
     local, _, domain = unquote(bare).rpartition("@")
     host = normalise_host(domain)
-    if host is None or "." not in host or not 0 < len(local) <= _LOCAL_CHARS:
-        return None
-    if bare.count("@") > 1:
-        return None
-    if not local.isprintable() or " " in local or "\ufffd" in local:
+    if host is None or "." not in host or not _is_local(local) or bare.count("@") > 1:
         return None
     uri = f"mailto:{quote(local, safe='+', errors='replace')}@{host}"
     return uri if len(uri) <= LONGEST and next(flaws_of(uri), None) is None else None

@@ -8,6 +8,7 @@ configuration know that "5m" may stand for it.
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, TypeAlias
 
 import msgspec
@@ -20,9 +21,10 @@ HOUR: Span = 3_600
 DAY: Span = 86_400
 
 
+@lru_cache(maxsize=4_096)
 def iso(time: Time) -> str:
     """*time* as ISO 8601 in UTC: ``2026-10-14T11:42:00Z``."""
-    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(time, UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
 def iso_or_none(time: Time | None) -> str | None:
