@@ -54,6 +54,10 @@ RIGHT_ONES = [
     ),
     case(f"v=TLSRPTv1; rua={OURS}?subject=x%20y"),
     # Unknown fields are for later versions: SHALL be ignored, so they stay.
+    case(
+        f"v=TLSRPTv1; rua=mailto:not-mailto:a@one.example,{OURS}",
+        mend=named("mailto:not-mailto%3Aa@one.example", OURS),
+    ),
     case(f"v=TLSRPTv1; x-new=1; rua={OURS}", mend=f"{RIGHT}; x-new=1"),
     case(f"v=TLSRPTv1; rua={OURS}; n=a'b<c>"),
     # Records of another kind at the name are none of ours; nor do they do harm.

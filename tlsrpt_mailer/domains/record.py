@@ -211,7 +211,9 @@ def _written_anew(text: str) -> Iterator[str]:
 
 
 def _unglued(part: str) -> list[str]:
-    return _GLUED.split(part, MOST_URIS) if part[:7].lower() == "mailto:" else [part]
+    if part[:7].lower() != "mailto:" or next(uri.flaws_of(part), None) is None:
+        return [part]
+    return _GLUED.split(part, MOST_URIS)
 
 
 def _kept(record: Record) -> list[str]:
