@@ -12,6 +12,7 @@ from tlsrpt_mailer.alerts.sheet import sheet
 from tlsrpt_mailer.cli import (
     domain,
     inventory,
+    narrowing,
     opening,
     options,
     out,
@@ -19,10 +20,9 @@ from tlsrpt_mailer.cli import (
     whose,
 )
 from tlsrpt_mailer.cli.groups import Listing
-from tlsrpt_mailer.cli.inventory import Coverage, Entry, Wanted
+from tlsrpt_mailer.cli.inventory import Coverage, Entry
 from tlsrpt_mailer.cli.out import Column
 from tlsrpt_mailer.cli.whose import Whose
-from tlsrpt_mailer.domains.inventory import WORST_FIRST
 from tlsrpt_mailer.report.times import Time
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -61,7 +61,7 @@ def domains() -> None:
     takes none. Domains come from [[domains]], from reports, and from TLSA
     records (MX hosts need a TLSRPT record of their own). Reports on domains
     that are not known to be yours are held: those are proposed or foreign. Exit
-    codes: 0 listed, 1 there is no database.
+    codes: 0 listed, 1 there is no database, or no such group or owner.
 
     \b
     Examples:
@@ -75,28 +75,8 @@ def _only(name: Whose, text: str) -> Callable[[Command], Command]:
     return click.option(f"--{name}", "only", flag_value=name, help=text)
 
 
-def _narrowed(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--state``, ``--group`` and ``--owner``, each as often as wanted."""
-    for option in (
-        click.option("--owner", "owners", multiple=True, metavar="ADDRESS", help="Only theirs."),
-        click.option(
-            "--group", "groups", multiple=True, metavar="GROUP", help="Only of this group."
-        ),
-        click.option(
-            "--state",
-            "states",
-            multiple=True,
-            type=click.Choice(WORST_FIRST),
-            metavar="STATE",
-            help=f"Only those in this state: {', '.join(WORST_FIRST)}.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
 @domains.command("list")
-@_narrowed
+@narrowing.narrowed
 @_only("proposed", "Only those that nobody knows of yet.")
 @_only("foreign", "Only those that are not ours.")
 @_only("adopted", "Only those that were adopted.")
@@ -117,7 +97,8 @@ def list_(
     After those come the domains without a right record, then what is broken.
 
     Prints one line a domain, with the reason below where something is missing;
-    or a JSON list, or CSV. Exit codes: 0 listed, 1 there is no database.
+    or a JSON list, or CSV. Exit codes: 0 listed, 1 there is no database, or no
+    such group or owner.
 
     \b
     Examples:
@@ -126,7 +107,7 @@ def list_(
     """
     page, now = out.page(limit, all_, json_ or csv_), options.now()
     config = opening.load()
-    wanted = Wanted(only, states, groups, owners)
+    wanted = narrowing.wanted(config, states, groups, owners, only)
     with opening.reading(config) as reader:
         every = inventory.entries(config, reader, now)
         found = [one for one in every if wanted.takes(one)]
@@ -302,7 +283,7 @@ def _shares(one: Coverage) -> tuple[str, ...]:
 
 
 @domains.command()
-@_narrowed
+@narrowing.narrowed
 @out.listing_options
 def gaps(
     states: tuple[str, ...],
@@ -316,7 +297,7 @@ def gaps(
 
     Those without a record, with one that senders ignore or that leads to
     somebody else, and those whose reports have stopped. Exit codes: 0 there are
-    none, 1 there are some, or there is no database.
+    none, 1 there are some, there is no database, or no such group or owner.
 
     \b
     Examples:
@@ -325,7 +306,7 @@ def gaps(
     """
     page, now = out.page(limit, all_, json_), options.now()
     config = opening.load()
-    wanted = Wanted(None, states, groups, owners)
+    wanted = narrowing.wanted(config, states, groups, owners)
     with opening.reading(config) as reader:
         every = inventory.entries(config, reader, now)
     found = [one for one in every if one.is_gap and wanted.takes(one)]

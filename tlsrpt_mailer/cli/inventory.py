@@ -30,7 +30,10 @@ class Entry(msgspec.Struct, frozen=True):
     """Whose it is."""
     standing: Standing
     owners: tuple[str, ...]
+    """The addresses of those it belongs to."""
     group: str | None
+    owner_names: tuple[str, ...] = ()
+    """What the configuration calls them."""
     is_others: bool = False
     """Whether it is an MX host that nothing says to be ours."""
 
@@ -56,7 +59,8 @@ class Wanted(msgspec.Struct, frozen=True):
     whose: str | None = None
     states: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
-    owners: tuple[str, ...] = ()
+    owners: frozenset[str] = frozenset()
+    """What the configuration calls them."""
 
     def takes(self, one: Entry) -> bool:
         """Whether *one* is among them."""
@@ -64,7 +68,7 @@ class Wanted(msgspec.Struct, frozen=True):
             self.whose in (None, one.found.whose)
             and (not self.states or (one.is_ours and one.standing.state in self.states))
             and (not self.groups or (one.group or NO_GROUP) in self.groups)
-            and (not self.owners or not {*one.owners}.isdisjoint(self.owners))
+            and (not self.owners or not self.owners.isdisjoint(one.owner_names))
         )
 
 
@@ -87,8 +91,11 @@ def entries(config: Config, reader: Reader, now: Time) -> list[Entry]:
 
 def _entry(stored: StoredDomain, found: Found, directory: Directory, now: Time) -> Entry:
     domain = stored.domain
-    owners = tuple(address for owner in directory.owners_of(domain) for address in owner.addresses)
-    return Entry(stored, found, standing(stored.heard, now), owners, directory.group_of(domain))
+    owners = directory.owners_of(domain)
+    addresses = tuple(address for owner in owners for address in owner.addresses)
+    names = tuple(owner.name for owner in owners)
+    group, state = directory.group_of(domain), standing(stored.heard, now)
+    return Entry(stored, found, state, addresses, group, names)
 
 
 def _as_host(row: Entry, ours: Ours, mine: Container[str]) -> Entry:

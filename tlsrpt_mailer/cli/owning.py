@@ -10,8 +10,8 @@ from tlsrpt_mailer import wiring
 from tlsrpt_mailer.alerts import words
 from tlsrpt_mailer.alerts.directory import Directory, Owner
 from tlsrpt_mailer.alerts.route import charge
+from tlsrpt_mailer.cli.narrowing import know_group
 from tlsrpt_mailer.config import Config
-from tlsrpt_mailer.errors import NoSuch
 from tlsrpt_mailer.ports import FailureRecord
 from tlsrpt_mailer.report.patterns import Names, below
 
@@ -223,10 +223,7 @@ def in_group(directory: Directory, group: str | None) -> Callable[[FailureRecord
     """
     if group is None:
         return lambda _: True
-    groups = sorted({block.group for block in directory.domains if block.group})
-    if group not in groups:
-        there = f"; there are: {', '.join(groups)}" if groups else " in the configuration"
-        raise NoSuch(f"no group {group}{there}")
+    know_group(directory, group)
     return lambda record: directory.group_of(record.verdict.identity.domain) == group
 
 
