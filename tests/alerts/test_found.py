@@ -256,6 +256,37 @@ def test_long_names_go_into_a_variable():
     assert max(map(len, found.text(one))) <= WIDTH
 
 
+def test_a_terminal_shows_records_as_they_stand():
+    """Each on a line of its own, with its links; once, where what is wrong quotes it already."""
+    several = {
+        "seen": f"{RIGHT}{found.SEVERAL}v=TLSRPTv1; rua=https://r.example/x\x1b",
+        "count": "2",
+    }
+    quoted = {"seen": "v=TLSRPTv1; rua=https://r.example/x", "wrong": "no pct"}
+    shown = found.told("tlsrpt-several", DOMAIN, None, several, NOW, terminal=True)
+    mailed = found.told("tlsrpt-several", DOMAIN, None, several, NOW)
+    invalid = found.told("tlsrpt-invalid", DOMAIN, None, quoted, NOW, terminal=True)
+    quoted["wrong"] = f'"{quoted["seen"]}" is odd'
+    again = found.told("tlsrpt-invalid", DOMAIN, None, quoted, NOW, terminal=True)
+
+    text = found.text(shown, "  ")
+    at = text.index("    As they stand there:")
+    second = '"v=TLSRPTv1; rua=https://r.example/x\\u001b"'
+    assert [f'      "{RIGHT}"', f"      {second}"] == text[at + 1 : at + 3]
+    assert f'"{RIGHT}" and "v=TLSRPTv1; rua=https[:]//r.example/x' in mailed.what
+    assert () == mailed.stands == again.stands
+    assert ('"v=TLSRPTv1; rua=https://r.example/x"',) == invalid.stands
+    assert 1 == again.what.count("rua=https://r.example/x")
+
+
+def test_what_is_to_be_published_stands_at_the_margin():
+    """A zone file takes a line that begins with a blank for one about the name before it."""
+    one = told("tlsrpt-gone", line=zone_line(DOMAIN, RIGHT))
+
+    assert f"_smtp._tls.{DOMAIN}. IN TXT (" == one.lines[0]
+    assert one.lines[0] in found.text(one, "  ")
+
+
 # ------------------------------------------------------------------ properties
 
 NAMES = [

@@ -28,6 +28,7 @@ two MX 10 mx
 hostile MX 10 mx
 {txt("_smtp._tls.hostile", chr(27) + "[31mv=TLSRPTv1; rua=" + chr(7) + "; $(reboot)")}
 parked MX 0 .
+*.many MX 0 .
 """,
     "bogus.example": txt("_smtp._tls", RIGHT),
 }

@@ -57,15 +57,15 @@ def test_what_is_wrong_is_said_with_the_mend(seeing: Place) -> None:
     text = " ".join(result.out.split())
     assert result.out.startswith("slip.example  record broken, MTA-STS none, DANE none, MX mx.ex")
     assert "notice TLSRPT record broken slip.example has a TLSRPT record that is not" in text
-    assert 'As it stands there: "v=TSLRPTv1; rua=mailto:tlsrpt@example.com".' in text
+    assert 1 == text.count('"v=TSLRPTv1; rua=mailto:tlsrpt@example.com"')
     assert "sends no reports. Mail itself is not touched by this." in text
     assert "1. Put the record below in its place." in text
     assert f'"{RIGHT}"' in text
     assert "dig +short TXT _smtp._tls.slip.example" in text
 
 
-def test_several_domains_are_each_told_and_notes_only_on_demand(seeing: Place) -> None:
-    """Of one domain alone all is told that is worth knowing; of several what is to be mended."""
+def test_notes_are_told_on_demand(seeing: Place) -> None:
+    """Of one domain as of several what is to be mended is told, and how many notes there are."""
     several = check(seeing, "example.com", "gap.example", "example.com")
     noted = check(seeing, "--notes", "example.com", "gap.example")
     alone = check(seeing, "gap.example")
@@ -73,23 +73,66 @@ def test_several_domains_are_each_told_and_notes_only_on_demand(seeing: Place) -
     assert [1, 1, 1] == [several.code, noted.code, alone.code]
     assert 1 == several.out.count("example.com  record right")
     assert "  gap  no TLSRPT record\n" in several.out
-    assert "note  no MTA-STS" not in several.out
+    for told in (several, alone):
+        assert "no MTA-STS" not in told.out
+        assert "  1 note: tlsrpt-mailer check --notes gap.example\n" in told.out
     assert "note  no MTA-STS" in noted.out
-    assert "note  no MTA-STS" in alone.out
+    assert "check --notes" not in noted.out
 
 
 def test_of_many_domains_only_those_with_something_to_mend_are_told(seeing: Place) -> None:
     """What is wrong stands once, with how many and which; one of them alone is told in full."""
-    right = [f"n{at}.parked.example" for at in range(11)]
+    right = [f"n{at}.many.example" for at in range(11)]
 
     result = check(seeing, *right, "slip.example")
 
     assert 1 == result.code
-    assert "n1.parked.example" not in result.out
+    assert "n1.many.example" not in result.out
     assert result.out.startswith("12 domains: 11 well, 1 with something to mend\n")
     assert "  notice        1  TLSRPT record broken: slip.example\n" in result.out
     assert "mend: put a valid TLSRPT record in its place" in result.out
     assert result.out.endswith("In full: tlsrpt-mailer check DOMAIN, or --json\n")
+
+
+def test_a_name_that_dns_does_not_know_is_said_so(seeing: Place) -> None:
+    """A slip in a name is no domain that is well: exit code 1, alone and among many; a domain that
+    takes no mail is one."""
+    alone = check(seeing, "exampel.example")
+    many = check(seeing, *(f"n{at}.many.example" for at in range(11)), "exampel.example")
+    parked = check(seeing, "parked.example")
+    listed = check(seeing, "--json", "exampel.example", "parked.example")
+
+    missing = "no such domain, or one without MX, NS and address records"
+    assert (1, 1, 0, 1) == (alone.code, many.code, parked.code, listed.code)
+    assert alone.out.startswith(f"exampel.example  {missing}\n")
+    assert "nothing to mend" not in alone.out
+    assert f"{missing}: exampel.example" in " ".join(many.out.split())
+    assert [False, True] == [one["in_dns"] for one in listed.json]
+
+
+def test_what_is_pasted_begins_at_the_margin(seeing: Place) -> None:
+    """In a zone file a line that begins with a blank speaks of the name above it."""
+    out = check(seeing, "slip.example", "gap.example", "two.example").out
+
+    starts = [line for line in out.splitlines() if " IN TXT " in line]
+    assert 3 == len(starts)
+    assert all(line.startswith("_smtp._tls.") for line in starts)
+
+
+def test_a_record_is_shown_as_it_stands(seeing: Place) -> None:
+    """On a terminal an address keeps its shape; each of several records has its line, once."""
+    out = check(seeing, "two.example").out
+    elsewhere = check(seeing, "service.example").out
+    noted = check(seeing, "--json", "two.example").json[0]["findings"][0]["what"]
+
+    assert (
+        "    As they stand there:\n"
+        '      "v=TLSRPTv1; rua=mailto:a@stranger.example"\n'
+        '      "v=TLSRPTv1; rua=mailto:b@stranger.example"\n'
+    ) in out
+    assert 1 == out.count("rua=mailto:b@stranger.example")
+    assert "sends the reports to\n    https://reports.service.example/v1, and" in elsewhere
+    assert '"v=TLSRPTv1; rua=mailto:a@stranger.example" and "v=TLS' in noted
 
 
 def test_what_strangers_publish_cannot_drive_a_terminal(seeing: Place) -> None:

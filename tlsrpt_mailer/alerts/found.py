@@ -8,7 +8,7 @@ names stand in commands, and only lines without a surprise among those to paste.
 
 import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -19,12 +19,18 @@ from tlsrpt_mailer.alerts.catalogue import Check, read
 from tlsrpt_mailer.report.times import Time
 
 Facts: TypeAlias = Mapping[str, str]
+Show: TypeAlias = Callable[[str, int], str]
+"""Makes a stranger's text harmless."""
 
 UNKNOWN = "_unknown"
 THEIRS = "_theirs"
 FACT_CHARS = 300
 """Characters of one fact that a text shows."""
 
+SEVERAL = " | "
+"""Between records, where a fact holds more than one."""
+
+_SEEN = "{seen}"
 _PLACE = re.compile(r"\{(\w+)\}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _OWN_RECORD = "tlsrpt-"
@@ -83,6 +89,8 @@ class Told(msgspec.Struct, frozen=True):
     check: tuple[Shown, ...]
     brief: str
     """The mend in a line."""
+    stands: tuple[str, ...] = ()
+    """For a terminal: the records that stand there, of which `what` does not speak then."""
 
 
 def known_codes() -> tuple[str, ...]:
@@ -90,7 +98,9 @@ def known_codes() -> tuple[str, ...]:
     return tuple(code for code in _entries() if not code.startswith("_"))
 
 
-def told(code: str, domain: str, mx: str | None, facts: Facts, now: Time) -> Told:
+def told(
+    code: str, domain: str, mx: str | None, facts: Facts, now: Time, *, terminal: bool = False
+) -> Told:
     """
     A finding in words; one that nobody knows is told as that.
 
@@ -100,24 +110,41 @@ def told(code: str, domain: str, mx: str | None, facts: Facts, now: Time) -> Tol
         mx: The MX host that it is about.
         facts: What the words are filled with; texts as they came.
         now: Moments of another year are told with the year.
+        terminal: It is for a terminal, where addresses keep their ``://``, and records stand on
+            lines of their own.
     """
     entry = _entry(code, mx, facts)
     target = mx if mx is not None and code.startswith(_OWN_RECORD) else domain
-    fill = _Filler(target, mx, facts, now)
+    fill = _Filler(target, mx, facts, now, words.plain if terminal else words.safe)
     names = commands.names(target, mx, None)
     is_theirs = entry.theirs and bool(facts.get("hosted"))
     advice = _formed(_entries()[THEIRS], facts.get("mode", "")) if is_theirs else entry
     short = fill.always(entry.short)
+    quoting = [one for one in entry.what[1:] if _SEEN in one]
+    is_apart = terminal or _is_quoted(facts)
+    more = [one for one in entry.what[1:] if not (is_apart and one in quoting)]
     return Told(
         short=short,
         phrase=_phrase(short, entry.place, mx),
-        what=" ".join([fill.always(entry.what[0]), *fill.all(entry.what[1:])]),
+        what=" ".join([fill.always(entry.what[0]), *fill.all(more)]),
         why=" ".join(fill.some([*entry.why, *_effects(entry, facts)])),
         mend=tuple(fill.some(advice.mend)),
         lines=() if is_theirs else tuple(_lines(entry, names, facts)),
         check=tuple(_shown(check, names) for check in entry.check),
         brief=fill.always(advice.brief),
+        stands=_stands(facts) if terminal and quoting and not _is_quoted(facts) else (),
     )
+
+
+def _is_quoted(facts: Facts) -> bool:
+    """Whether what is wrong is told with the whole record."""
+    return f'"{facts.get("seen", "")}"' in facts.get("wrong", "")
+
+
+def _stands(facts: Facts) -> tuple[str, ...]:
+    """The records as they stand there, each apart."""
+    seen = facts.get("seen", "")
+    return tuple(f'"{words.plain(one, FACT_CHARS)}"' for one in seen.split(SEVERAL) if one)
 
 
 class Explained(msgspec.Struct, frozen=True):
@@ -151,16 +178,25 @@ def explained(code: str) -> Explained:
     )
 
 
-def text(told: Told) -> list[str]:
-    """All of it as a terminal or a mail shows it, at most 78 columns wide."""
-    lines = [*words.wrap(told.what, "  "), *words.wrap(told.why, "  ")]
+def text(told: Told, indent: str = "") -> list[str]:
+    """
+    All of it as a terminal shows it, at most 78 columns wide.
+
+    What is to be published stands at the margin: in a zone file, a line that begins with a blank
+    speaks of the name above it (RFC 1035, 5.1).
+    """
+    lines = [*words.wrap(told.what, f"{indent}  ")]
+    if told.stands:
+        said = "As they stand there:" if len(told.stands) > 1 else "As it stands there:"
+        lines += [f"{indent}  {said}", *(f"{indent}    {one}" for one in told.stands)]
+    lines += words.wrap(told.why, f"{indent}  ")
     for at, step in enumerate(told.mend, 1):
-        lines += words.wrap(step, " " * 5, f"  {at}. ")
+        lines += words.wrap(step, f"{indent}     ", f"{indent}  {at}. ")
     if told.lines:
-        lines += ["", *(f"    {line}".rstrip() for line in told.lines)]
+        lines += ["", *told.lines]
     for one in told.check:
-        lines += ["", *words.wrap(one.note, "  ")]
-        lines += [f"    {line}".rstrip() for line in one.lines]
+        lines += ["", *words.wrap(one.note, f"{indent}  ")]
+        lines += [f"{indent}    {line}".rstrip() for line in one.lines]
     return lines
 
 
@@ -207,8 +243,12 @@ def _phrase(short: str, place: str, mx: str | None) -> str:
 class _Filler:
     """Puts names and facts into texts, made safe."""
 
-    def __init__(self, target: str, mx: str | None, facts: Facts, now: Time) -> None:
-        self._values = {key: _fact(value, now) for key, value in facts.items() if value}
+    def __init__(
+        self, target: str, mx: str | None, facts: Facts, now: Time, show: Show = words.safe
+    ) -> None:
+        self._values = {key: _fact(value, now, show) for key, value in facts.items() if value}
+        if "seen" in self._values:
+            self._values["seen"] = self._values["seen"].replace(SEVERAL, '" and "')
         self._values["domain"] = words.name(target)
         if mx is not None:
             self._values["mx"] = words.name(mx)
@@ -229,9 +269,9 @@ class _Filler:
         return _PLACE.sub(lambda place: self._values.get(place[1], "(not known)"), one)
 
 
-def _fact(value: str, now: Time) -> str:
+def _fact(value: str, now: Time, show: Show) -> str:
     if _MOMENT.fullmatch(value) is None:
-        return words.safe(value, FACT_CHARS)
+        return show(value, FACT_CHARS)
     try:
         return words.moment(int(datetime.fromisoformat(value).timestamp()), now)
     except (ValueError, OverflowError):

@@ -23,10 +23,22 @@ def safe(text: str, limit: int = 200) -> str:
     White space becomes one blank; control, bidirectional and other characters show as
     ``\u202e``. A ``://`` loses its shape, so that no mail program makes a link of it.
     """
+    return _cut(_printable(text, limit).replace("://", "[:]//"), limit)
+
+
+def plain(text: str, limit: int = 200) -> str:
+    """*text* as `safe` has it, for a terminal: ``://`` stays as it is."""
+    return _cut(_printable(text, limit), limit)
+
+
+def _printable(text: str, limit: int) -> str:
     shown = text[: limit * 2]
     if not (shown.isascii() and shown.isprintable()):
         shown = "".join(_visible(char) for char in shown)
-    shown = " ".join(shown.split()).replace("://", "[:]//")
+    return " ".join(shown.split())
+
+
+def _cut(shown: str, limit: int) -> str:
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."
 
 

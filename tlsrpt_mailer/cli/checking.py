@@ -9,22 +9,13 @@ import msgspec
 
 from tlsrpt_mailer import log, wiring
 from tlsrpt_mailer.alerts import found as texts
-from tlsrpt_mailer.alerts import words
-from tlsrpt_mailer.cli import looks, opening, options, out
+from tlsrpt_mailer.cli import check_text, looks, opening, options, out
 from tlsrpt_mailer.config import Config
-from tlsrpt_mailer.domains.finding import WEIGHTS, Finding
-from tlsrpt_mailer.domains.inventory import Summary
+from tlsrpt_mailer.domains.finding import Finding
 from tlsrpt_mailer.errors import NoSuch, Unreachable
 from tlsrpt_mailer.flows.checking import BATCH, Checker, Looker
 from tlsrpt_mailer.ports import Due, Look
 from tlsrpt_mailer.report.times import Time, iso
-
-MOST_IN_FULL = 10
-"""Of more domains than this only what is wrong is printed, and where."""
-BAD = frozenset({"critical", "warning", "notice", "gap"})
-NAMED = 3
-"""So many domains are named with what is wrong at them."""
-_LABELS = {"critical": "CRITICAL", "warning": "WARNING", "notice": "notice", "gap": "gap"}
 
 
 @click.command()
@@ -35,7 +26,7 @@ _LABELS = {"critical": "CRITICAL", "warning": "WARNING", "notice": "notice", "ga
     default=None,
     help="Connect to the MX hosts, whatever the configuration says.",
 )
-@click.option("--notes", is_flag=True, help="Print what is worth knowing as well.")
+@click.option("--notes", is_flag=True, help="Print what is worth knowing, and no fault, as well.")
 @click.option("--json", "json_", is_flag=True, help="Print a JSON list.")
 def check(names: tuple[str, ...], probe: bool | None, notes: bool, json_: bool) -> None:
     """Look at domains now: TLSRPT record, MTA-STS, DANE, MX hosts.
@@ -47,8 +38,8 @@ def check(names: tuple[str, ...], probe: bool | None, notes: bool, json_: bool) 
     failure. Asks [dns] nameservers; with --probe, port 25 of the MX hosts as
     well.
 
-    Exit codes: 0 nothing to mend, 1 there is something, or no such domain, 69
-    DNS does not answer.
+    Exit codes: 0 nothing to mend, 1 there is something, or DNS has nothing at
+    the name of a DOMAIN, 69 DNS does not answer.
 
     \b
     Examples:
@@ -63,12 +54,13 @@ def check(names: tuple[str, ...], probe: bool | None, notes: bool, json_: bool) 
     if json_:
         out.json_list(form(one) for one in found)
     else:
-        _print(found, notes=notes)
+        for line in check_text.lines(found, notes=notes):
+            click.echo(line)
         if blocked:
             click.echo(f"MX hosts that did not answer were not judged: {log.safe(blocked, 200)}")
     if found and all(one.seen.record.kind == "trouble" for one in found):
         raise Unreachable(f"DNS does not answer: {found[0].seen.record.error}")
-    if any(finding.weight in BAD for one in found for finding in one.findings):
+    if any(map(check_text.is_bad, found)) or (names and any(map(check_text.is_nowhere, found))):
         click.get_current_context().exit(1)
 
 
@@ -118,6 +110,7 @@ def form(one: Look) -> dict[str, Any]:
     return {
         "domain": one.seen.domain,
         "looked_at": iso(now),
+        "in_dns": not check_text.is_nowhere(one),
         "is_mx_host": one.is_host,
         "record_state": one.summary.record,
         "mta_sts": one.summary.sts,
@@ -141,75 +134,3 @@ def _finding(found: Finding, domain: str, now: Time) -> dict[str, Any]:
         "lines": list(told.lines),
         "facts": found.facts,
     }
-
-
-# ------------------------------------------------------------------------ print
-
-
-def _print(found: Sequence[Look], *, notes: bool) -> None:
-    if len(found) > MOST_IN_FULL:
-        for line in _in_short(found):
-            click.echo(line)
-        return
-    for one in found:
-        _print_one(one, notes=notes or len(found) == 1)
-
-
-def _in_short(found: Sequence[Look]) -> Iterator[str]:
-    """Of many domains: what is wrong, worst first, and where."""
-    bad = [one for one in found if any(each.weight in BAD for each in one.findings)]
-    yield (
-        f"{words.plural(len(found), 'domain')}: {words.number(len(found) - len(bad))} well,"
-        f" {words.number(len(bad))} with something to mend"
-    )
-    by_code: dict[tuple[int, str], list[tuple[str, Finding]]] = {}
-    for one in bad:
-        for each in one.findings:
-            if each.weight in BAD:
-                key = (WEIGHTS.index(each.weight), each.code)
-                by_code.setdefault(key, []).append((one.seen.domain, each))
-    for (rank, code), rows in sorted(by_code.items(), key=lambda row: (row[0][0], -len(row[1]))):
-        domains = list(dict.fromkeys(words.name(domain) for domain, _ in rows))
-        first, each = rows[0]
-        told = texts.told(code, first, each.mx, each.facts, 0)
-        label = f"  {_LABELS[WEIGHTS[rank]]:<8} {words.number(len(domains)):>6}  "
-        yield ""
-        where = words.listed(domains, NAMED)
-        yield from words.wrap(f"{told.short}: {where}", " " * len(label), label)
-        yield from words.wrap(f"mend: {told.brief}", " " * len(label), " " * len(label))
-    if bad:
-        yield ""
-        yield "In full: tlsrpt-mailer check DOMAIN, or --json"
-
-
-def _print_one(one: Look, *, notes: bool) -> None:
-    click.echo(f"{words.name(one.seen.domain)}  {_summary(one.summary)}")
-    told = [each for each in one.findings if notes or each.weight in BAD]
-    if not told:
-        click.echo("  nothing to mend")
-    for each in told:
-        said = texts.told(each.code, one.seen.domain, each.mx, each.facts, one.seen.at)
-        label = _LABELS.get(each.weight, "note")
-        click.echo(f"\n  {label}  {said.phrase}")
-        for line in texts.text(said):
-            click.echo(f"  {line}" if line else "")
-    for each in one.findings:
-        if each not in told:
-            said = texts.told(each.code, one.seen.domain, each.mx, each.facts, one.seen.at)
-            click.echo(f"  note: {said.phrase}")
-    click.echo()
-
-
-def _hosts(mx: Sequence[str]) -> str:
-    return words.listed(map(words.name, mx), 2) or "none"
-
-
-def _summary(found: Summary) -> str:
-    unknown = "not known"
-    parts = (
-        f"record {found.record or unknown}",
-        f"MTA-STS {found.sts or unknown}",
-        f"DANE {found.dane or unknown}",
-        f"MX {unknown if found.mx is None else _hosts(found.mx)}",
-    )
-    return ", ".join(parts)

@@ -9,12 +9,11 @@ from tlsrpt_mailer.failures.model import Verdict
 from tlsrpt_mailer.report.times import Time
 
 
-def said(verdict: Verdict) -> found.Told:
+def said(verdict: Verdict, *, terminal: bool = True) -> found.Told:
     """A finding in words."""
-    identity = verdict.identity
-    return found.told(
-        identity.result_type, identity.domain, identity.mx, verdict.facts, verdict.last_seen
-    )
+    identity, now = verdict.identity, verdict.last_seen
+    code, domain, mx = identity.result_type, identity.domain, identity.mx
+    return found.told(code, domain, mx, verdict.facts, now, terminal=terminal)
 
 
 def facts(verdict: Verdict, now: Time) -> Iterator[str]:
@@ -42,7 +41,7 @@ def body(verdict: Verdict) -> list[str]:
 
 def form(verdict: Verdict) -> dict[str, Any]:  # a JSON object
     """The same, as JSON has it."""
-    told = said(verdict)
+    told = said(verdict, terminal=False)
     return {
         "what": told.what,
         "why": told.why,
