@@ -175,6 +175,31 @@ def test_a_digest_lists_it():
     assert "0 %" not in text
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"state": "resolved", "resolved_at": NOW}, "resolved"),
+        ({"state": "stale"}, "nobody has looked since"),
+        (
+            {
+                "result_type": "mx-certificate-expired",
+                "mx": "mx1.shop.example",
+                "facts": {"mode": "enforce"},
+            },
+            "since",
+        ),
+    ],
+)
+def test_a_digest_makes_up_no_share_of_sessions(changes: dict[str, object], said: str):
+    """Nor once it is over, nor of what refuses mail: looks count no sessions."""
+    one = Failure(item=finding(**changes), reporters=(), told_at=NOW)
+
+    text = flat(digest_mail(material([], [one]), ANA, directory({ANA: ["shop.example"]})).text)
+
+    assert said in text
+    assert "of sessions" not in text
+
+
 def test_it_has_no_policy_type_of_its_own():
     """Lists that name the policy in force leave a dash."""
     assert "-" == effects.policy(finding())

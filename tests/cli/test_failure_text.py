@@ -18,7 +18,7 @@ from tlsrpt_mailer.failures.model import (
 )
 from tlsrpt_mailer.failures.story import Step
 from tlsrpt_mailer.failures.telling import Mailed
-from tlsrpt_mailer.ports import Evidence, FailureRecord
+from tlsrpt_mailer.ports import Evidence, FailureRecord, Told
 from tlsrpt_mailer.report.times import DAY, HOUR
 
 NOW = 1_792_000_000 // DAY * DAY + 12 * HOUR  # 14 Oct 2026, noon
@@ -270,7 +270,27 @@ def test_the_reporters_own_words_are_quoted_and_classed():
 
 def test_nobody_was_told_yet():
     """It is said, rather than left out."""
-    assert ["", "TOLD", "  nobody yet"] == failure_text.told([], NOW)
+    assert ["", "TOLD", "  nobody yet"] == failure_text.told([], [], NOW)
+
+
+def test_every_mail_that_named_it_is_listed():
+    """The last twenty, with what each said; who was told in a mail that is gone too."""
+    rows = [
+        Told(failure=1, recipient=who, incident=1, event="new", at=NOW - DAY)
+        for who in ("a@b", "c@d")
+    ]
+    mails = [
+        Mailed(NOW - 2 * HOUR, "a@b", "new"),
+        Mailed(NOW - HOUR, "a@b", "worse", "digest"),
+        Mailed(NOW, "a@b", "resolved", "resolved"),
+    ]
+    many = failure_text.told([], [Mailed(NOW, "a@b", f"e{at}") for at in range(25)], NOW)
+
+    assert ["c@d: new", "a@b: new", "a@b: worse (digest)", "a@b: resolved"] == [
+        line.strip().rsplit(",", 1)[0] for line in failure_text.told(rows, mails, NOW)[2:]
+    ]
+    assert "  5 mails before these" == many[2]
+    assert "  a@b: e5" == many[3].rsplit(",", 1)[0]
 
 
 def test_a_result_type_that_is_in_no_registry_is_never_pasted():

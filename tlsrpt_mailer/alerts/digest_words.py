@@ -82,7 +82,7 @@ def _facts(cause: Cause, now: Time) -> list[str]:
     kinds = {effects.held(item) for item in items}
     if kinds <= {"unprotected", "arrives", "untouched"}:
         found.append("mail is not held up")
-    else:
+    elif not items[0].is_finding:
         found.append(f"{share} of sessions")
     found.append(_seen_by(cause))
     if len(cause) > 1:
@@ -172,10 +172,13 @@ def _past(failure: Failure, now: Time) -> list[str]:
     found = [words.days(item.first_seen, item.last_seen, now)]
     if item.taken_back:
         return [*found, "no report that counts says so any more"]
-    found.append(f"{words.share(item.failed, item.sessions)} of sessions on those days")
+    if not item.is_finding:
+        found.append(f"{words.share(item.failed, item.sessions)} of sessions on those days")
     if item.state == "stale":
         closes = failure.closes_at
-        found.append("whoever saw it reports no more")
+        found.append(
+            "nobody has looked since" if item.is_finding else "whoever saw it reports no more"
+        )
         return found + ([f"closed unconfirmed on {words.day(closes, now)}"] if closes else [])
     if item.state == "closed":
         return [*found, "nobody has confirmed that it is over"]

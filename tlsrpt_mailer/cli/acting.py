@@ -79,7 +79,8 @@ def fixed(ids: tuple[int, ...], at: Time | None, **more: Any) -> None:
     """Say that it is mended: quiet unless later reports say no.
 
     ID is the number in the listing and in mails; it holds for the whole cause.
-    Reports about the time before TIME change nothing, whenever they come. Exit
+    Reports about the time before TIME change nothing, whenever they come; of
+    what our own looks found, a look after TIME says whether it is so. Exit
     codes: 0 done, 1 there is no such failure or it is over (nothing is changed
     then), 75 the database cannot be written now.
 
@@ -233,6 +234,15 @@ def _lines(saying: Saying, acted: Acted, ids: Sequence[int], now: Time) -> list[
     return [*lines, _holds(saying.kind, acted, now)]
 
 
+def _refuting(acted: Acted, day: str) -> str:
+    """What would say that it is not mended."""
+    kinds = {one.verdict.is_finding for one in acted.done}
+    report, look = f"a report about a time after {day}", f"a look after {day}"
+    return {frozenset({True}): look, frozenset({False}): report}.get(
+        frozenset(kinds), f"{report}, or {look},"
+    )
+
+
 def _holds(kind: Act, acted: Acted, now: Time) -> str:
     until = acted.until
     day = "" if until is None or until == FOREVER else words.moment(until, now)
@@ -241,7 +251,7 @@ def _holds(kind: Act, acted: Acted, now: Time) -> str:
         return f"Nothing is mailed of it {end}."
     return {
         "ack": f"Quiet until it is over, gets worse, or {day}.",
-        "fixed": f"Quiet unless a report about a time after {day} has it still.",
+        "fixed": f"Quiet unless {_refuting(acted, day)} has it still.",
         "assign": "The mails about it go there as well, reminders only there.",
         "reopen": "It counts as unanswered.",
     }[kind]

@@ -2,7 +2,7 @@
 
 import click
 
-from tlsrpt_mailer.alerts import catalogue, words
+from tlsrpt_mailer.alerts import words
 from tlsrpt_mailer.cli import failure_text, forms, judged, opening, options, out
 from tlsrpt_mailer.cli.causes_of import groups
 from tlsrpt_mailer.cli.out import Column
@@ -49,11 +49,11 @@ def causes(limit: int | None, all_: bool, json_: bool) -> None:
             (
                 str(one.cause),
                 one.worst.severity,
-                words.safe(catalogue.entry(one.result_type).short, 40),
+                words.safe(failure_text.short(one.worst), 40),
                 words.name(one.mx or one.domains[0]),
                 words.number(len(one.domains)),
                 words.day(one.first_seen, now),
-                words.share(one.failed, one.sessions),
+                "-" if one.worst.is_finding else words.share(one.failed, one.sessions),
             )
             for one in wanted
         ),

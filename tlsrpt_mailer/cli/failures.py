@@ -192,7 +192,7 @@ def show(id: int, why: bool, json_: bool) -> None:
     config, now = opening.load(), options.now()
     with opening.reading(config) as reader:
         (record,) = judged.judged(reader, config, [reader.failure(id)])
-        told = reader.told(id)
+        told, mails = reader.told(id), reader.mailed(id)
         seen = reader.evidence(id)
         steps, ways = story.told(reader, config, record, now) if why else ([], {})
         same = reader.failures(open_only=False, cause=record.cause, limit=failure_said.OTHERS + 1)
@@ -212,9 +212,9 @@ def show(id: int, why: bool, json_: bool) -> None:
     if why:
         lines += ["", *story.lines(steps, ways, now), *story.quoted(seen)]
     elif record.verdict.is_finding:
-        lines += ["", *finding_text.body(record.verdict), *failure_text.told(told, now)]
+        lines += ["", *finding_text.body(record.verdict), *failure_text.told(told, mails, now)]
     else:
-        lines += ["", *failure_text.evidence(seen, now), *failure_text.told(told, now)]
+        lines += ["", *failure_text.evidence(seen, now), *failure_text.told(told, mails, now)]
     lines += ["", *failure_text.more(record, seen)]
     click.echo("\n".join(lines))
 

@@ -1,6 +1,8 @@
 """`failures show ID --why`: what each report did, and why a mail was sent, or was not."""
 
+import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 
 from tlsrpt_mailer import wiring
@@ -22,6 +24,7 @@ Ways = Mapping[tuple[Time, str], str]
 SHOWN = 3
 """So many reports in a row that did nothing are shown one by one."""
 _UNDER = " " * 32
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 
 def told(
@@ -126,10 +129,19 @@ def _step(begin: str, step: Step, ways: Ways, now: Time) -> list[str]:
         text = f"TOLD {words.safe(step.mail.recipient, 60)}{why}"
         first, *rest = words.wrap(text, _UNDER, " " * len(begin)) or [begin]
         return [begin + first[len(begin) :], *rest]
-    notes = [step.why] if step.why and step.window is not None else []
+    notes = [_dated(step.why, now)] if step.why and step.window is not None else []
     notes += [f"not told: {step.untold}"] if step.untold else []
     under = [line for note in notes for line in words.wrap(words.safe(note), _UNDER)]
     return [(begin + _behind(step, ways, now)).rstrip(), *under]
+
+
+def _dated(text: str, now: Time) -> str:
+    """*text* of our own with its moments as people write them."""
+    return _MOMENT.sub(lambda found: words.moment(_time(found[0]), now), text)
+
+
+def _time(moment: str) -> Time:
+    return int(datetime.fromisoformat(moment).timestamp())
 
 
 def _what(step: Step) -> str:
@@ -147,7 +159,7 @@ def _behind(step: Step, ways: Ways, now: Time) -> str:
         note = f': "{words.safe(act.note, 60)}"' if act.note else ""
         return words.safe(act.who, 60) + (", by mail" if by_mail else "") + whom + note
     if window is None:
-        return words.safe(step.why)
+        return words.safe(_dated(step.why, now))
     about = words.window(window.start, window.end, now)
     named = f"{window.report} {reporter(window.reporter)} {about}"
     if step.failed is None and step.sessions is None:
