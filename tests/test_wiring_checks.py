@@ -10,6 +10,7 @@ from tests import mails
 from tests.place import app_in, config_in
 from tlsrpt_mailer import wiring
 from tlsrpt_mailer.errors import ConfigError
+from tlsrpt_mailer.jobs import outside_table
 from tlsrpt_mailer.ports import Due, RawMail
 from tlsrpt_mailer.report.times import DAY, HOUR
 from tlsrpt_mailer.wiring import checking, outside
@@ -187,3 +188,18 @@ def test_volumes_are_added_up_for_the_inventory(tmp_path: Path) -> None:
             rows = conn.execute("SELECT domain, sessions, failed, reporters FROM volumes")
             assert [("example.com", 200, 0, 1)] == rows.fetchall()
         assert 0 == app.outside.count_volumes(NOW + 40 * DAY)
+
+
+def test_volumes_are_added_up_at_the_start_and_soon_after_reports(tmp_path: Path) -> None:
+    """Nobody waits an hour for the figures of what was imported; without any it waits."""
+    with app_in(tmp_path, now=NOW) as app:
+        app.outside.count_volumes(NOW)
+        assert HOUR == app.outside.count_every
+        raw = mails.mail(mails.report("example.com", "2026-11-21"))
+        app.deliver([RawMail(raw, "test:box", NOW)])
+        assert outside.COUNTED_SOON == app.outside.count_every < HOUR
+        app.outside.count_volumes(NOW)
+        assert HOUR == app.outside.count_every
+    with app_in(tmp_path, now=NOW) as again:
+        assert 0 == again.outside.count_every
+        assert ["inventory", "volumes"] == [job.name for job in outside_table(again)][:2]

@@ -88,6 +88,8 @@ def outside_table(app: App, stop: Event | None = None, beats: Beats | None = Non
     return [
         # First, so that the first looks of a start find what there is to look at.
         Job("inventory", app.outside.enrol_every, app.outside.enrol),
+        # Before the looks, which may take half an hour.
+        Job("volumes", app.outside.count_every, app.outside.count_volumes, within=15 * MINUTE),
         Job(
             "checks",
             app.outside.check_every,
@@ -95,7 +97,6 @@ def outside_table(app: App, stop: Event | None = None, beats: Beats | None = Non
             within=CHECKING,
         ),
         Job("canary", CANARY, app.outside.send_canaries, within=15 * MINUTE),
-        Job("volumes", HOUR, app.outside.count_volumes, within=15 * MINUTE),
     ]
 
 

@@ -342,7 +342,7 @@ def test_the_story_of_a_finding(looked: Place) -> None:
     out = looked("failures", "show", "3", "--why").out
     rows = looked("failures", "show", "3", "--why", "--json").json["why"]
 
-    assert "22 Nov 07:24Z  first seen     the look of 2026-11-21T08:57:38Z did not find it" in out
+    assert "22 Nov 07:24Z  first seen     the look of 21 Nov 08:57Z did not find it" in out
     assert "by 29 looks, this the last of them" in out
     assert ["first seen", "seen", "acknowledged"] == [row["kind"] for row in rows]
 
@@ -356,3 +356,19 @@ def test_findings_are_explained(place: Place, code: str) -> None:
     assert "\nMEND IT\n" in out
     assert "MEND IT" in place("explain", code.lower()).out
     assert f"{code.lower():<28}  check" in place("explain").out
+
+
+def test_sessions_are_counted_by_one_round(full: Place) -> None:
+    """Until they are added up nothing is made up: null, a dash, and a word that it is so."""
+    before = full("domains", "--json").json
+    listed, shown = full("domains").out, full("domains", "show", "example.com").out
+
+    assert {(None, None, None)} == {
+        (one["sessions"], one["failed_sessions"], one["reporters"]) for one in before
+    }
+    assert "Sessions of 3 domains are not counted yet: the daemon does it within minutes." in listed
+    assert "sessions not counted yet" in shown
+    full("once")
+    after = {one["domain"]: one["sessions"] for one in full("domains", "--json").json}
+    assert None not in after.values()
+    assert "not counted" not in full("domains").out + full("domains", "show", "example.com").out

@@ -91,6 +91,8 @@ def _reports(one: Entry, now: Time) -> str:
         return "none yet"
     first = "" if heard.first_report is None else f"{words.day(heard.first_report, now)} - "
     about = f"{first}{words.day(heard.last_report - 1, now)}"
+    if not one.is_counted:
+        return f"{about}; sessions not counted yet"
     if not stored.reporters:
         return about
     by = words.plural(stored.reporters, "reporter")

@@ -133,6 +133,12 @@ def _none(held: int) -> str:
 def _print(shown: Sequence[Entry], found: Sequence[Entry], now: Time) -> None:
     _lines(shown, now)
     out.footer(len(shown), len(found), "domain")
+    uncounted = sum(not one.is_counted for one in found)
+    if uncounted:
+        click.echo(
+            f"Sessions of {words.plural(uncounted, 'domain')} are not counted yet:"
+            " the daemon does it within minutes."
+        )
     if any(not one.is_ours for one in found):
         click.echo("Are some of them yours? tlsrpt-mailer domains adopt")
     groups = inventory.coverage(found)

@@ -12,8 +12,8 @@ from tlsrpt_mailer.cli.whose import Found
 from tlsrpt_mailer.config import Config
 from tlsrpt_mailer.domains.inventory import GAPS, WORST_FIRST, Standing, standing
 from tlsrpt_mailer.domains.ours import Ours
-from tlsrpt_mailer.report.times import Time, iso_or_none
-from tlsrpt_mailer.store.inventory import StoredDomain
+from tlsrpt_mailer.report.times import DAY, Time, iso_or_none
+from tlsrpt_mailer.store.inventory import VOLUME, StoredDomain
 from tlsrpt_mailer.store.queries import Reader
 
 NOT_OURS = frozenset({"proposed", "foreign"})
@@ -36,6 +36,8 @@ class Entry(msgspec.Struct, frozen=True):
     """What the configuration calls them."""
     is_others: bool = False
     """Whether it is an MX host that nothing says to be ours."""
+    is_counted: bool = True
+    """Whether the sessions of its reports have been added up."""
 
     @property
     def domain(self) -> str:
@@ -95,7 +97,9 @@ def _entry(stored: StoredDomain, found: Found, directory: Directory, now: Time) 
     addresses = tuple(address for owner in owners for address in owner.addresses)
     names = tuple(owner.name for owner in owners)
     group, state = directory.group_of(domain), standing(stored.heard, now)
-    return Entry(stored, found, state, addresses, group, names)
+    last = stored.heard.last_report
+    is_counted = bool(stored.reporters) or last is None or not now - VOLUME < last <= now + DAY
+    return Entry(stored, found, state, addresses, group, names, is_counted=is_counted)
 
 
 def _as_host(row: Entry, ours: Ours, mine: Container[str]) -> Entry:
@@ -139,9 +143,9 @@ def form(one: Entry) -> dict[str, Any]:  # a JSON object
         "mx": list(stored.mx),
         "owners": list(one.owners),
         "group": one.group,
-        "sessions": stored.sessions,
-        "failed_sessions": stored.failed,
-        "reporters": stored.reporters,
+        "sessions": stored.sessions if one.is_counted else None,
+        "failed_sessions": stored.failed if one.is_counted else None,
+        "reporters": stored.reporters if one.is_counted else None,
         "open_failures": stored.open,
         "open_critical": stored.critical,
     }

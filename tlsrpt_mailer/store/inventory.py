@@ -210,6 +210,13 @@ def _first(conn: sqlite3.Connection, domains: dict[str, Time]) -> dict[str, Time
     return {domain: start for domain, start in rows if start is not None}
 
 
+def newest_window(writer: Writer) -> int:
+    """A number that changes with each report that counts; 0 while there is none."""
+    with writer.reading() as conn:
+        (number,) = conn.execute("SELECT max(id) FROM windows").fetchone()
+    return number or 0
+
+
 def refresh_volumes(path: Path, writer: Writer, now: Time) -> int:
     """
     Add up the sessions of each domain anew; returns how many domains have any.

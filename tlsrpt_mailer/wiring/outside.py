@@ -12,7 +12,7 @@ from tlsrpt_mailer.ports import SentCanary
 from tlsrpt_mailer.report.hosts import is_strict_host
 from tlsrpt_mailer.report.model import Policy
 from tlsrpt_mailer.report.times import HOUR, MINUTE, Span, Time
-from tlsrpt_mailer.store.inventory import refresh_volumes
+from tlsrpt_mailer.store.inventory import newest_window, refresh_volumes
 from tlsrpt_mailer.store.sqlite import SqliteStore
 from tlsrpt_mailer.wiring.checking import Checking
 from tlsrpt_mailer.wiring.parts import named_domains
@@ -20,6 +20,9 @@ from tlsrpt_mailer.wiring.whose import Whose
 
 MOST_UNNAMED = 1_000
 """Domains that no ``[[domains]]`` names and that are looked at: strangers may report on many."""
+
+COUNTED_SOON: Span = 5 * MINUTE
+"""How long sessions stay uncounted after reports came in."""
 
 
 class Outside:
@@ -47,6 +50,7 @@ class Outside:
         self._checker: Checker | None = None
         self._is_enrolled = False
         self._has_looked = False
+        self._counted_up_to: int | None = None
 
     @property
     def enrol_every(self) -> Span:
@@ -57,6 +61,14 @@ class Outside:
     def check_every(self) -> Span:
         """How long until the next `check_domains`, likewise."""
         return MINUTE if self._has_looked else 0
+
+    @property
+    def count_every(self) -> Span:
+        """How long until the next `count_volumes`: sooner where reports have come in since."""
+        if self._counted_up_to is None:
+            return 0
+        is_behind = newest_window(self._store.writer) != self._counted_up_to
+        return COUNTED_SOON if is_behind else HOUR
 
     def enrol(self, now: Time) -> int:
         """Have every domain of ours looked at from now on; returns how many are new."""
@@ -100,7 +112,11 @@ class Outside:
 
     def count_volumes(self, now: Time) -> int:
         """Add up the sessions of each domain anew, for the inventory."""
-        return refresh_volumes(self._store.path, self._store.writer, now)
+        # Read first: what comes in while they are added up is counted the next time.
+        newest = newest_window(self._store.writer)
+        count = refresh_volumes(self._store.path, self._store.writer, now)
+        self._counted_up_to = newest
+        return count
 
     def send_canaries(self, now: Time) -> int:
         """Send the test reports that are due; returns how many."""
