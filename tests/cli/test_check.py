@@ -220,6 +220,24 @@ def test_what_is_found_of_ours_is_kept_and_of_others_is_not(seeing: Place) -> No
 # --------------------------------------------------------------------- trouble
 
 
+@pytest.mark.parametrize("text", [None, "no certificate"])
+def test_a_ca_file_that_cannot_be_used_is_named_by_its_key(
+    place: Place, land: Land, text: str | None
+) -> None:
+    """Who reads the error finds the line to mend, and the place that was looked at."""
+    settings = land.settings().replace(str(land.policies.ca_file), "own/ca.pem")
+    place.configure(settings + OURS)
+    file = place.folder / "own/ca.pem"
+    if text is not None:
+        file.parent.mkdir()
+        file.write_text(text)
+
+    result = check(place, "--probe", "example.com")
+
+    assert 78 == result.code
+    assert f"tlsrpt-mailer: checks.ca_file: {file}: " in result.err
+
+
 def test_dns_that_does_not_answer_is_69(seeing: Place, land: Land) -> None:
     """It is no verdict on the domain: neither 0 nor 1; what was tried is printed all the same."""
     settings = land.settings().replace(land.resolver.address, f"127.0.0.1:{free_port()}")

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tlsrpt_mailer import wiring
 from tlsrpt_mailer.config import Config, Kinds, database, find, host_name, load, secret
 from tlsrpt_mailer.config.locate import MAX_BYTES, SYSTEM_FILE
 from tlsrpt_mailer.config.model import Canary, Storage
@@ -309,3 +310,40 @@ def test_a_secret_file_needs_no_rights_for_others(tmp_path: Path):
     assert found is not None
     assert "sesame" == found()
     assert 0o600 == stat.S_IMODE(path.stat().st_mode)
+
+
+def test_files_lie_beside_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A relative name means the same file wherever the program is started; absolute ones stay."""
+    (tmp_path / "etc").mkdir()
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "etc/config.toml"
+    path.write_text(
+        '[checks]\nca_file = "ca.pem"\n'
+        '[[source]]\nkind = "smtp"\nlisten = "127.0.0.1:2525"\n'
+        'recipients = ["t@example.com"]\ntls_cert = "c.pem"\ntls_key = "k.pem"\n'
+        '[[source]]\nkind = "imap"\nhost = "imap.example.com"\nusername = "x"\n'
+        'password_env = "X"\nca_file = "/other/ca.pem"\n'
+        '[[channel]]\nkind = "webhook"\nurl = "https://hooks.example.com/"\n'
+        'ca_file = "sub/ca.pem"\n'
+        '[alerts.smtp]\nca_file = "ca.pem"\n'
+    )
+
+    for option in (path, "etc/config.toml"):
+        found = load(option, wiring.KINDS)
+        names = [
+            found.checks.ca_file,
+            found.source[0].settings.tls_cert,  # type: ignore[attr-defined]  # of SMTP
+            found.source[0].settings.tls_key,  # type: ignore[attr-defined]  # likewise
+            found.source[1].settings.ca_file,  # type: ignore[attr-defined]  # IMAP's
+            found.channel[0].settings.ca_file,  # type: ignore[attr-defined]  # a webhook's
+            found.mail.ca_file,  # type: ignore[attr-defined]  # the relay's
+        ]
+        beside = f"{tmp_path}/etc"
+        assert [
+            f"{beside}/ca.pem",
+            f"{beside}/c.pem",
+            f"{beside}/k.pem",
+            "/other/ca.pem",
+            f"{beside}/sub/ca.pem",
+            f"{beside}/ca.pem",
+        ] == names

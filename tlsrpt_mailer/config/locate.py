@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from tlsrpt_mailer.config.beside import beside
 from tlsrpt_mailer.config.model import Config, Kinds
 from tlsrpt_mailer.config.parse import defaults, parse
 from tlsrpt_mailer.errors import ConfigError, NoSuch
@@ -70,9 +71,8 @@ def load(
     path = find(option, environ=environ, system_file=system_file)
     if path is None:
         return defaults(kinds)
-    beside = partial(_named, path.parent)
-    config = parse(_text(path), kinds, name=path.name, read=beside)
-    return msgspec.structs.replace(config, file=path)
+    config = parse(_text(path), kinds, name=path.name, read=partial(_named, path.parent))
+    return msgspec.structs.replace(beside(config, path.parent), file=path)
 
 
 def _named(folder: Path, name: str) -> str:

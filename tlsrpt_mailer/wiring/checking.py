@@ -117,13 +117,17 @@ class Checking:
         helo = self._host if settings.is_probing else None
         # Strangers' domains may lead to no network of ours; what makes itself ours is never
         # connected to, but for who asks for it by name.
-        public = NetScout(
-            self.lookups,
-            ca_file=ca_file,
-            only_public=True,
-            helo=helo if settings.probes_all else None,
-        )
-        named = NetScout(self.lookups, ca_file=ca_file, helo=helo)
+        try:
+            public = NetScout(
+                self.lookups,
+                ca_file=ca_file,
+                only_public=True,
+                helo=helo if settings.probes_all else None,
+            )
+            named = NetScout(self.lookups, ca_file=ca_file, helo=helo)
+        except ConfigError as error:
+            where = "checks.ca_file: " if str(error).startswith(f"{ca_file}:") else ""
+            raise ConfigError(f"{where}{error}") from error
         return Looker(past, named, public, settings)
 
     def checker(
