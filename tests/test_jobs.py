@@ -8,7 +8,7 @@ from tests.place import app_in
 from tlsrpt_mailer.daemon import tick
 from tlsrpt_mailer.errors import Temporary
 from tlsrpt_mailer.flows.health import Beats, SourceState
-from tlsrpt_mailer.jobs import Job, due, run_due, table
+from tlsrpt_mailer.jobs import LATE, Job, due, long_table, outside_table, run_due, table
 from tlsrpt_mailer.report.times import Time
 
 NOW: Time = 1_791_979_200
@@ -71,6 +71,15 @@ def test_what_needs_all_reports_waits_for_them(tmp_path: Path) -> None:
         assert set() == waiting & first == waiting & second
         assert waiting <= set(app.job_runs())
         assert "sources" in first
+
+
+def test_of_every_job_it_is_known_when_it_is_late(tmp_path: Path) -> None:
+    """`status` names no job that is on time, and forgets none."""
+    with app_in(tmp_path, now=NOW) as app:
+        tables = [*table(app), *outside_table(app), *long_table(app)]
+
+    assert {job.name for job in tables} == set(LATE)
+    assert all(job.every < LATE[job.name] for job in tables)
 
 
 def test_every_job_of_the_table_runs_on_an_empty_store(tmp_path: Path) -> None:

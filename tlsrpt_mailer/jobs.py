@@ -26,6 +26,13 @@ HELD: Span = 15 * MINUTE
 CANARY: Span = 5 * MINUTE
 CHECKING: Span = 30 * MINUTE
 """How long one portion of looks at domains may take."""
+LATE: Mapping[str, Span] = {
+    **dict.fromkeys(("prune", "integrity"), 2 * DAY),
+    **dict.fromkeys(("review", "pending", "adopt", "relay", "room", "sources"), 3 * HOUR),
+    **dict.fromkeys(("program", "first", "held", "watch", "digest"), 3 * HOUR),
+    **dict.fromkeys(("inventory", "volumes", "checks", "canary"), 3 * HOUR),
+}
+"""Every job of the tables, and how long after a run there is something wrong without another."""
 
 
 class Job(msgspec.Struct, frozen=True):

@@ -348,6 +348,20 @@ def test_a_job_that_failed_is_a_fail():
     assert ("ok", "none has run yet") == (none.level, none.what)
 
 
+def test_jobs_that_run_in_time_take_one_line():
+    """Only what is late is named; JSON has them all. Without a daemon nothing has a time."""
+    rows = [JobRow("review", NOW - HOUR, None), JobRow("prune", NOW - DAY, None)]
+    late = [*rows, JobRow("watch", NOW - 4 * HOUR, None), JobRow("of an old version", 1, None)]
+
+    assert "2 jobs, all on time" == parts.jobs(rows, NOW).brief
+    assert "3 jobs, late: watch ran today at 13:46Z (4 h ago)" == parts.jobs(late, NOW).brief
+    assert "3 jobs, the last ran today at 16:46Z (1 h ago)" == (
+        parts.jobs(late, NOW, runs=False).brief
+    )
+    assert "prune ran yesterday" in parts.jobs(rows, NOW).what
+    assert ["  ok    jobs          2 jobs, all on time"] == list(parts.lines(parts.jobs(rows, NOW)))
+
+
 def test_lines_stay_within_80_columns():
     """Long server answers are wrapped under their part."""
     part = Part("FAIL", "source imap", "x " * 80, ("y" * 20,))

@@ -61,6 +61,13 @@ def test_the_last_look_is_named() -> None:
     )
 
 
+def test_mx_hosts_are_no_domains() -> None:
+    """The domains are as many as those of which so many records are right."""
+    assert checks(domains=16, hosts=1).what.startswith(
+        "15 domains and 1 MX host with TLSA records, the last look"
+    )
+
+
 def test_looks_that_are_off_or_have_nothing_to_look_at_are_no_trouble() -> None:
     """Right after the installation, and where nobody wants them."""
     assert "off (checks.schedule)" == checks('[checks]\nschedule = "off"\n').what
@@ -103,7 +110,9 @@ def test_it_is_read_from_the_store(looked: Place) -> None:
     looked.configure(CONFIG.replace("off", "daily"))
     out, one = looked("status").out, looked("status", "--json").json
 
-    assert "  ok    checks        6 domains, the last look today at 10:39Z (1 h ago)" in out
+    assert (
+        "  ok    checks        5 domains and 1 MX host with TLSA records, the last look\n"
+    ) in out
     assert "  domains    2 with reports, 2 of 5 records right" in out
     assert (2, 5) == (one["records_right"], one["records_known"])
 

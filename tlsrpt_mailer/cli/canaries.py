@@ -1,5 +1,6 @@
 """`canary`: test reports to our own addresses, and whether they come back."""
 
+import os
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,14 +14,21 @@ from tlsrpt_mailer.cli.groups import Listing
 from tlsrpt_mailer.cli.out import Column
 from tlsrpt_mailer.config.units import span_of
 from tlsrpt_mailer.domains.record import txt_line
-from tlsrpt_mailer.errors import ConfigError, Unreachable
+from tlsrpt_mailer.errors import ConfigError
 from tlsrpt_mailer.flows import canary as flow
 from tlsrpt_mailer.ports import SentCanary
 from tlsrpt_mailer.report.times import Span, Time, iso, iso_or_none
 from tlsrpt_mailer.trust.signing import public_record
 from tlsrpt_mailer.wiring import App
 
-_HEADS = (Column("address"), Column("sent"), Column("back after"), Column("source"), Column("said"))
+_HEADS = (
+    Column("address"),
+    Column("sent"),
+    Column("back after"),
+    Column("source"),
+    Column("signature"),
+    Column("MX"),
+)
 _LOOK_SECONDS = 0.5
 NO_ADDRESS = (
     "no address of ours is known that reports go to: say [checks] rua, with an\n"
@@ -87,7 +95,7 @@ def list_(limit: int | None, all_: bool, json_: bool) -> None:
 def send(wait: Span | None, json_: bool) -> None:
     """Send a test report to each of your addresses, now.
 
-    Prints what the MX of each said; with --wait also whether it came back, and
+    Prints which MX of each took it; with --wait also whether it came back, and
     after how long. A daemon has to run, or something else that takes mail in.
     Exit codes: 0 sent (and back, with --wait), 1 one did not come back, 69 one
     could not be sent, 78 no address of ours is known.
@@ -102,6 +110,8 @@ def send(wait: Span | None, json_: bool) -> None:
         settings = app.outside.checking.canary()
         if not settings.addresses:
             raise ConfigError(NO_ADDRESS)
+        # What went wrong is printed with its address, so the log need not say it as well.
+        log.configure("error", "console")
         sent = flow.send(app.store.canaries, app.outside.checking.move, settings, options.now())
         if wait is not None:
             sent = _wait(app, sent, wait)
@@ -109,9 +119,8 @@ def send(wait: Span | None, json_: bool) -> None:
         out.json_list(map(form, sent))
     else:
         _print(sent, waited=wait is not None)
-    failed = [one for one in sent if is_unsent(one)]
-    if failed:
-        raise Unreachable(f"not sent to {words.listed(one.address for one in failed)}")
+    if any(map(is_unsent, sent)):
+        click.get_current_context().exit(os.EX_UNAVAILABLE)
     if wait is not None and any(one.came_at is None for one in sent):
         click.get_current_context().exit(1)
 
@@ -179,8 +188,7 @@ def _wait(app: App, sent: Sequence[SentCanary], wait: Span) -> list[SentCanary]:
 
 def _print(sent: Iterable[SentCanary], *, waited: bool) -> None:
     for one in sent:
-        said = log.safe(one.answer or "", 200)
-        click.echo(f"{one.address}: {said}")
+        click.echo(f"{one.address}: {_taken(one, 'taken by ')}")
         if one.came_at is not None:
             took = max(0, one.came_at - one.sent_at)
             click.echo(f"  back after {took} s, by {log.safe(one.source or '?', 80)}")
@@ -189,13 +197,21 @@ def _print(sent: Iterable[SentCanary], *, waited: bool) -> None:
             click.echo("  not back yet: tlsrpt-mailer canary")
 
 
+def _taken(one: SentCanary, by: str = "") -> str:
+    """Who took it, or why nobody did; "-" while that is not known."""
+    if one.answer is None or is_unsent(one):
+        return log.safe(one.answer or "-", 200)
+    host, _, _ = one.answer.partition(" says ")
+    return by + log.safe(host, 120)
+
+
 def _cells(one: SentCanary, now: Time) -> tuple[str, ...]:
     back = "-" if one.came_at is None else f"{max(0, one.came_at - one.sent_at)} s"
-    said = one.signature if one.came_at is not None else one.answer
     return (
         one.address,
         words.moment(one.sent_at, now),
         back,
         log.safe(one.source or "-", 40),
-        log.safe(said or "-", 80),
+        log.safe(one.signature or "-", 80),
+        _taken(one),
     )

@@ -23,7 +23,9 @@ def checks(found: LookTotals, config: Config, now: Time, *, runs: bool) -> Part:
     Args:
         runs: Whether a daemon does it.
     """
-    every = words.plural(found.domains, "domain")
+    every = words.plural(found.domains - found.hosts, "domain")
+    if found.hosts:
+        every += f" and {words.plural(found.hosts, 'MX host')} with TLSA records"
     if config.checks.schedule == "off":
         return Part("ok", "checks", "off (checks.schedule)")
     if not found.domains:

@@ -102,7 +102,7 @@ def _status(reader: Reader, config: Config, now: Time) -> Status:
         parts_outside.checks(looks, config, now, runs=pid is not None),
         *parts_outside.canary(reader.canaries(CANARIES), config, now),
         parts.store(reader.path),
-        parts.jobs(reader.jobs(), now),
+        parts.jobs(reader.jobs(), now, runs=pid is not None),
     ]
     return Status(found, totals, looks)
 

@@ -34,6 +34,15 @@ def sources(conn: sqlite3.Connection, now: Time) -> list[SourceRow]:
     )
     for source, outcome, count in counted:
         day[source][outcome] = count
+    # A test report of our own is over like a copy of something that is here already.
+    came = conn.execute(
+        "SELECT source, count(*) FROM canaries WHERE came_at > ? AND came_at <= ? GROUP BY source",
+        (now - DAY, now),
+    )
+    for source, count in came:
+        copies = day[source].pop("duplicate", 0) if source in day else 0
+        found = {"canary": min(count, copies), "duplicate": max(0, copies - count)}
+        day[source].update((key, number) for key, number in found.items() if number)
     rows = conn.execute(
         "SELECT name, state, since, detail, error, tries, next_try, warning, backlog,"
         " (SELECT at FROM last_reports WHERE source = sources.name)"

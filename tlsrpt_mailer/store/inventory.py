@@ -59,6 +59,8 @@ class LookTotals(msgspec.Struct, frozen=True, kw_only=True):
 
     domains: int
     """That are looked at by themselves, MX hosts among them."""
+    hosts: int = 0
+    """Of these, those that are looked at only as MX hosts with TLSA records."""
     never: int
     """Of these, those that nobody has looked at yet."""
     silent: int
@@ -88,7 +90,8 @@ class InventoryReads(Snapshots):
                 "SELECT count(*), coalesce(sum(at IS NULL), 0),"
                 " coalesce(sum(at IS NOT NULL AND ok_at IS NOT at), 0),"
                 " coalesce(sum(record = 'right' AND is_host = 0), 0),"
-                " coalesce(sum(record IS NOT NULL AND is_host = 0), 0), max(at), min(next_at)"
+                " coalesce(sum(record IS NOT NULL AND is_host = 0), 0), max(at), min(next_at),"
+                " coalesce(sum(is_host), 0)"
                 " FROM looks WHERE next_at IS NOT NULL"
             ).fetchone()
             (blocked,) = conn.execute(
@@ -96,8 +99,9 @@ class InventoryReads(Snapshots):
                 " AND result_type = ?)",
                 (BLOCKED,),
             ).fetchone()
-        domains, never, silent, right, known, last_at, next_at = row
+        domains, never, silent, right, known, last_at, next_at, hosts = row
         return LookTotals(
+            hosts=hosts,
             domains=domains,
             never=never,
             silent=silent,

@@ -142,7 +142,8 @@ class SourceRow(msgspec.Struct, frozen=True):
     last_report: Time | None
     """When the last mail with a report was taken from it."""
     day: dict[str, int]
-    """Outcome to number of mails, over the 24 hours before now."""
+    """Outcome to number of mails, over the 24 hours before now; test reports of our own, which
+    came back, count as ``canary``."""
 
 
 class LaneRow(msgspec.Struct, frozen=True):
