@@ -5,6 +5,8 @@ The text of each says what a human does next. ``__main__`` maps the classes to
 exit codes (docs/reference/exit-codes.md).
 """
 
+import sys
+
 
 class TlsrptError(Exception):
     """Any error that this program raises on purpose."""
@@ -71,3 +73,9 @@ class NoSuch(TlsrptError):
 
 class CannotWrite(TlsrptError):
     """A file or folder cannot be written. Exit code 73."""
+
+
+def installs(extra: str) -> str:
+    """The command that installs an extra of this program where it runs now."""
+    pip = "pip" if sys.prefix == sys.base_prefix else f"{sys.prefix}/bin/pip"
+    return f"{pip} install 'tlsrpt-mailer[{extra}]'"

@@ -91,6 +91,21 @@ def test_a_mixed_report_says_which_part_is_not_counted(place: Place):
     assert ([0, 2], [], [0]) == tuple(numbers[day][1] for day in ("13", "14", "15"))
 
 
+def test_before_the_first_block_it_is_said_what_it_ends(place: Place):
+    """Who names one domain has all the others held from then on: not without a word."""
+    place.configure(REQUIRE + ADDRESS)
+    with store(place).write() as txn:
+        txn.propose(["new.example"], MOMENT)
+
+    first = place("domains", "adopt").out
+    place.configure(NAMED + ADDRESS)
+    second = place("domains", "adopt").out
+
+    assert "It is the first [[domains]]: with it, adopting by itself ends." in first
+    assert "[[domains]]" in second
+    assert "It is the first" not in second
+
+
 def test_each_state_says_why(place: Place):
     """Adopted, proposed with what its record says or before it was asked, foreign, unchecked."""
     place.configure(REQUIRE + ADDRESS)

@@ -28,6 +28,25 @@ def test_each_command_says_its_exit_codes_and_shows_an_example(path: str):
     assert all(len(line) <= 80 for line in text.splitlines())
 
 
+@pytest.mark.parametrize("path", [path for path in COMMANDS if path not in ENDS])
+def test_no_first_line_is_cut_off(path: str):
+    """A list of commands says of each what it does, to the end."""
+    lines = COMMANDS[path].get_help().splitlines()
+
+    assert [] == [line for line in lines if line.endswith("...") and "Usage: " not in line]
+
+
+@pytest.mark.parametrize("path", ENDS)
+def test_what_may_be_left_out_stands_in_brackets(path: str):
+    """Nobody takes an argument for one that has to be given, or the other way round."""
+    command = COMMANDS[path].command
+    arguments = [one for one in command.params if isinstance(one, click.Argument)]
+
+    assert [one.required for one in arguments] == [
+        not (one.metavar or "").startswith("[") for one in arguments
+    ]
+
+
 @pytest.mark.parametrize("path", COMMANDS)
 def test_each_example_is_a_call_that_the_program_understands(path: str, place: Place):
     """What stands under Examples can be pasted: its commands and options exist."""

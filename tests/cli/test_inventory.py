@@ -215,6 +215,26 @@ def test_one_domain_is_shown_whole(looked: Place) -> None:
     assert "OPEN  tlsrpt-mailer failures --domain gone.example" in out
 
 
+def test_the_record_is_shown_as_it_was_seen_and_where_to_read_more(looked: Place) -> None:
+    """The text, not only that it is right; and the command with the domain, to be pasted."""
+    right = looked("domains", "show", "example.com").out
+    gone = looked("domains", "show", "gone.example").out
+    one = looked("domains", "show", "example.com", "--json").json
+
+    assert '\n              "v=TLSRPTv1; rua=mailto:tlsrpt@example.com"\n' in right
+    assert "\nFOUND  (in full: tlsrpt-mailer check gone.example)\n" in gone
+    assert ["v=TLSRPTv1; rua=mailto:tlsrpt@example.com"] == one["records"]
+    assert [] == one["shown"]
+
+
+def test_what_does_not_apply_to_an_mx_host_is_said_so(looked: Place) -> None:
+    """It has no policy, TLSA and MX of a mail domain: that is not the same as not known."""
+    lines = looked("domains", "show", "mx1.shop.example").out.splitlines()
+
+    for term in ("MTA-STS", "DANE", "MX"):
+        assert f"  {term:<12}does not apply" in lines
+
+
 def test_one_domain_is_read_by_programs(looked: Place) -> None:
     """What the list has, and findings and changes."""
     one = looked("domains", "show", "gone.example", "--json").json

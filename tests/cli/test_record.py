@@ -104,6 +104,39 @@ def test_programs_read_the_keys_of_the_page(seeing: Place) -> None:
     assert (True, [RIGHT]) == (second["is_right"], second["there_now"])
 
 
+def test_a_domain_that_takes_no_mail_is_said_to_need_none(seeing: Place) -> None:
+    """The record is printed for who wants it all the same; the word stands beside it."""
+    result = seeing("record", "parked.example", "gap.example", now=None)
+
+    assert 0 == result.code
+    assert 2 == len(result.out.splitlines())
+    assert "; parked.example takes no mail (null MX), so it needs no record\n" == result.err
+
+
+def test_the_gaps_of_one_group_are_closed_by_themselves(place: Place, land: Land) -> None:
+    """As `domains gaps` narrows them, with and without a database; names are not narrowed."""
+    blocks = "".join(
+        f'[[domains]]\nmatch = ["{group}.example"]\ngroup = "{group}"\n'
+        for group in ("gap", "slip")
+    )
+    sees(place, land, blocks)
+
+    before = place("record", "--all-gaps", "--group", "gap", now=None)
+    assert 0 == place("once", now=None).code
+    after = place("record", "--all-gaps", "--group", "gap", now=None)
+    wrong = place("record", "--all-gaps", "--group", "gpa", now=None)
+    gaps = place("domains", "gaps", "--group", "slip", now=None)
+
+    assert line("gap.example", RIGHT) == before.out == after.out
+    assert (1, "") == (wrong.code, wrong.out)
+    assert 64 == place("record", "gap.example", "--group", "gap", now=None).code
+    assert 0 == gaps.code  # not looked at
+    assert 1 == place("check", now=None).code
+    assert "What to publish: tlsrpt-mailer record --all-gaps --group slip\n" in (
+        place("domains", "gaps", "--group", "slip", now=None).out
+    )
+
+
 def test_offline_nobody_is_asked(seeing: Place, land: Land) -> None:
     """What stands there is unknown then, so nothing of it is kept."""
     settings = land.settings(f'rua = ["{RUA}"]')

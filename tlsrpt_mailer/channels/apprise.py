@@ -10,10 +10,10 @@ from importlib.util import find_spec
 import msgspec
 
 from tlsrpt_mailer.channels.here import Here
-from tlsrpt_mailer.errors import ConfigError, Refused, Temporary
+from tlsrpt_mailer.errors import ConfigError, Refused, Temporary, installs
 from tlsrpt_mailer.ports import Notice, Sent
 
-MISSING = "kind \"apprise\" needs an extra: pip install 'tlsrpt-mailer[apprise]'"
+MISSING = f'kind "apprise" needs an extra: {installs("apprise")}'
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

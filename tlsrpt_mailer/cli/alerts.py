@@ -139,10 +139,11 @@ def _text(row: LetterRow, data: bytes) -> str:
 @alerts.command()
 @click.argument("id", type=int, metavar="ID")
 def resend(id: int) -> None:
-    """Send a mail once more, with the same bytes and the same Message-ID.
+    """Send a mail once more, byte for byte.
 
-    ID is its number in the listing. The daemon sends it within seconds, `once`
-    at its next run. Exit codes: 0 it waits for delivery, 1 there is none.
+    ID is its number in the listing; the Message-ID stays as well. The daemon
+    sends it within seconds, `once` at its next run. Exit codes: 0 it waits for
+    delivery, 1 there is none.
 
     \b
     Example:
@@ -158,10 +159,11 @@ def resend(id: int) -> None:
 @click.option("--to", metavar="ADDRESS", help="Send it here in place of alerts.to.")
 @click.option("--channel", metavar="NAME", help="Send it by this channel in place of mail.")
 def test(to: str | None, channel: str | None) -> None:
-    """Send a test alert to everybody in alerts.to, or by a channel, at once.
+    """Send a test alert at once.
 
-    Needs no database. Prints what the other side answered. Exit codes: 0 it
-    took all of them, 69 it did not, 78 there is nobody to send to.
+    It goes to everybody in alerts.to, or by a channel. Needs no database.
+    Prints what the other side answered. Exit codes: 0 it took all of them, 69
+    it did not, 78 there is nobody to send to.
 
     \b
     Examples:

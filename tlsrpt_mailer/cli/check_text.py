@@ -8,7 +8,6 @@ from tlsrpt_mailer.alerts import found as texts
 from tlsrpt_mailer.alerts import words
 from tlsrpt_mailer.alerts.found import Told
 from tlsrpt_mailer.domains.finding import WEIGHTS, Finding
-from tlsrpt_mailer.domains.inventory import Summary
 from tlsrpt_mailer.ports import Look
 
 MOST_IN_FULL = 10
@@ -134,7 +133,7 @@ def _places(rows: _Rows) -> list[_Place]:
 
 def _in_full(one: Look, weights: frozenset[str]) -> Iterator[str]:
     name = words.name(one.seen.domain)
-    yield f"{name}  {NOWHERE if is_nowhere(one) else _summary(one.summary)}"
+    yield f"{name}  {NOWHERE if is_nowhere(one) else _summary(one)}"
     told = [each for each in one.findings if each.weight in weights]
     if not (told or is_nowhere(one)):
         yield "  nothing to mend"
@@ -160,8 +159,10 @@ def _hosts(mx: Sequence[str]) -> str:
     return words.listed(map(words.name, mx), 2) or "none"
 
 
-def _summary(found: Summary) -> str:
-    unknown = "not known"
+def _summary(one: Look) -> str:
+    found, unknown = one.summary, "not known"
+    if one.is_host:
+        return f"record {found.record or unknown}, looked at as an MX host"
     parts = (
         f"record {found.record or unknown}",
         f"MTA-STS {found.sts or unknown}",

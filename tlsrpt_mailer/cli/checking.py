@@ -19,7 +19,7 @@ from tlsrpt_mailer.report.times import Time, iso
 
 
 @click.command()
-@click.argument("names", metavar="[DOMAIN...]", nargs=-1)
+@click.argument("names", metavar="[DOMAIN]...", nargs=-1)
 @click.option(
     "--probe/--no-probe",
     "probe",

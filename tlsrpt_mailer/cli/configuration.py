@@ -277,10 +277,11 @@ def _warnings(found: Config) -> list[str]:
 
 @config.command()
 def show() -> None:
-    """Print the configuration in force, defaults included, without secrets.
+    """Print the configuration in force, without secrets.
 
-    Prints TOML, and in comments the keys that have neither a value nor a
-    default. Of a command that prints a secret only the program's name is shown.
+    Prints TOML, defaults included, and in comments the keys that have neither a
+    value nor a default. Of a command that prints a secret only the program's
+    name is shown.
 
     Exit codes: 0 shown, 1 it may not be read, 78 wrong.
 

@@ -6,10 +6,10 @@ from typing import Any
 import click
 
 from tlsrpt_mailer import log
+from tlsrpt_mailer.alerts import commands, view, words
 from tlsrpt_mailer.alerts import found as texts
-from tlsrpt_mailer.alerts import view, words
 from tlsrpt_mailer.alerts.model import Drift
-from tlsrpt_mailer.cli import inventory, looks, opening, options, out
+from tlsrpt_mailer.cli import domain_shown, inventory, looks, opening, options, out
 from tlsrpt_mailer.cli.inventory import Entry
 from tlsrpt_mailer.domains.drift import Change, changes
 from tlsrpt_mailer.domains.finding import Finding
@@ -19,6 +19,8 @@ from tlsrpt_mailer.report.times import Time, iso
 from tlsrpt_mailer.store.queries import Reader
 
 CHANGES = 15
+DOES_NOT_APPLY = "does not apply"
+"""MTA-STS, DANE and MX of what is looked at only as an MX host."""
 _TERM = 12
 
 
@@ -28,9 +30,9 @@ _TERM = 12
 def show(name: str, json_: bool) -> None:
     """Print all that is known of a domain.
 
-    State, records, MX hosts, what was found, and what changed when. All from
-    the last look; `check DOMAIN` looks anew. Exit codes: 0 shown, 1 there is no
-    database, or no such domain.
+    State, records, MX hosts and their certificates, what was found, and what
+    changed when. All from the last look; `check DOMAIN` looks anew. Exit codes:
+    0 shown, 1 there is no database, or no such domain.
 
     \b
     Example:
@@ -48,7 +50,15 @@ def show(name: str, json_: bool) -> None:
     if json_:
         out.as_json(_form(entry, look, drift))
         return
-    for line in (*_head(entry, now), *_published(look, now), *_drift(drift, now), *failures):
+    seen = None if look is None else look[0]
+    shown = () if seen is None else domain_shown.lines(seen, now)
+    for line in (
+        *_head(entry, seen, now),
+        *shown,
+        *_published(look, now),
+        *_drift(drift, now),
+        *failures,
+    ):
         click.echo(line)
 
 
@@ -60,7 +70,7 @@ def _open(reader: Reader, domain: str) -> list[str]:
     return ["", f"OPEN  tlsrpt-mailer failures --domain {words.name(domain)}  ({numbers})"]
 
 
-def _head(one: Entry, now: Time) -> Iterator[str]:
+def _head(one: Entry, seen: Seen | None, now: Time) -> Iterator[str]:
     stored, heard = one.stored, one.stored.heard
     yield words.name(one.domain)
     if not one.is_ours:
@@ -71,10 +81,14 @@ def _head(one: Entry, now: Time) -> Iterator[str]:
     at = stored.looked_at
     yield from _row("looked at", "never" if at is None else words.when(at, now))
     yield from _row("record", f"{heard.record or 'not known'}{_since(heard.record_at, now)}")
+    for text in () if seen is None else domain_shown.records(seen):
+        yield f"  {'':<{_TERM}}{text}"
     id_ = f", id {words.safe(stored.sts_id, 32)}" if stored.sts_id else ""
-    yield from _row("MTA-STS", f"{stored.sts or 'not known'}{id_}")
-    yield from _row("DANE", stored.dane or "not known")
-    yield from _row("MX", ", ".join(map(words.name, stored.mx)) or "none known")
+    unknown = DOES_NOT_APPLY if stored.is_host else "not known"
+    yield from _row("MTA-STS", f"{stored.sts or unknown}{id_}")
+    yield from _row("DANE", stored.dane or unknown)
+    none = DOES_NOT_APPLY if stored.is_host else "none known"
+    yield from _row("MX", ", ".join(map(words.name, stored.mx)) or none)
     yield from _row("owners", ", ".join(words.safe(name, 80) for name in one.owners))
     if one.group is not None:
         yield from _row("group", words.safe(one.group, 60))
@@ -112,9 +126,10 @@ def _published(look: tuple[Seen, tuple[Finding, ...]] | None, now: Time) -> Iter
     seen, findings = look
     if findings:
         yield ""
-        yield "FOUND  (in full: tlsrpt-mailer check)"
+        checked = commands.names(seen.domain, None, None).domain
+        yield f"FOUND  (in full: tlsrpt-mailer check {checked})"
     for one in findings:
-        told = texts.told(one.code, seen.domain, one.mx, one.facts, now)
+        told = texts.told(one.code, seen.domain, one.mx, one.facts, now, terminal=True)
         yield from words.wrap(
             f"{told.phrase}; mend: {told.brief}", " " * 12, f"  {one.weight:<8}  "
         )
@@ -147,6 +162,7 @@ def _form(
     findings = () if look is None else look[1]
     return {
         **inventory.form(one),
+        **domain_shown.form(None if look is None else look[0]),
         "findings": [
             {"code": each.code, "severity": each.weight, "mx": each.mx, "facts": each.facts}
             for each in findings

@@ -1,10 +1,12 @@
 """`domains`: the inventory, what is missing in it, and whose the domains are."""
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import click
+import msgspec
 
 from tlsrpt_mailer import log
 from tlsrpt_mailer.alerts import words
@@ -107,7 +109,7 @@ def list_(
     """
     page, now = out.page(limit, all_, json_ or csv_), options.now()
     config = opening.load()
-    wanted = narrowing.wanted(config, states, groups, owners, only)
+    wanted = msgspec.structs.replace(narrowing.wanted(config, states, groups, owners), whose=only)
     with opening.reading(config) as reader:
         every = inventory.entries(config, reader, now)
         found = [one for one in every if wanted.takes(one)]
@@ -228,10 +230,9 @@ def _flat(value: object) -> str | int | None:
 def coverage(json_: bool) -> None:
     """Say by group how many have a record, MTA-STS and DANE.
 
-    Also of how many reports come.
-
-    Prints one line a group, largest first, and one for all of them. Exit
-    codes: 0 printed, 1 there is no database.
+    And for how many of them reports come in. Prints one line a group, largest
+    first, and one for all of them. Exit codes: 0 printed, 1 there is no
+    database.
 
     \b
     Example:
@@ -323,7 +324,8 @@ def gaps(
     elif found:
         _lines(shown, now)
         out.footer(len(shown), len(found), "gap")
-        click.echo("What to publish: tlsrpt-mailer record --all-gaps")
+        narrowed = shlex.join(["--all-gaps", *narrowing.again(states, groups, owners)])
+        click.echo(f"What to publish: tlsrpt-mailer record {narrowed}")
     else:
         click.echo("No gaps.")
     if unseen and not json_:

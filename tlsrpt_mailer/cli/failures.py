@@ -74,10 +74,11 @@ def list_(
     all_: bool,
     json_: bool,
 ) -> None:
-    """List the open failures by cause, or with --all every failure there was.
+    """List the open failures by cause.
 
-    Prints a page for people, one line a failure with --all, or a JSON list.
-    Exit codes: 0 listed, 1 there is no database, or --fail-on found one.
+    With --all every failure that there was is listed. Prints a page for people,
+    one line a failure with --all, or a JSON list. Exit codes: 0 listed, 1 there
+    is no database, or --fail-on found one.
 
     \b
     Examples:
@@ -179,10 +180,11 @@ def _print_all(
 @click.option("--why", is_flag=True, help="Tell it report by report.")
 @click.option("--json", "json_", is_flag=True, help="Print one JSON object.")
 def show(id: int, why: bool, json_: bool) -> None:
-    """Print all that is known of a failure: when, how much, who saw it, who was told.
+    """Print all that is known of a failure.
 
-    ID is its number in the listing and in alert mails. With --why each report
-    is listed with what it changed. Exit codes: 0 shown, 1 there is none.
+    That is when, how much, who saw it, and who was told. ID is its number in
+    the listing and in alert mails. With --why each report is listed with what
+    it changed. Exit codes: 0 shown, 1 there is none.
 
     \b
     Examples:

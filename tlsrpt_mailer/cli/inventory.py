@@ -73,6 +73,15 @@ class Wanted(msgspec.Struct, frozen=True):
             and (not self.owners or not self.owners.isdisjoint(one.owner_names))
         )
 
+    def names(self, domain: str, directory: Directory) -> bool:
+        """Whether *domain* is among them, of which no more than its name is known."""
+        owners = {owner.name for owner in directory.owners_of(domain)}
+        return (
+            not self.states
+            and (not self.groups or (directory.group_of(domain) or NO_GROUP) in self.groups)
+            and (not self.owners or not self.owners.isdisjoint(owners))
+        )
+
 
 def entries(config: Config, reader: Reader, now: Time) -> list[Entry]:
     """Every domain that the configuration names, that was looked at or that reports speak of;

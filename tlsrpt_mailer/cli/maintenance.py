@@ -30,7 +30,7 @@ LONGEST: Span = 366 * DAY
 
 @click.group(cls=Listing)
 def maintenance() -> None:
-    """Plan quiet: what fails in it is no news, and told once if it lasts.
+    """Plan quiet: what fails in it is told only if it lasts.
 
     It is matched against the time that reports speak of, not against when they
     come. So enter it before, meanwhile or even a day later: until then the

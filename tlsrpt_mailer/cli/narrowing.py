@@ -8,7 +8,6 @@ import click
 from tlsrpt_mailer import log, wiring
 from tlsrpt_mailer.alerts.directory import Directory
 from tlsrpt_mailer.cli.inventory import NO_GROUP, Wanted
-from tlsrpt_mailer.cli.whose import Whose
 from tlsrpt_mailer.config import Config
 from tlsrpt_mailer.domains.inventory import WORST_FIRST
 from tlsrpt_mailer.errors import NoSuch
@@ -44,11 +43,7 @@ def narrowed(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def wanted(
-    config: Config,
-    states: Sequence[str],
-    groups: Sequence[str],
-    owners: Sequence[str],
-    only: Whose | None = None,
+    config: Config, states: Sequence[str], groups: Sequence[str], owners: Sequence[str]
 ) -> Wanted:
     """
     What the options ask for.
@@ -61,7 +56,7 @@ def wanted(
         if group != NO_GROUP:
             know_group(directory, group)
     meant = frozenset(name for owner in owners for name in _owners(directory, owner))
-    return Wanted(only, tuple(states), tuple(groups), meant)
+    return Wanted(None, tuple(states), tuple(groups), meant)
 
 
 def again(states: Sequence[str], groups: Sequence[str], owners: Sequence[str]) -> list[str]:

@@ -103,7 +103,7 @@ def show(id: int, json_: bool) -> None:
 
 
 @quarantine.command()
-@click.argument("ids", type=int, metavar="ID...", nargs=-1)
+@click.argument("ids", type=int, metavar="[ID]...", nargs=-1)
 @click.option("--all", "all_", is_flag=True, help="All that are in quarantine.")
 def retry(ids: tuple[int, ...], all_: bool) -> None:
     """Read mails in quarantine anew, as after an upgrade.

@@ -38,7 +38,7 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 @click.command()
-@click.argument("names", metavar="[DOMAIN...]", nargs=-1)
+@click.argument("names", metavar="[DOMAIN]...", nargs=-1)
 @out.listing_options
 def readiness(names: tuple[str, ...], limit: int | None, all_: bool, json_: bool) -> None:
     """Say whether enforcing MTA-STS, or DANE, would refuse mail.

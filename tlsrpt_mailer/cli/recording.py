@@ -9,7 +9,8 @@ import click
 import msgspec
 
 from tlsrpt_mailer import log, wiring
-from tlsrpt_mailer.cli import inventory, looks, opening, options, out
+from tlsrpt_mailer.cli import inventory, looks, narrowing, opening, options, out
+from tlsrpt_mailer.cli.inventory import Wanted
 from tlsrpt_mailer.config import Config
 from tlsrpt_mailer.config.meaning import is_address
 from tlsrpt_mailer.domains.addresses import Addresses
@@ -44,8 +45,9 @@ class Proposed(msgspec.Struct, frozen=True):
 
 
 @click.command()
-@click.argument("names", metavar="[DOMAIN...]", nargs=-1)
+@click.argument("names", metavar="[DOMAIN]...", nargs=-1)
 @click.option("--all-gaps", is_flag=True, help="For every domain of yours without a right record.")
+@narrowing.narrowed
 @click.option("--rua", "uris", multiple=True, metavar="URI", help="Where reports are to go.")
 @click.option("--ttl", type=click.IntRange(0, 2**31 - 1), metavar="SECONDS", help="Of the record.")
 @click.option("--offline", is_flag=True, help="Ask no DNS: leave out what stands there now.")
@@ -57,6 +59,7 @@ def record(
     ttl: int | None,
     offline: bool,
     json_: bool,
+    **narrow: tuple[str, ...],
 ) -> None:
     """Print the TLSRPT record to publish, as a line of a zone file.
 
@@ -69,17 +72,20 @@ def record(
     \b
     Examples:
       tlsrpt-mailer record example.com
-      tlsrpt-mailer record --all-gaps > records.zone
+      tlsrpt-mailer record --all-gaps --group retail > records.zone
       tlsrpt-mailer record --rua mailto:tlsrpt@example.com --offline example.net
     """
     config = opening.load()
     if all_gaps == bool(names):
         raise click.UsageError("name domains, or say --all-gaps")
+    if names and any(narrow.values()):
+        raise click.UsageError("--state, --group and --owner are for --all-gaps")
     checking = wiring.Checking(config)
     rua = _rua(uris) or checking.rua
     if not rua:
         raise ConfigError(NO_RUA)
-    wanted = _gaps(config) if all_gaps else [looks.normal(name) for name in names]
+    only = narrowing.wanted(config, **narrow)
+    wanted = _gaps(config, only) if all_gaps else [looks.normal(name) for name in names]
     with ThreadPoolExecutor(WORKERS) as pool:
         propose = partial(_proposed, rua=rua, checking=checking, offline=offline)
         found = list(pool.map(propose, dict.fromkeys(wanted)))
@@ -102,6 +108,8 @@ def _beside(one: Proposed) -> Iterator[str]:
     if one.is_right:
         yield f"{one.domain} has it already"
         return
+    if one.is_parked:
+        yield f"{one.domain} takes no mail (null MX), so it needs no record"
     for text in one.there:
         yield f"{PLACE}{one.domain} has this now: {log.safe(text, 300)}"
 
@@ -117,9 +125,10 @@ def _rua(uris: tuple[str, ...]) -> tuple[str, ...]:
     return found
 
 
-def _gaps(config: Config) -> list[str]:
+def _gaps(config: Config, wanted: Wanted) -> list[str]:
     """
-    The domains of ours without a right record, and those of which that is not known yet.
+    The domains of ours without a right record, and those of which that is not
+    known yet.
 
     Those that are only silent have one.
     """
@@ -128,10 +137,11 @@ def _gaps(config: Config) -> list[str]:
             every = inventory.entries(config, reader, options.now())
     except NoSuch:
         # Before the first start: the names of the configuration are all that there is.
-        return list(wiring.named_domains(config))
+        directory = wiring.directory(config)
+        return [name for name in wiring.named_domains(config) if wanted.names(name, directory)]
     return [
         one.domain
-        for one in every
+        for one in filter(wanted.takes, every)
         if (one.is_gap and one.standing.state in LACKING)
         or (one.is_ours and not one.is_others and one.stored.heard.record is None)
     ]

@@ -36,7 +36,7 @@ class Released(msgspec.Struct):
 
 
 @click.command()
-@click.argument("ids", type=int, metavar="ID...", nargs=-1)
+@click.argument("ids", type=int, metavar="[ID]...", nargs=-1)
 @click.option("--all", "all_", is_flag=True, help="Every report that is held.")
 @click.option("--as-is", is_flag=True, help="Take your word for who wrote them.")
 @click.option("--note", metavar="TEXT", help="Why, for those who read the audit.")

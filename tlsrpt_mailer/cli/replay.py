@@ -56,11 +56,11 @@ class Since(click.ParamType[Time]):
 @click.option("--totals", is_flag=True, help="Print only how many each recipient would have got.")
 @click.option("--json", "json_", is_flag=True, help="Print one JSON object.")
 def replay(since: Time, rules: str | None, as_sent_: bool, totals: bool, json_: bool) -> None:
-    """Print which alerts other rules would have sent over the stored history.
+    """Print which alerts other rules would have sent.
 
-    Sends none and writes nothing. The reports are taken again in the order in
-    which they came; what was open at the beginning counts as told. With
-    --rules FILE owners, groups, channels, severities, waits and limits are
+    Sends none and writes nothing. The stored reports are taken again in the
+    order in which they came; what was open at the beginning counts as told.
+    With --rules FILE owners, groups, channels, severities, waits and limits are
     those of FILE; its totals stand beside those of the present rules, played
     alike. Digests, silence, answers by mail and first reports are left out.
 

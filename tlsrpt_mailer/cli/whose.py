@@ -31,6 +31,11 @@ HEADS = (
     Column("why"),
 )
 _NUMBERS = 20
+FIRST = (
+    "It is the first [[domains]]: with it, adopting by itself ends. What is adopted\n"
+    "already stays yours; other domains that no [[domains]] names are foreign then,\n"
+    "and their reports are held.\n"
+)
 _SOON = "its record is looked up within minutes"
 
 
@@ -43,14 +48,15 @@ class Found(msgspec.Struct, frozen=True):
 
 
 @click.command()
-@click.argument("names", metavar="DOMAIN...", nargs=-1)
+@click.argument("names", metavar="[DOMAIN]...", nargs=-1)
 @click.option("--json", "json_", is_flag=True, help="Print one JSON object.")
 def adopt(names: tuple[str, ...], json_: bool) -> None:
     """Print the [[domains]] to add, so that held reports count.
 
     It is about DOMAIN (a name, or a pattern such as "*.example.com"), else about
     all domains that are not ours and that reports come in on. Nothing is
-    changed: you add what is yours. Exit codes: 0 printed, 1 there is no
+    changed: you add what is yours. With the first [[domains]] the program
+    adopts no more domains by itself. Exit codes: 0 printed, 1 there is no
     database.
 
     \b
@@ -78,6 +84,8 @@ def adopt(names: tuple[str, ...], json_: bool) -> None:
     out.columns(HEADS, (_cells(one, now) for one in missing), "  ")
     click.echo(f"\nAdd this to {config.file or 'the configuration'}, without what is not yours:\n")
     click.echo(stanza(missing))
+    if not wiring.ours(config).is_configured:
+        click.echo(FIRST)
     click.echo(
         "Then: systemctl reload tlsrpt-mailer\n"
         "What is held for them counts within minutes; at once, and without a daemon:\n"

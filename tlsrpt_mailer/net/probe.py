@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from msgspec.structs import replace
 
 from tlsrpt_mailer.domains.seen import Shown
-from tlsrpt_mailer.errors import ConfigError
+from tlsrpt_mailer.errors import ConfigError, installs
 from tlsrpt_mailer.net.addresses import is_public
 from tlsrpt_mailer.net.deadline import Deadline
 from tlsrpt_mailer.net.dialogue import Broken, Dialogue, shown
@@ -70,7 +70,7 @@ class Probe:
             from tlsrpt_mailer.net import certificates, handshake  # noqa: PLC0415  an extra
         except ModuleNotFoundError as error:
             raise ConfigError(
-                f"looking at certificates needs {error.name}: pip install 'tlsrpt-mailer[probe]'"
+                f"looking at certificates needs {error.name}: {installs('probe')}"
             ) from error
         self._certificates = certificates
         self._handshake = handshake.Handshake

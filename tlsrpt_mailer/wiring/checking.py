@@ -11,7 +11,7 @@ from tlsrpt_mailer.config import Config, host_name, secret
 from tlsrpt_mailer.domains.addresses import Addresses
 from tlsrpt_mailer.domains.examine import Expected
 from tlsrpt_mailer.domains.ours import Ours
-from tlsrpt_mailer.errors import ConfigError
+from tlsrpt_mailer.errors import ConfigError, installs
 from tlsrpt_mailer.flows.canary import EVERY
 from tlsrpt_mailer.flows.canary import Settings as CanarySettings
 from tlsrpt_mailer.flows.checking import Checker, Looker
@@ -48,9 +48,7 @@ def _need_probe(where: str) -> None:
     """Raises ConfigError where the extra is not installed."""
     for name in PROBE:
         if find_spec(name) is None:
-            raise ConfigError(
-                f"{where}looking at certificates needs {name}: pip install 'tlsrpt-mailer[probe]'"
-            )
+            raise ConfigError(f"{where}looking at certificates needs {name}: {installs('probe')}")
 
 
 def _nothing_known(_domains: Collection[str]) -> Mapping[str, Past]:
