@@ -378,6 +378,19 @@ def test_findings_are_explained(place: Place, code: str) -> None:
     assert f"{code.lower():<28}  check" in place("explain").out
 
 
+@pytest.mark.parametrize(
+    ("slip", "meant"),
+    [("tlsrpt-gonne", "tlsrpt-gone"), ("Certificate-Expried", "certificate-expired")],
+)
+def test_a_slip_in_a_code_is_answered_with_the_code(place: Place, slip: str, meant: str) -> None:
+    """It is not explained at length as something that no program knows; what is like none is."""
+    result = place("explain", slip)
+
+    assert (0, 2) == (result.code, len(result.out.splitlines()))
+    assert f"Did you mean {meant}?\ntlsrpt-mailer explain {meant}\n" in result.out
+    assert "EFFECT ON MAIL" in place("explain", "flux-capacitor-failure").out
+
+
 def test_sessions_are_counted_by_one_round(full: Place) -> None:
     """Until they are added up nothing is made up: null, a dash, and a word that it is so."""
     before = full("domains", "--json").json
