@@ -185,6 +185,7 @@ def test_a_digest_lists_it():
                 "result_type": "mx-certificate-expired",
                 "mx": "mx1.shop.example",
                 "facts": {"mode": "enforce"},
+                "severity": "critical",
             },
             "since",
         ),
