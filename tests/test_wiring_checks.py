@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests import mails
 from tests.place import app_in, config_in
 from tlsrpt_mailer import wiring
-from tlsrpt_mailer.errors import ConfigError
+from tlsrpt_mailer.errors import ConfigError, installs
 from tlsrpt_mailer.jobs import outside_table
 from tlsrpt_mailer.ports import Due, RawMail
 from tlsrpt_mailer.report.times import DAY, HOUR
@@ -110,6 +111,14 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         checking, "find_spec", lambda name: None if name in checking.PROBE else found(name)
     )
+
+
+def test_an_extra_is_installed_where_the_program_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pip of another Python would install it where nobody looks."""
+    monkeypatch.setattr(sys, "prefix", "/opt/tlsrpt-mailer/venv")
+    assert "/opt/tlsrpt-mailer/venv/bin/pip install 'tlsrpt-mailer[probe]'" == installs("probe")
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+    assert "pip install 'tlsrpt-mailer[probe]'" == installs("probe")
 
 
 @pytest.mark.usefixtures("bare")

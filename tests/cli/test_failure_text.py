@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from tests.cli.conftest import Place
-from tlsrpt_mailer.cli import failure_text, judged, story
+from tlsrpt_mailer.cli import failure_said, failure_text, judged, story
 from tlsrpt_mailer.cli.causes_of import groups
 from tlsrpt_mailer.failures.model import (
     FOREVER,
@@ -270,7 +270,7 @@ def test_the_reporters_own_words_are_quoted_and_classed():
 
 def test_nobody_was_told_yet():
     """It is said, rather than left out."""
-    assert ["", "TOLD", "  nobody yet"] == failure_text.told([], [], NOW)
+    assert ["", "TOLD", "  nobody yet"] == failure_said.told([], [], NOW)
 
 
 def test_every_mail_that_named_it_is_listed():
@@ -284,10 +284,10 @@ def test_every_mail_that_named_it_is_listed():
         Mailed(NOW - HOUR, "a@b", "worse", "digest"),
         Mailed(NOW, "a@b", "resolved", "resolved"),
     ]
-    many = failure_text.told([], [Mailed(NOW, "a@b", f"e{at}") for at in range(25)], NOW)
+    many = failure_said.told([], [Mailed(NOW, "a@b", f"e{at}") for at in range(25)], NOW)
 
     assert ["c@d: new", "a@b: new", "a@b: worse (digest)", "a@b: resolved"] == [
-        line.strip().rsplit(",", 1)[0] for line in failure_text.told(rows, mails, NOW)[2:]
+        line.strip().rsplit(",", 1)[0] for line in failure_said.told(rows, mails, NOW)[2:]
     ]
     assert "  5 mails before these" == many[2]
     assert "  a@b: e5" == many[3].rsplit(",", 1)[0]

@@ -12,7 +12,7 @@ import pytest
 from tests import mails
 from tests.cli.conftest import Place
 from tlsrpt_mailer import wiring
-from tlsrpt_mailer.cli import parts, status
+from tlsrpt_mailer.cli import parts, parts_jobs, status
 from tlsrpt_mailer.cli.parts import Part
 from tlsrpt_mailer.config import Config, parse
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE
@@ -339,9 +339,11 @@ def test_a_disk_that_fills_up_is_seen_before_it_is_full(
 
 def test_a_job_that_failed_is_a_fail():
     """What the job said stands there."""
-    good = parts.jobs([JobRow("review", NOW - HOUR, None)], NOW)
-    bad = parts.jobs([JobRow("review", NOW, None), JobRow("prune", NOW, "disk I/O error")], NOW)
-    none = parts.jobs([], NOW)
+    good = parts_jobs.jobs([JobRow("review", NOW - HOUR, None)], NOW)
+    bad = parts_jobs.jobs(
+        [JobRow("review", NOW, None), JobRow("prune", NOW, "disk I/O error")], NOW
+    )
+    none = parts_jobs.jobs([], NOW)
 
     assert ("ok", "review ran today at 16:46Z (1 h ago)") == (good.level, good.what)
     assert ("FAIL", "prune: disk I/O error") == (bad.level, bad.what)
@@ -353,13 +355,15 @@ def test_jobs_that_run_in_time_take_one_line():
     rows = [JobRow("review", NOW - HOUR, None), JobRow("prune", NOW - DAY, None)]
     late = [*rows, JobRow("watch", NOW - 4 * HOUR, None), JobRow("of an old version", 1, None)]
 
-    assert "2 jobs, all on time" == parts.jobs(rows, NOW).brief
-    assert "3 jobs, late: watch ran today at 13:46Z (4 h ago)" == parts.jobs(late, NOW).brief
+    assert "2 jobs, all on time" == parts_jobs.jobs(rows, NOW).brief
+    assert "3 jobs, late: watch ran today at 13:46Z (4 h ago)" == parts_jobs.jobs(late, NOW).brief
     assert "3 jobs, the last ran today at 16:46Z (1 h ago)" == (
-        parts.jobs(late, NOW, runs=False).brief
+        parts_jobs.jobs(late, NOW, runs=False).brief
     )
-    assert "prune ran yesterday" in parts.jobs(rows, NOW).what
-    assert ["  ok    jobs          2 jobs, all on time"] == list(parts.lines(parts.jobs(rows, NOW)))
+    assert "prune ran yesterday" in parts_jobs.jobs(rows, NOW).what
+    assert ["  ok    jobs          2 jobs, all on time"] == list(
+        parts.lines(parts_jobs.jobs(rows, NOW))
+    )
 
 
 def test_lines_stay_within_80_columns():

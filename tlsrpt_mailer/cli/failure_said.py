@@ -1,12 +1,15 @@
-"""What people said of one failure, and which others share its cause."""
+"""What people said of one failure, what they were told, and which others share its cause."""
 
 from collections.abc import Iterator, Sequence
 
 from tlsrpt_mailer.alerts import words
 from tlsrpt_mailer.failures.model import FOREVER, Answer, Verdict
-from tlsrpt_mailer.ports import FailureRecord
+from tlsrpt_mailer.failures.telling import Mailed
+from tlsrpt_mailer.ports import FailureRecord, Told
 from tlsrpt_mailer.report.times import Time
 
+MAILS = 20
+"""So many mails stand with a failure."""
 OTHERS = 10
 """How many other failures of its cause are named with one."""
 
@@ -55,3 +58,30 @@ def _answer(verdict: Verdict, answer: Answer, now: Time) -> str:
 def _assigned(assigned: Answer, now: Time) -> str:
     to, who = words.safe(assigned.assignee or "", 80), words.safe(assigned.who, 80)
     return f"to {to} by {who}, {words.moment(assigned.at, now)}"
+
+
+def told(rows: Sequence[Told], mails: Sequence[Mailed], now: Time) -> list[str]:
+    """
+    Who was told what: every mail that named it, the last ones where there were many.
+
+    Args:
+        rows: What each recipient was told last; it is known for longer than the mails are.
+        mails: Those that are kept.
+    """
+    kept = {mail.recipient for mail in mails}
+    said = [(one.at, one.recipient, one.event) for one in rows if one.recipient not in kept]
+    said += [(mail.at, mail.recipient, _event(mail)) for mail in mails]
+    said.sort(key=lambda one: one[0])
+    lines = [
+        f"  {words.safe(recipient, 60)}: {event}, {words.moment(at, now)}"
+        for at, recipient, event in said[-MAILS:]
+    ]
+    earlier = len(said) - len(lines)
+    before = [f"  {words.plural(earlier, 'mail')} before these"] if earlier else []
+    return ["", "TOLD", *(before + lines or ["  nobody yet"])]
+
+
+def _event(mail: Mailed) -> str:
+    """What it said, and in what kind of mail where that is another thing."""
+    other = mail.kind and mail.kind != mail.event
+    return words.safe(f"{mail.event} ({mail.kind})" if other else mail.event, 60)

@@ -6,8 +6,7 @@ from tlsrpt_mailer.alerts import catalogue, commands, words
 from tlsrpt_mailer.cli import failure_said, finding_text
 from tlsrpt_mailer.cli.causes_of import CauseGroup
 from tlsrpt_mailer.failures.model import Verdict, Window
-from tlsrpt_mailer.failures.telling import Mailed
-from tlsrpt_mailer.ports import Evidence, FailureRecord, Told
+from tlsrpt_mailer.ports import Evidence, FailureRecord
 from tlsrpt_mailer.report.dialects import KNOWN_REPORTERS
 from tlsrpt_mailer.report.times import DAY, Time
 from tlsrpt_mailer.store.rows import Totals
@@ -17,8 +16,6 @@ WEEK = 7 * DAY
 _NAMED = 3
 """How many domains of a cause a page names."""
 _STATE = 9
-MAILS = 20
-"""So many mails stand with a failure."""
 _LOUD = {"critical": "CRITICAL"}
 
 
@@ -292,33 +289,6 @@ def _aligned(rows: Sequence[Sequence[str]], right: Sequence[int]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
-
-
-def told(rows: Sequence[Told], mails: Sequence[Mailed], now: Time) -> list[str]:
-    """
-    Who was told what: every mail that named it, the last ones where there were many.
-
-    Args:
-        rows: What each recipient was told last; it is known for longer than the mails are.
-        mails: Those that are kept.
-    """
-    kept = {mail.recipient for mail in mails}
-    said = [(one.at, one.recipient, one.event) for one in rows if one.recipient not in kept]
-    said += [(mail.at, mail.recipient, _event(mail)) for mail in mails]
-    said.sort(key=lambda one: one[0])
-    lines = [
-        f"  {words.safe(recipient, 60)}: {event}, {words.moment(at, now)}"
-        for at, recipient, event in said[-MAILS:]
-    ]
-    earlier = len(said) - len(lines)
-    before = [f"  {words.plural(earlier, 'mail')} before these"] if earlier else []
-    return ["", "TOLD", *(before + lines or ["  nobody yet"])]
-
-
-def _event(mail: Mailed) -> str:
-    """What it said, and in what kind of mail where that is another thing."""
-    other = mail.kind and mail.kind != mail.event
-    return words.safe(f"{mail.event} ({mail.kind})" if other else mail.event, 60)
 
 
 def more(record: FailureRecord, seen: Sequence[Evidence]) -> list[str]:

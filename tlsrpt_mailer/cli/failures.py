@@ -214,9 +214,9 @@ def show(id: int, why: bool, json_: bool) -> None:
     if why:
         lines += ["", *story.lines(steps, ways, now), *story.quoted(seen)]
     elif record.verdict.is_finding:
-        lines += ["", *finding_text.body(record.verdict), *failure_text.told(told, mails, now)]
+        lines += ["", *finding_text.body(record.verdict), *failure_said.told(told, mails, now)]
     else:
-        lines += ["", *failure_text.evidence(seen, now), *failure_text.told(told, mails, now)]
+        lines += ["", *failure_text.evidence(seen, now), *failure_said.told(told, mails, now)]
     lines += ["", *failure_text.more(record, seen)]
     click.echo("\n".join(lines))
 

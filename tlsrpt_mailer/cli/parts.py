@@ -11,7 +11,6 @@ import msgspec
 from tlsrpt_mailer import log, wiring
 from tlsrpt_mailer.alerts import words
 from tlsrpt_mailer.config import Config
-from tlsrpt_mailer.jobs import LATE as LATE_JOBS
 from tlsrpt_mailer.ports import BY_MAIL
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Time
 from tlsrpt_mailer.store.queries import Reader
@@ -283,30 +282,3 @@ def store(path: Path) -> Part:
 
 def _mib(size: int) -> str:
     return f"{size / MIB:,.1f} MiB" if size < 1024 * MIB else f"{size / MIB / 1024:,.0f} GiB"
-
-
-def jobs(ran: Sequence[JobRow], now: Time, *, runs: bool = True) -> Part:
-    """
-    Which jobs failed; else when each ran last, of which a person reads what is late.
-
-    Args:
-        runs: Whether a daemon does them: without one nothing has a time.
-    """
-    failed = [job for job in ran if job.error]
-    if failed:
-        what = "; ".join(f"{job.name}: {log.safe(job.error or '', 200)}" for job in failed)
-        return Part("FAIL", "jobs", what)
-    said = ", ".join(f"{job.name} ran {words.when(job.last_at, now)}" for job in ran)
-    return Part("ok", "jobs", said or "none has run yet", brief=_on_time(ran, now, runs=runs))
-
-
-def _on_time(ran: Sequence[JobRow], now: Time, *, runs: bool) -> str | None:
-    known = [job for job in ran if job.name in LATE_JOBS]
-    if not known:
-        return None
-    count, last = words.plural(len(known), "job"), max(job.last_at for job in known)
-    if not runs:
-        return f"{count}, the last ran {words.when(last, now)}"
-    late = [job for job in known if now - job.last_at > LATE_JOBS[job.name]]
-    said = ", ".join(f"{job.name} ran {words.when(job.last_at, now)}" for job in late)
-    return f"{count}, late: {said}" if late else f"{count}, all on time"

@@ -6,7 +6,7 @@ import msgspec
 from tlsrpt_mailer import __version__, wiring
 from tlsrpt_mailer import config as configuration
 from tlsrpt_mailer.alerts import words
-from tlsrpt_mailer.cli import opening, options, out, parts, parts_outside
+from tlsrpt_mailer.cli import opening, options, out, parts, parts_jobs, parts_outside
 from tlsrpt_mailer.cli.integrity import NOTHING, inspected, judged, unreadable
 from tlsrpt_mailer.cli.parts import Part
 from tlsrpt_mailer.config import Config
@@ -102,7 +102,7 @@ def _status(reader: Reader, config: Config, now: Time) -> Status:
         parts_outside.checks(looks, config, now, runs=pid is not None),
         *parts_outside.canary(reader.canaries(CANARIES), config, now),
         parts.store(reader.path),
-        parts.jobs(reader.jobs(), now, runs=pid is not None),
+        parts_jobs.jobs(reader.jobs(), now, runs=pid is not None),
     ]
     return Status(found, totals, looks)
 
