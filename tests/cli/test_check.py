@@ -239,16 +239,22 @@ def test_a_ca_file_that_cannot_be_used_is_named_by_its_key(
 
 
 def test_dns_that_does_not_answer_is_69(seeing: Place, land: Land) -> None:
-    """It is no verdict on the domain: neither 0 nor 1; what was tried is printed all the same."""
+    """
+    It is no verdict on the domain, neither 0 nor 1: nothing is kept, so nobody is told of domains
+    when it is our resolver that is dead.
+    """
     settings = land.settings().replace(land.resolver.address, f"127.0.0.1:{free_port()}")
-    seeing.configure(settings.replace("[checks]", 'timeout = "1s"\n[checks]'))
+    seeing.configure(settings.replace("[checks]", 'timeout = "1s"\n[checks]') + OURS)
+    assert 0 == seeing("once", now=None).code
 
     result = check(seeing, "example.com")
     listed = check(seeing, "--json", "example.com")
 
     assert (69, 69) == (result.code, listed.code)
-    assert "DNS does not answer: " in result.err
-    assert None is listed.json[0]["record_state"]
+    assert "DNS does not answer here (" in result.err
+    assert "[dns] nameservers, right?" in result.err
+    assert ("", "") == (result.out, listed.out)
+    assert [] == names(seeing)
 
 
 def test_one_zone_in_trouble_is_no_trouble_of_dns(seeing: Place) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from tlsrpt_mailer.failures.findings import (
+    APART,
     CLOSE_AFTER,
     GRACE,
     UNSEEN,
@@ -98,6 +99,15 @@ def test_the_same_look_twice_counts_once() -> None:
     (spell,) = story((T, [found()]), (T, [found()]))
 
     assert 1 == spell.looks
+
+
+def test_looks_within_minutes_of_each_other_count_once() -> None:
+    """Who runs `check` twice in a row asks the same caches twice: that confirms nothing."""
+    (soon,) = story((T, [found()]), (T + 9, [found()]), (T + APART - 1, [found()]))
+    (later,) = story((T, [found()]), (T + 9, [found()]), (T + APART, [found()]))
+
+    assert (1, 2) == (soon.looks, later.looks)
+    assert T + APART - 1 == soon.last_at
 
 
 def test_a_spell_keeps_the_words_of_its_last_look() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.failures.builders import GOOGLE, SMALL, failing, judged, on, row, window
-from tlsrpt_mailer.failures.findings import CONFIRMED
+from tlsrpt_mailer.failures.findings import CONFIRMED, judge_findings
 from tlsrpt_mailer.failures.model import Identity, Spell, Verdict
 from tlsrpt_mailer.failures.probed import (
     EXPIRED,
@@ -16,6 +16,7 @@ from tlsrpt_mailer.failures.probed import (
     UNREACHABLE,
     UNTRUSTED,
     is_same_trouble,
+    told_once,
     with_probe,
 )
 from tlsrpt_mailer.report.times import HOUR, Time
@@ -134,6 +135,40 @@ def test_a_fault_of_the_senders_own_network_is_not_confirmed(reason: str, severi
 
     assert "low" == own.severity
     assert severity == left(own, spell()).severity
+
+
+# ------------------------------------------------------------------- one trouble, one mail
+
+LATER = CRITICAL.first_received
+"""A look when reports of it had come."""
+
+
+def severity_of(found: Spell, reported: Verdict = CRITICAL) -> str:
+    """What is left of a finding beside what senders report of the same domain."""
+    verdicts = judge_findings("example.com", [found], {}, NOW)
+    (one,) = told_once(verdicts, [reported])
+    return one.severity
+
+
+def test_what_senders_report_already_is_mailed_once() -> None:
+    """One expired certificate is one mail, and one answer to it is enough."""
+    assert "low" == severity_of(spell(first_at=LATER))
+
+
+@pytest.mark.parametrize(
+    ("found", "reported"),
+    [
+        (spell(first_at=LATER - 1), CRITICAL),
+        (spell(OTHER_NAME, first_at=LATER), CRITICAL),
+        (spell(mx="mx2.example.com", first_at=LATER), CRITICAL),
+        (spell(first_at=LATER), LOW),
+        (spell(first_at=on(4)), judged([failing(0), window(1), window(2), window(3)], on(4))),
+    ],
+    ids=["it was found first", "another trouble", "another host", "nobody is told", "it is over"],
+)
+def test_it_is_told_where_no_mail_of_senders_speaks_of_it(found: Spell, reported: Verdict) -> None:
+    """No failure keeps it back that is another, that is over, or that nobody hears of."""
+    assert "critical" == severity_of(found, reported)
 
 
 @pytest.mark.parametrize(

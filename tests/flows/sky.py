@@ -25,6 +25,8 @@ class Sky:
         self.pages: dict[str, Page] = {}
         self.shows: dict[tuple[str, str], Shown] = {}
         self.blocked: str | None = None
+        self.silent: str | None = None
+        """No name server answers anything, and why."""
         self.asked: list[tuple[str, str]] = []
         self.controls = 0
 
@@ -66,6 +68,8 @@ class Sky:
     def ask(self, name: str, kind: RecordType) -> Answer:
         """See `ports.Scout.ask`."""
         self.asked.append((name, kind))
+        if self.silent is not None:
+            return Answer("trouble", error=self.silent)
         if name in self.dark:
             return Answer("trouble", error="no answer in time")
         if name in self.bogus:
@@ -84,6 +88,10 @@ class Sky:
         """See `ports.Scout.show`."""
         self.asked.append((host, ip))
         return self.shows.get((host, ip), Shown(ip=ip, at=0, kind="timeout", error="no answer"))
+
+    def silence(self, hosts: Sequence[str]) -> str | None:
+        """See `ports.Scout.silence`."""
+        return self.silent
 
     def control(self, hosts: Sequence[str]) -> str | None:
         """See `ports.Scout.control`."""

@@ -14,6 +14,7 @@ from tests.flows.test_compose import ANA, tell
 from tests.flows.watching import HOST, NOW, Watch, shows
 from tlsrpt_mailer.domains.finding import Finding
 from tlsrpt_mailer.domains.seen import Seen, Shown
+from tlsrpt_mailer.errors import Unreachable
 from tlsrpt_mailer.failures.probed import BLOCKED
 from tlsrpt_mailer.flows import checking
 from tlsrpt_mailer.flows.checking import SURE, WATCHED
@@ -52,6 +53,45 @@ def test_a_record_that_disappears_is_told_and_its_return_as_well(watch: Watch) -
     watch.at(gone + SURE + WATCHED)
     (over,) = watch.world.rows("SELECT state, resolved_at FROM failures")
     assert ("resolved", gone + SURE + WATCHED) == over
+
+
+def test_a_dead_resolver_of_ours_is_no_trouble_of_domains(watch: Watch) -> None:
+    """
+    Nobody's owner hears of it, and what was open neither ends nor begins again; the job says what
+    is wrong, and once DNS answers every domain has its turn.
+    """
+    for name in ("shop.example", "blog.example"):
+        watch.sky.domain(name)
+    watch.sky.put("_smtp._tls.blog.example", "TXT", "v=TLSRPTv1")
+    watch.enrol("shop.example", "blog.example")
+    watch.at(NOW)
+    before = watch.states(), watch.world.rows("SELECT * FROM looks")
+    watch.sky.silent = "connection refused"
+
+    watch.soon()
+    with pytest.raises(Unreachable, match=r"connection refused.*nameservers, right"):
+        watch.at(NOW + DAY)
+    after = watch.states(), watch.world.rows("SELECT * FROM looks WHERE next_at > 0")
+    watch.sky.silent = None
+
+    assert before[0] == after[0]
+    assert [] == after[1]
+    assert 2 == watch.at(NOW + DAY + MINUTE)
+
+
+def test_domains_of_one_dead_provider_are_in_trouble_though_nothing_else_was_asked(
+    watch: Watch,
+) -> None:
+    """Where others answer it is the domains' own matter: their owners can know."""
+    watch.sky.domain("shop.example")
+    watch.enrol("shop.example")
+    watch.at(NOW)
+    watch.sky.dark |= {"_smtp._tls.shop.example", "_mta-sts.shop.example", "shop.example"}
+
+    watch.soon()
+    watch.at(NOW + DAY)
+
+    assert {"mx-trouble", "mta-sts-trouble", "tlsrpt-trouble"} <= {one[0] for one in watch.states()}
 
 
 def test_an_mx_that_the_policy_does_not_list_is_critical_under_enforce(watch: Watch) -> None:

@@ -13,7 +13,7 @@ from tlsrpt_mailer.cli import check_text, looks, opening, options, out
 from tlsrpt_mailer.config import Config
 from tlsrpt_mailer.domains.finding import Finding
 from tlsrpt_mailer.errors import NoSuch, Unreachable
-from tlsrpt_mailer.flows.checking import BATCH, Checker, Looker
+from tlsrpt_mailer.flows.checking import BATCH, NO_ANSWER, Checker, Looker
 from tlsrpt_mailer.ports import Due, Look
 from tlsrpt_mailer.report.times import Time, iso
 
@@ -96,6 +96,8 @@ def _look(eyes: _Eyes, due: Sequence[Due], *, shows: bool) -> list[Look]:
         for at in range(0, len(due), BATCH):
             some, now = due[at : at + BATCH], options.now()
             done = eyes.looker.look(some, now)
+            if (why := eyes.looker.unanswered(done)) is not None:
+                raise Unreachable(NO_ANSWER.format(log.safe(why, 200)))
             kept = [one for one in done if one.seen.domain in eyes.mine]
             if eyes.checker is not None and kept:
                 eyes.checker.save(kept, now)

@@ -24,10 +24,12 @@ from tlsrpt_mailer.failures.model import (
     Verdict,
 )
 from tlsrpt_mailer.failures.steps import refutations
-from tlsrpt_mailer.report.times import DAY, HOUR, Span, Time
+from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
 
 CONFIRMED = 2
 """Looks that must have found it: one answer of DNS may be a slip of a single server."""
+APART: Span = 10 * MINUTE
+"""How long after the first look another one counts: before that caches say the same again."""
 GRACE: Span = HOUR
 """How long after somebody said fixed a look refutes nothing: caches may hold the old record."""
 UNSEEN: Span = 16 * DAY
@@ -103,7 +105,7 @@ def _gone_on(before: Spell | None, found: Found, at: Time, last_at: Time | None)
         before,
         severity=found.severity,
         last_at=at,
-        looks=before.looks + (at > before.last_at),
+        looks=before.looks + (at > before.last_at and at >= before.first_at + APART),
         critical_at=at if critical_at is None and is_critical else critical_at,
         facts=found.facts,
     )

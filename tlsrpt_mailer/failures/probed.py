@@ -74,6 +74,34 @@ def with_probe(
     return [_one(verdict, ill, shown) for verdict in verdicts]
 
 
+def told_once(found: Iterable[Verdict], reported: Collection[Verdict]) -> list[Verdict]:
+    """
+    *found*, where what senders report as well is low: one trouble makes one mail.
+
+    That of the failure says what is seen from here, and an answer to it is an answer to both.
+    A finding that was there before the first report keeps its weight, since it may be told.
+    """
+    return [
+        msgspec.structs.replace(one, severity="low")
+        if any(_tells(other, one) for other in reported)
+        else one
+        for one in found
+    ]
+
+
+def _tells(reported: Verdict, found: Verdict) -> bool:
+    """Whether the mail about a failure of the same domain speaks of this finding."""
+    mx = reported.identity.mx or reported.cause.mx
+    return (
+        reported.is_open
+        and reported.severity in {"critical", "warning"}
+        and mx is not None
+        and mx == found.identity.mx
+        and is_same_trouble(reported.identity.result_type, found.identity.result_type)
+        and reported.first_received <= found.first_seen
+    )
+
+
 def _one(
     verdict: Verdict, ill: Mapping[str, Collection[Spell]], shown: Mapping[str, Time]
 ) -> Verdict:

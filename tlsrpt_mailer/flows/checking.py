@@ -22,7 +22,7 @@ from tlsrpt_mailer.domains.finding import TOLD, Finding
 from tlsrpt_mailer.domains.hosted import hosted
 from tlsrpt_mailer.domains.inventory import summary
 from tlsrpt_mailer.domains.seen import Seen
-from tlsrpt_mailer.errors import Rejected
+from tlsrpt_mailer.errors import Rejected, Unreachable
 from tlsrpt_mailer.failures.findings import CONFIRMED, Found, take_look
 from tlsrpt_mailer.failures.model import SEVERITIES, Severity, Spell
 from tlsrpt_mailer.failures.probed import BLOCKED
@@ -43,6 +43,10 @@ RECORD = "tlsrpt-"
 SPREAD = 8
 """An eighth of the time between two looks at a domain is left to chance, so that ten thousand
 domains that were entered together do not stay together."""
+NO_ANSWER = (
+    "DNS does not answer here ({}), so nothing is said of domains;"
+    " is the resolver of this host, or [dns] nameservers, right?"
+)
 SURE: Span = 15 * MINUTE
 """When a look that found something new is made again."""
 WATCHED: Span = HOUR
@@ -95,6 +99,16 @@ class Looker:
     def blocked(self) -> str | None:
         """Why port 25 cannot be reached from here; None while nothing says so."""
         return self._prober.blocked or self._public_prober.blocked
+
+    def unanswered(self, looks: Collection[Look]) -> str | None:
+        """
+        Why none of these looks got any answer from DNS, where that is not for their domains' sake.
+
+        Nothing may be said of domains then.
+        """
+        if not looks or not all(_is_blank(one) for one in looks):
+            return None
+        return self._scout.silence(self._settings.control)
 
     def look(self, due: Sequence[Due], now: Time) -> list[Look]:
         """Look at these at *now*; one whose look failed, by an error of ours, is left out."""
@@ -162,7 +176,16 @@ class Checker:
         stop: Event | None = None,
         beat: Callable[[], None] = lambda: None,
     ) -> int:
-        """Look at all that is due; returns how many domains that were. Raises Temporary."""
+        """
+        Look at all that is due.
+
+        Returns:
+            How many domains that were.
+
+        Raises:
+            Temporary: The database cannot be used now.
+            Unreachable: DNS answers nothing here; the domains stay due.
+        """
         done = 0
         while not (stop is not None and stop.is_set()):
             now = clock()
@@ -170,6 +193,8 @@ class Checker:
             if not due:
                 break
             looks = self.looker.look(due, now)
+            if (why := self.looker.unanswered(looks)) is not None:
+                raise Unreachable(NO_ANSWER.format(why))
             self._save(looks, now)
             lost = {one.domain for one in due} - {one.seen.domain for one in looks}
             self._checks.postpone(lost, now + DAY)
@@ -213,6 +238,13 @@ class Checker:
         found = [] if why is None else [Found(BLOCKED, None, "notice", {"error": why})]
         last = [one for one in past if one.code == BLOCKED]
         return take_look(last, found, now, None, _sees_all)
+
+
+def _is_blank(look: Look) -> bool:
+    """Whether DNS told nothing at all."""
+    seen = look.seen
+    asked = (seen.record,) if look.is_host else (seen.record, seen.mx, seen.ns, seen.sts)
+    return all(one.kind == "trouble" for one in asked)
 
 
 def _probed(looks: Iterable[Look]) -> set[str]:

@@ -8,7 +8,7 @@ import msgspec
 from tlsrpt_mailer.failures.findings import identity_of, judge_findings
 from tlsrpt_mailer.failures.judge import judge
 from tlsrpt_mailer.failures.model import HumanAct, Identity, Quiet, Verdict
-from tlsrpt_mailer.failures.probed import with_probe
+from tlsrpt_mailer.failures.probed import told_once, with_probe
 from tlsrpt_mailer.failures.standing import known
 from tlsrpt_mailer.ports import History, Maintenance, Txn
 from tlsrpt_mailer.report.times import Time
@@ -68,9 +68,12 @@ def judge_histories(reads: Reads, standing: Standing, now: Time) -> list[Verdict
         believed = standing.known(names, reads.established)
         quiet = {history.domain: quiet_of(history, reads.maintenance, standing.group_of)}
         acts = acts_of(history)
-        reported = judge(history.windows, acts, believed, now, quiet)
-        verdicts += with_probe(reported, history.spells, history.shown)
-        verdicts += judge_findings(history.domain, history.spells, acts, now, quiet[history.domain])
+        reported = with_probe(
+            judge(history.windows, acts, believed, now, quiet), history.spells, history.shown
+        )
+        looked = quiet[history.domain]
+        found = judge_findings(history.domain, history.spells, acts, now, looked)
+        verdicts += [*reported, *told_once(found, reported)]
     return verdicts
 
 

@@ -20,7 +20,8 @@ MOST = 4_000
 """Answers that are remembered."""
 LARGE = 8_192
 """Characters; longer answers are not remembered: strangers may publish as much as they like."""
-LONGEST = 3_600.0
+LONGEST = 300.0
+"""Seconds: shared by one round of looks; a look that is made again is to see anew."""
 SHORTEST = 5.0
 TROUBLE = 30.0
 """Seconds for which a name without an answer is not asked for again."""
@@ -105,6 +106,14 @@ class Lookups:
         """Whether our name servers validate, by what they say of the root; None: nobody knows."""
         root = self._find(_ROOT)
         return root.is_authenticated
+
+    def silence(self) -> str | None:
+        """Why no name server says even who serves the root, asked just now; None where one does."""
+        try:
+            self._exchange.ask(question(".", "NS"), ASKING * self._timeout)
+        except Failed as failed:
+            return str(failed)
+        return None
 
     def forget(self) -> None:
         """Ask anew for everything."""
