@@ -1,5 +1,6 @@
 """Whether a domain is ready for enforce, and for DANE."""
 
+import msgspec
 import pytest
 
 from tlsrpt_mailer.domains.inventory import DaneState, StsState
@@ -139,6 +140,27 @@ def test_few_sessions_tell_nothing(sts: StsState | None, step: str) -> None:
 
     assert ("unknown", step) == (few.verdict, few.step)
     assert ("unknown", 0, 0.0) == (none.verdict, none.sessions, none.share)
+
+
+HOSTED = Published(run_by={MX1: "Microsoft (admin.microsoft.com, Help & support)"})
+TELL = "Microsoft (admin.microsoft.com, Help & support)"
+
+
+def test_where_others_run_the_mx_the_step_is_one_that_can_be_taken() -> None:
+    """Nobody publishes TLSA records below outlook.com but Microsoft, nor mends TLS there."""
+    bad = [day("sts", 900, Row("certificate-expired", MX1, 100))]
+    unsigned = msgspec.structs.replace(HOSTED, dane="unsigned")
+
+    assert (
+        f"sign the zone of the domain with DNSSEC, and ask {TELL} for MX with TLSA records"
+        == dane([day()], HOSTED).step
+    )
+    assert (
+        f"sign the zone of the domain with DNSSEC; that of its MX is up to {TELL}"
+        == dane([day()], unsigned).step
+    )
+    assert f"tell {TELL} of TLS at {MX1}" == mta_sts(bad, HOSTED).step
+    assert f"mend TLS at {MX1} first" == mta_sts(bad, Published()).step
 
 
 def test_dane_needs_starttls_and_no_name_in_the_certificate() -> None:

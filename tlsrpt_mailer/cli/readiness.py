@@ -1,16 +1,17 @@
 """`domains readiness`: whether enforcing MTA-STS, or DANE, would refuse mail."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
 import msgspec
 
-from tlsrpt_mailer import log
+from tlsrpt_mailer import log, wiring
 from tlsrpt_mailer.alerts import words
 from tlsrpt_mailer.cli import inventory, opening, options, out
 from tlsrpt_mailer.cli.inventory import Entry
 from tlsrpt_mailer.cli.out import Column
+from tlsrpt_mailer.domains.hosted import hosted
 from tlsrpt_mailer.domains.readiness import OVER, Published, Readiness, dane, mta_sts
 from tlsrpt_mailer.errors import NoSuch
 from tlsrpt_mailer.report.hosts import domain_text
@@ -56,9 +57,10 @@ def readiness(names: tuple[str, ...], limit: int | None, all_: bool, json_: bool
     """
     page, now = out.page(limit, all_, json_), options.now()
     config = opening.load()
+    runs = wiring.ours(config).runs
     with opening.reading(config) as reader:
         found = _chosen(inventory.entries(config, reader, now), names)
-        ready = (_ready(reader, one, now) for one in found[: page.limit])
+        ready = (_ready(reader, one, runs, now) for one in found[: page.limit])
         if json_:
             out.json_list(map(_form, ready))
             return
@@ -81,7 +83,7 @@ def _chosen(every: Sequence[Entry], names: Sequence[str]) -> list[Entry]:
     return [ours[name] for name in dict.fromkeys(wanted)]
 
 
-def _ready(reader: Reader, one: Entry, now: Time) -> Ready:
+def _ready(reader: Reader, one: Entry, runs: Callable[[str], bool], now: Time) -> Ready:
     counted = reader.counted(one.domain, now - OVER)
     look = reader.look(one.domain)
     findings = () if look is None else look[1]
@@ -89,6 +91,9 @@ def _ready(reader: Reader, one: Entry, now: Time) -> Ready:
         sts=one.stored.sts,
         dane=one.stored.dane,
         uncovered=tuple(found.mx for found in findings if found.code == UNCOVERED and found.mx),
+        run_by={
+            mx: who.tell for mx in one.stored.mx if not runs(mx) and (who := hosted(mx)) is not None
+        },
     )
     return Ready(one.domain, mta_sts(counted, published), dane(counted, published))
 

@@ -7,7 +7,7 @@ or ``no-policy-found``, never under both (RFC 8460, 4.2), so those two are added
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -67,6 +67,8 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     dane: DaneState | None = None
     uncovered: tuple[str, ...] = ()
     """MX hosts that the MTA-STS policy does not list."""
+    run_by: Mapping[str, str] = {}
+    """MX hosts of the domain that somebody else runs, and whom to tell (`domains.hosted`)."""
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,8 +102,8 @@ def mta_sts(counted: Iterable[Counted], published: Published) -> Readiness:
         hosts = ", ".join(published.uncovered[:3])
         return _with(found, "blocked", f"list {hosts} in the policy, with a new id")
     if published.sts == "testing":
-        return _by_sessions(found, "TLS", 'set "mode: enforce", with a new id')
-    return _by_sessions(found, "TLS", _PUBLISH, f"{_PUBLISH}, and wait for reports")
+        return _by_sessions(found, "TLS", 'set "mode: enforce", with a new id', published)
+    return _by_sessions(found, "TLS", _PUBLISH, published, f"{_PUBLISH}, and wait for reports")
 
 
 def dane(counted: Sequence[Counted], published: Published) -> Readiness:
@@ -114,21 +116,33 @@ def dane(counted: Sequence[Counted], published: Published) -> Readiness:
     if published.dane == "broken":
         return _with(under, "blocked", "mend the TLSA records: tlsrpt-mailer check")
     found = _added([one for one in counted if one.policy_type in _TYPES], _refused_by_dane)
+    theirs = " and ".join(dict.fromkeys(published.run_by.values()))
     if published.dane == "unsigned":
-        return _with(found, "blocked", "sign the zones of the domain and its MX with DNSSEC")
+        step = "sign the zones of the domain and its MX with DNSSEC"
+        if theirs:
+            step = f"sign the zone of the domain with DNSSEC; that of its MX is up to {theirs}"
+        return _with(found, "blocked", step)
     step = "sign the zones with DNSSEC, then publish TLSA 3 1 1 for every MX"
-    return _by_sessions(found, "STARTTLS", step)
+    if theirs:
+        step = f"sign the zone of the domain with DNSSEC, and ask {theirs} for MX with TLSA records"
+    return _by_sessions(found, "STARTTLS", step, published)
 
 
 def _by_sessions(
-    found: Readiness, what: str, step: str, meanwhile: str = "wait for more reports"
+    found: Readiness,
+    what: str,
+    step: str,
+    published: Published,
+    meanwhile: str = "wait for more reports",
 ) -> Readiness:
     """The verdict of what reports have seen, where nothing that is published decides."""
     if found.sessions < ENOUGH:
         return _with(found, "unknown", meanwhile)
     in_the_way = _in_the_way(found)
     if in_the_way:
-        return _with(found, "not-ready", f"mend {what} at {in_the_way} first")
+        tell = published.run_by.get(in_the_way)
+        mend = f"mend {what} at {in_the_way} first"
+        return _with(found, "not-ready", f"tell {tell} of {what} at {in_the_way}" if tell else mend)
     return _with(found, "ready", step)
 
 
