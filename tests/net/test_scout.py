@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import trustme
 
-from tests.ports import own_address
+from tests.ports import free_port, own_address
 from tests.servers.knot import Knot, knot
 from tests.servers.policyhost import POLICY, policy_host
 from tests.servers.postfix import listener, postfix
@@ -45,7 +45,12 @@ def land(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Land]:
         leaf.private_key_and_cert_chain_pem.write_to_path(str(pem))
         zone = f"@ MX 10 mx1\nmx1 A {mx}\nmta-sts A {policies.address}\ndead A {own_address()}\n"
         with (
-            knot(folder, {"com": "", "example.com": zone}, signed=["com", "example.com"]) as root,
+            knot(
+                folder,
+                {"com": "", "example.com": zone, "bogus.com": "mx1 A 192.0.2.1\n"},
+                signed=["com", "example.com"],
+                bogus=["bogus.com"],
+            ) as root,
             unbound(folder, root) as resolver,
             postfix(master=listener(mx, pem)),
         ):
@@ -93,6 +98,21 @@ def test_the_control_probe_finds_the_hosts_itself(land: Land):
     assert said.startswith("nx.example.com has no address; dead.example.com (127.")
     assert said.endswith("): Connection refused")
     assert "no host to try it with" == scout.control([])
+
+
+@pytest.mark.servers
+def test_dns_is_silent_only_where_nobody_can_be_asked_for(land: Land):
+    """
+    A resolver that is not there, or that reaches none of the hosts of others: then a domain
+    without an answer may be well. A name that does not exist is an answer.
+    """
+    scout = land.scout()
+    dead = NetScout(Lookups([f"127.0.0.1:{free_port()}"], timeout=1.0), ca_file=land.ca_file)
+
+    assert scout.silence([]) is None
+    assert scout.silence(["mx1.bogus.com", "nx.example.com"]) is None
+    assert "SERVFAIL" == scout.silence(["mx1.bogus.com"])
+    assert dead.silence(["mx1.example.com"])
 
 
 def test_settings_that_cannot_work_are_told_at_once(tmp_path: Path):

@@ -77,7 +77,7 @@ class Checks(msgspec.Struct, frozen=True, kw_only=True):
         "outlook-com.olc.protection.outlook.com",
     )
     """MX hosts of others that tell whether port 25 can be reached from here at all: connected to
-    when one of ours does not answer the probe."""
+    when one of ours does not answer the probe. Asked for when DNS answers for none of ours."""
     ca_file: str | None = None
     """The roots for policy hosts and MX certificates; None: this host's own."""
     expires_within: Annotated[Span, msgspec.Meta(ge=DAY, le=90 * DAY)] = 14 * DAY
