@@ -6,19 +6,12 @@ demand: so a resolver finds its way from the root down, and validates on it.
 """
 
 import re
-import shutil
-import subprocess
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from pathlib import Path
-
-import dns.exception
-import dns.message
-import dns.query
-import dns.rcode
 
 from tests.e2e.waiting import until
 from tests.ports import own_address
+from tests.servers.program import Program, said
 
 KNOTD, KNOTC, KEYMGR = "/usr/sbin/knotd", "/usr/sbin/knotc", "/usr/sbin/keymgr"
 ROOT = "."
@@ -27,12 +20,12 @@ WRONG = "9" * 64
 """The digest in a DS record that fits no key."""
 
 
-class Knot:
+class Knot(Program):
     """
     One server.
 
     Args:
-        folder: Everything of it lies there.
+        folder: Everything of it lies there, in a folder of its own.
         zones: By the name of a zone its records, in the form of a zone file, names relative to
             the zone; SOA, NS and delegations are added. The root is always there.
         signed: Zones with DNSSEC; the root always has it.
@@ -47,14 +40,14 @@ class Knot:
         signed: Collection[str] = (),
         bogus: Collection[str] = (),
     ) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self.address = own_address()
         self._records = {ROOT: "", **zones}
         self._signed = {ROOT, *signed, *bogus}
         self._bogus = set(bogus)
         self._servers: dict[str, str] = {}
         self._serial = 1
-        self._config = folder / "knot.conf"
+        self._config = self.folder / "knot.conf"
         self._config.write_text(self._configuration())
         self._ds: dict[str, str] = {}
         for zone in sorted(self._signed):
@@ -75,19 +68,11 @@ class Knot:
         return f". 3600000 IN NS ns.root.\nns.root. 3600000 IN A {self.address}\n"
 
     def start(self) -> None:
-        self._child = subprocess.Popen(
-            [KNOTD, "-c", str(self._config)],
-            stdout=(self.folder / "knot.log").open("w"),
-            stderr=subprocess.STDOUT,
-        )
+        self._run(KNOTD, "-c", str(self._config))
         until(
-            lambda: all(self._serves(zone) for zone in self._records),
+            lambda: all(self._serves(zone, self.address) for zone in self._records),
             "knot serves its zones",
         )
-
-    def stop(self) -> None:
-        self._child.kill()
-        self._child.wait(10)
 
     def change(self, zone: str, records: str) -> None:
         """From now on *zone* has these records."""
@@ -118,8 +103,8 @@ class Knot:
     @property
     def asked(self) -> int:
         """How many questions came to it so far."""
-        said = self._knotc("stats", "mod-stats.server-operation")
-        return int(re.search(r"\[query\] = (\d+)", said)[1])
+        stats = self._knotc("stats", "mod-stats.server-operation")
+        return int(re.search(r"\[query\] = (\d+)", stats)[1])
 
     def records(self, zone: str) -> str:
         """As they were given."""
@@ -198,44 +183,19 @@ zone:
 
     # ---------------------------------------------------------------- its programs
 
-    def _serves(self, zone: str) -> bool:
-        assert self._child.poll() is None, (self.folder / "knot.log").read_text()
-        try:
-            reply = dns.query.udp(
-                dns.message.make_query(zone, "SOA"), self.address, 0.1, ignore_errors=True
-            )
-        except (dns.exception.Timeout, OSError):
-            return False
-        return bool(reply.rcode() == dns.rcode.NOERROR and reply.answer)
-
     def _knotc(self, *words: str) -> str:
-        command = [KNOTC, "-c", str(self._config), "-b", *words]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return said(KNOTC, "-c", str(self._config), "-b", *words)
 
     def _keymgr(self, zone: str, *words: str) -> str:
-        command = [KEYMGR, "-c", str(self._config), zone, *words]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return said(KEYMGR, "-c", str(self._config), zone, *words)
 
 
-@contextmanager
 def knot(
     folder: Path,
     zones: Mapping[str, str],
     *,
     signed: Collection[str] = (),
     bogus: Collection[str] = (),
-) -> Iterator[Knot]:
-    """A knot that runs; see `Knot`."""
-    place = folder / "knot"
-    place.mkdir()
-    server = Knot(place, zones, signed=signed, bogus=bogus)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-        shutil.rmtree(place)
+) -> Knot:
+    """For a ``with``: see `Knot`."""
+    return Knot(folder, zones, signed=signed, bogus=bogus)

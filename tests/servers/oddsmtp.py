@@ -3,10 +3,10 @@
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 
-from tests.ports import own_address
+from tests.servers.listening import Listening
 
 Talk = Callable[["Peer"], None]
 
@@ -49,57 +49,27 @@ class Peer:
         self._reader = self.connection.makefile("rb")
 
 
-class Odd:
+class Odd(Listening):
     """One server."""
 
-    def __init__(self, talk: Talk, address: str) -> None:
-        self.address = address
+    def __init__(self, talk: Talk, address: str | None) -> None:
+        super().__init__(25, address)
         self.peers: list[Peer] = []
-        self._talk = talk
-        self._over = threading.Event()
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._listening = socket.create_server((address, 25), family=family)
-        self._threads: list[threading.Thread] = []
-        self._run(self._serve)
+        self._says = talk
 
     @property
     def heard(self) -> list[str]:
         """What all peers said, line by line."""
         return [line for peer in self.peers for line in peer.heard]
 
-    def stop(self) -> None:
-        self._over.set()
-        with suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-        for thread in self._threads:
-            thread.join(10)
-
-    def _run(self, target: Callable[..., None], *arguments: object) -> None:
-        thread = threading.Thread(target=target, args=arguments, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _serve(self) -> None:
-        with suppress(OSError):
-            while True:
-                self._run(self._converse, self._listening.accept()[0])
-
-    def _converse(self, connection: socket.socket) -> None:
-        connection.settimeout(30)
+    def _talk(self, connection: socket.socket) -> None:
         peer = Peer(connection, self._over)
         self.peers.append(peer)
         with suppress(OSError):
-            self._talk(peer)
+            self._says(peer)
         peer.close()
-        connection.close()
 
 
-@contextmanager
-def odd(talk: Talk, *, address: str | None = None) -> Iterator[Odd]:
-    """One that listens on port 25 of an address of its own."""
-    server = Odd(talk, address or own_address())
-    try:
-        yield server
-    finally:
-        server.stop()
+def odd(talk: Talk, *, address: str | None = None) -> Odd:
+    """For a ``with``: one that listens on port 25 of an address of its own."""
+    return Odd(talk, address)

@@ -8,8 +8,8 @@ from a CA of the test; what it answers, and how slowly, is told at run time.
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -17,8 +17,8 @@ from typing import Literal
 import msgspec
 import trustme
 
-from tests.ports import own_address
 from tests.servers.certificates import issued
+from tests.servers.listening import PATIENCE, Listening
 
 PAST = datetime(2020, 1, 1, tzinfo=UTC)
 POLICY = "version: STSv1\r\nmode: enforce\r\nmx: mx.example.com\r\nmax_age: 604800\r\n"
@@ -47,11 +47,11 @@ class Site(msgspec.Struct):
         return "\r\n".join((*lines, "", "")).encode() + self.body
 
 
-class PolicyHost:
+class PolicyHost(Listening):
     """One server; *silent* while it takes connections and says nothing on them, not even TLS."""
 
     def __init__(self, folder: Path, *, address: str | None = None) -> None:
-        self.address = address or own_address()
+        super().__init__(443, address)
         self.folder = folder
         self.ca = trustme.CA()
         self.ca_file = folder / f"policy-ca-{self.address.replace(':', '-')}.pem"
@@ -65,46 +65,17 @@ class PolicyHost:
         """The oldest and the newest that it speaks."""
         self._stranger = trustme.CA()
         self._contexts: dict[tuple[str, str], ssl.SSLContext] = {}
-        self._over = threading.Event()
-        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
-        self._listening = socket.create_server((self.address, 443), family=family, backlog=100)
-        self._threads: list[threading.Thread] = []
 
     def serve(self, domain: str, text: str = POLICY) -> Site:
         """Publish *text* as the policy of *domain*; what is returned can be changed."""
         site = self.sites[f"mta-sts.{domain}"] = Site(body=text.encode())
         return site
 
-    def start(self) -> None:
-        self._run(self._serve)
-
-    def stop(self) -> None:
-        self._over.set()
-        with suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-        for thread in self._threads:
-            thread.join(10)
-
-    def _run(self, target: Callable[..., None], *arguments: object) -> None:
-        thread = threading.Thread(target=target, args=arguments, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _serve(self) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = self._listening.accept()
-                self._run(self._talk, connection)
-
     def _talk(self, connection: socket.socket) -> None:
-        with connection:
-            if self.silent:
-                self._over.wait(30)
-                return
-            connection.settimeout(30)
-            with suppress(OSError, EOFError):
-                self._converse(connection)
+        if self.silent:
+            self._over.wait(PATIENCE)
+        else:
+            self._converse(connection)
 
     def _converse(self, connection: socket.socket) -> None:
         first = self._versions()
@@ -163,12 +134,6 @@ class PolicyHost:
         return (self._stranger if kind == "self-signed" else self.ca).issue_cert(name)
 
 
-@contextmanager
-def policy_host(folder: Path, *, address: str | None = None) -> Iterator[PolicyHost]:
-    """A server that runs; *address*: one of loopback, else its own."""
-    server = PolicyHost(folder, address=address)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
+def policy_host(folder: Path, *, address: str | None = None) -> PolicyHost:
+    """For a ``with``: a server; *address*: one of loopback, else its own."""
+    return PolicyHost(folder, address=address)

@@ -1,34 +1,26 @@
 """A real resolver (Debian's unbound) that validates DNSSEC, before the root of a `Knot`."""
 
-import shutil
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-import dns.exception
-import dns.message
-import dns.query
-import dns.rcode
 
 from tests.e2e.waiting import until
 from tests.ports import free_port
 from tests.servers.knot import Knot
+from tests.servers.program import Program, said
 
 UNBOUND, CONTROL = "/usr/sbin/unbound", "/usr/sbin/unbound-control"
 
 
-class Unbound:
+class Unbound(Program):
     """One resolver, on a port of loopback; it remembers answers only until `forget`."""
 
     def __init__(self, folder: Path, root: Knot, *, validates: bool = True, more: str = "") -> None:
-        self.folder = folder
+        super().__init__(folder)
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         """As ``[dns] nameservers`` has it."""
-        (folder / "hints").write_text(root.hints)
-        (folder / "anchor").write_text(root.anchor)
-        self._config = folder / "unbound.conf"
+        (self.folder / "hints").write_text(root.hints)
+        (self.folder / "anchor").write_text(root.anchor)
+        self._config = self.folder / "unbound.conf"
         self._config.write_text(self._configuration("validator iterator", validates, more))
 
     def _configuration(self, modules: str, validates: bool, more: str) -> str:
@@ -60,16 +52,8 @@ remote-control:
 """
 
     def start(self) -> None:
-        self._child = subprocess.Popen(
-            [UNBOUND, "-d", "-c", str(self._config)],
-            stdout=(self.folder / "unbound.log").open("w"),
-            stderr=subprocess.STDOUT,
-        )
+        self._run(UNBOUND, "-d", "-c", str(self._config))
         until(self._answers, "unbound knows the root")
-
-    def stop(self) -> None:
-        self._child.kill()
-        self._child.wait(10)
 
     def forget(self) -> None:
         """Ask the authoritative server anew for everything."""
@@ -82,33 +66,12 @@ remote-control:
         return next(int(line.partition("=")[2]) for line in lines if line.startswith(f"{what}="))
 
     def _control(self, *words: str) -> str:
-        command = [CONTROL, "-c", str(self._config), *words]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return said(CONTROL, "-c", str(self._config), *words)
 
     def _answers(self) -> bool:
-        assert self._child.poll() is None, (self.folder / "unbound.log").read_text()
-        try:
-            reply = dns.query.udp(
-                dns.message.make_query(".", "SOA"), "127.0.0.1", 0.1, self.port, ignore_errors=True
-            )
-        except (dns.exception.Timeout, OSError):
-            return False
-        return bool(reply.rcode() == dns.rcode.NOERROR and reply.answer)
+        return self._serves(".", "127.0.0.1", self.port)
 
 
-@contextmanager
-def unbound(
-    folder: Path, root: Knot, *, validates: bool = True, more: str = ""
-) -> Iterator[Unbound]:
-    """An unbound that runs; *more* is added to its ``server:`` clause."""
-    place = folder / "unbound"
-    place.mkdir()
-    server = Unbound(place, root, validates=validates, more=more)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-        shutil.rmtree(place)
+def unbound(folder: Path, root: Knot, *, validates: bool = True, more: str = "") -> Unbound:
+    """For a ``with``: *more* is added to its ``server:`` clause."""
+    return Unbound(folder, root, validates=validates, more=more)
