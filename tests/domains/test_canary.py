@@ -28,6 +28,8 @@ def test_it_is_a_report_to_the_letter() -> None:
     assert () == content.reports[0].report.deviations
     assert "mail.example.com" == content.reports[0].report.submitter
     assert "multipart/report" == found.get_content_type()
+    # Nothing that answers mail by itself answers, and no failure of TLS keeps it back.
+    assert ("auto-generated", "No") == (found["Auto-Submitted"], found["TLS-Required"])
     assert (
         f"Report Domain: {DOMAIN} Submitter: mail.example.com"
         f" Report-ID: <{CANARY.token}@mail.example.com>"

@@ -201,6 +201,11 @@ def test_dane_that_is_not_proven_asks_for_nothing():
 
     assert "notice" == found("mx-certificate-expired", with_host(one, **sts)).weight
     assert "notice" == found("mx-no-starttls", with_host(plain, **sts)).weight
+    # RFC 7672, 2.2.2: where the addresses are not signed, nobody asks for TLSA records.
+    there = {"addresses": answer(IP, secure=False), "tlsa": signed(f"3 1 1 {KEY}")}
+    assert (
+        "notice" == found("mx-no-starttls", with_host(host(shown=(PLAIN,), **there), **sts)).weight
+    )
 
 
 def test_with_usage_2_the_name_of_the_domain_will_do():

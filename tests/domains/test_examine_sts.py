@@ -49,6 +49,13 @@ def test_no_policy_is_worth_a_note_with_one_to_begin_with():
     assert {"form": "no-mail"} == parked.facts
 
 
+def test_a_policy_behind_a_record_that_is_wrong_binds_nobody():
+    """No sender fetches it (RFC 8461, 3.1), so no MX is refused by it."""
+    look = seen(sts=answer("v=STSv1; id=not-right;"), page=policy("enforce", MX1))
+
+    assert ["mta-sts-record-invalid"] == codes(look)
+
+
 def test_a_record_that_is_gone_is_told_while_senders_remember_the_policy():
     """The admin learns until when senders hold him to what he once said."""
     finding = found("mta-sts-gone", without_sts(), earlier(seen()))
@@ -57,8 +64,8 @@ def test_a_record_that_is_gone_is_told_while_senders_remember_the_policy():
     assert YESTERDAY == finding.facts["seen_right_until"]
     assert ("enforce", iso(NOW + 6 * DAY)) == (finding.facts["mode"], finding.facts["until"])
     assert sts_id(finding.facts["sts_line"]) not in {None, "20260101T000000"}
-    late = found("mta-sts-gone", without_sts(), earlier(seen(), 30))
-    assert "until" not in late.facts
+    for days in (7, 30):
+        assert "until" not in found("mta-sts-gone", without_sts(), earlier(seen(), days)).facts
     assert [] == codes(seen(), earlier(seen(), 2), earlier(without_sts()))
 
 
@@ -297,6 +304,15 @@ def test_a_policy_that_changed_under_the_same_id_is_told():
         "mode": "enforce",
     }.items() <= finding.facts.items()
     assert sts_id(finding.facts["sts_line"]) not in {None, "20260101T000000"}
+
+
+@pytest.mark.parametrize(
+    "before",
+    [policy("enforce", MX1, MX2, max_age=30 * DAY), policy("enforce", MX1, "*.shop.example")],
+)
+def test_each_part_of_a_policy_counts_as_a_change(before: Page):
+    """Not the mode alone: senders that remember it keep to its hosts, for as long as it says."""
+    assert ["mta-sts-id-unchanged"] == codes(seen(), earlier(seen(page=before)))
 
 
 def test_it_is_over_with_a_new_id_or_when_the_old_policy_is_forgotten():

@@ -178,6 +178,22 @@ def test_without_looks_it_goes_stale_and_is_closed_unconfirmed() -> None:
     closed = judged(spells, last + UNSEEN + CLOSE_AFTER)
     assert ("closed", last + UNSEEN + CLOSE_AFTER) == (closed.state, closed.closed_at)
     assert not closed.is_open
+    assert (16 * DAY, 30 * DAY) == (UNSEEN, CLOSE_AFTER), "as docs/explanation/findings.md has it"
+
+
+def test_what_is_over_is_never_stale() -> None:
+    """However long ago: nobody has to look at it any more."""
+    over = judged(story((T, [found()]), (T + HOUR, [found()]), (T + DAY, [])), T + 400 * DAY)
+
+    assert ("resolved", None, None) == (over.state, over.stale_at, over.closed_at)
+
+
+def test_what_nobody_looks_at_is_stale_though_it_is_muted() -> None:
+    """A mute without an end would keep it open for ever."""
+    mute = HumanAct("mute", T + HOUR, "ana@example.com")
+
+    assert "muted" == judged(OPEN, T + DAY, mute).state
+    assert "stale" == judged(OPEN, T + HOUR + UNSEEN, mute).state
 
 
 def test_domains_with_the_same_trouble_at_one_mx_have_one_cause() -> None:
@@ -223,7 +239,7 @@ def test_an_ack_is_lifted_when_it_becomes_critical() -> None:
         (T + DAY, [found(UNCOVERED, MX, "critical")]),
     )
     ack = HumanAct("ack", T + 2 * HOUR, "ana@example.com")
-    later = HumanAct("ack", T + DAY + HOUR, "ana@example.com")
+    later = HumanAct("ack", T + DAY, "ana@example.com")
 
     def state(act: HumanAct) -> str:
         return judged(spells, T + 2 * DAY, act, code=UNCOVERED, mx=MX).state

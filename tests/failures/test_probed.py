@@ -69,6 +69,7 @@ def test_a_look_before_the_senders_last_sight_mends_nothing() -> None:
 def test_any_trouble_at_the_host_keeps_it_critical(code: str) -> None:
     """Even another trouble than the sender's: nobody says "mended" of a host that is not well."""
     assert CRITICAL is left(CRITICAL, spell(code))
+    assert UNREACHABLE in TROUBLE, "who does not answer has shown nothing that is mended"
 
 
 def test_trouble_that_is_over_or_elsewhere_does_not() -> None:
@@ -107,6 +108,21 @@ def test_one_session_that_the_probe_confirms_is_no_accident() -> None:
     assert "low" == LOW.severity
 
     assert "critical" == left(LOW, spell()).severity
+
+
+@pytest.mark.parametrize(("good", "severity"), [(1, "warning"), (2, "notice")])
+def test_without_a_policy_it_weighs_by_the_share_that_failed(good: int, severity: str) -> None:
+    """From half of the sessions on."""
+    identity = Identity("example.com", "no-policy-found", "certificate-expired", MX)
+    rows = row(1, policy="no-policy-found")
+    one = judged(
+        [window(0, SMALL, rows, good=good, mode=None, policy="no-policy-found")],
+        NOW,
+        identity=identity,
+    )
+
+    assert "low" == one.severity
+    assert severity == left(one, spell()).severity
 
 
 @pytest.mark.parametrize(

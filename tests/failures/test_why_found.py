@@ -49,6 +49,24 @@ def test_the_whole_story_of_a_finding() -> None:
     assert [ack] == [step.act for step in steps if step.act]
 
 
+def test_the_same_trouble_at_another_host_is_another_story() -> None:
+    """Each MX host has its own."""
+    here, there = spell("mx-no-starttls", MX), spell("mx-no-starttls", "mx2.example.com")
+    identity = identity_of("example.com", "mx-no-starttls", MX)
+
+    assert explain_finding([here], (), identity, on(5)) == explain_finding(
+        [here, there], (), identity, on(5)
+    )
+
+
+def test_a_mail_stands_behind_what_it_tells() -> None:
+    """What is found, said and mailed within a second is told in that order; "now" is in it."""
+    ack = HumanAct("ack", on(1), "ana@example.com")
+    steps = told([gone(looks=1, last_at=on(1))], ack, now=1, mails=(Mailed(on(1), "a@b", "new"),))
+
+    assert ["first seen", "seen", "acknowledged", "told"] == [step.kind for step in steps]
+
+
 def test_what_a_first_look_finds_has_no_before() -> None:
     """Nobody knows how long it had been there."""
     assert (on(1), "first seen", "no look came before it") == lines(told([gone(clean_at=None)]))[0]
