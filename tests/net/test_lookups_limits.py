@@ -19,6 +19,15 @@ from tlsrpt_mailer.net.remembered import Remembered
 
 QUICK = 0.6
 """Seconds, for tests that use them up."""
+SLACK = 2.0
+"""Seconds that a busy machine may take beside them: less than half of what `patient` makes of who
+does not keep to them."""
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single try may take longer than a question: only the time of the question ends it."""
+    monkeypatch.setattr(exchange, "EACH", 5.0)
 
 
 class Clock:
@@ -61,7 +70,7 @@ def test_a_mute_server_is_waited_for_no_longer_than_allowed():
         took = time.monotonic() - began
 
     assert Answer("trouble", error="no answer in time") == answer
-    assert 0.3 < took < QUICK + 0.3
+    assert 0.3 < took < QUICK + SLACK
 
 
 def test_a_server_is_asked_again_within_the_time(monkeypatch: pytest.MonkeyPatch):
@@ -90,7 +99,7 @@ def test_an_answer_that_drips_by_tcp_is_left():
         took = time.monotonic() - began
 
     assert "trouble" == answer.kind
-    assert took < QUICK + 0.3
+    assert took < QUICK + SLACK
 
 
 def test_other_peoples_packets_are_not_waited_for_for_ever():
@@ -104,7 +113,7 @@ def test_other_peoples_packets_are_not_waited_for_for_ever():
         answer = asking(one).ask("a.example", "TXT")
 
     assert "trouble" == answer.kind
-    assert time.monotonic() - began < QUICK + 0.3
+    assert time.monotonic() - began < QUICK + SLACK
 
 
 def test_a_dead_resolver_is_waited_for_once():
@@ -120,7 +129,7 @@ def test_a_dead_resolver_is_waited_for_once():
         later = it.ask("b.example", "TXT")
 
     assert {Answer("trouble", error="no name server answers")} == answers
-    assert took < 0.3
+    assert took < SLACK  # 300 that were waited for would take three minutes
     assert "no answer in time" == later.error
     assert sent < it.sent
 
@@ -213,7 +222,7 @@ def test_tcp_waits_for_no_turn_that_comes_too_late():
         answer = it.ask("a.example", "TXT")
 
     assert "no answer in time" == answer.error
-    assert time.monotonic() - began < QUICK + 0.3
+    assert time.monotonic() - began < QUICK + SLACK
     assert {"udp"} == {way for _, way in one.asked}
 
 
