@@ -5,9 +5,7 @@ import pytest
 from tests.domains.looks import answer, host, seen
 from tlsrpt_mailer.domains.finding import Finding
 from tlsrpt_mailer.domains.inventory import (
-    FRESH,
     GAPS,
-    QUIET,
     WORST_FIRST,
     Heard,
     Standing,
@@ -48,20 +46,26 @@ def heard(**facts: object) -> Standing:
             NOW - 2 * DAY,
         ),
         (
-            {"record": "right", "first_report": NOW - FRESH, "last_report": NOW - DAY},
+            {"record": "right", "first_report": NOW - 7 * DAY, "last_report": NOW - DAY},
             "reporting",
-            NOW - FRESH,
+            NOW - 7 * DAY,
         ),
-        ({"last_report": NOW - FRESH - 1}, "reporting", NOW - FRESH - 1),
+        (
+            {"first_report": NOW - 7 * DAY + 1, "last_report": NOW - DAY},
+            "first-report",
+            NOW - 7 * DAY + 1,
+        ),
+        ({"last_report": NOW - 7 * DAY - 1}, "reporting", NOW - 7 * DAY - 1),
+        ({"last_report": NOW - 35 * DAY + 1}, "reporting", NOW - 35 * DAY + 1),
         (
             {"record": "right", "last_report": NOW - 9 * DAY, "silent_since": NOW - 9 * DAY},
             "silent",
             NOW - 9 * DAY,
         ),
         (
-            {"first_report": NOW - 99 * DAY, "last_report": NOW - QUIET},
+            {"first_report": NOW - 99 * DAY, "last_report": NOW - 35 * DAY},
             "silent",
-            NOW - QUIET,
+            NOW - 35 * DAY,
         ),
         # What explains the silence comes before it.
         (

@@ -105,7 +105,7 @@ RIGHT = "version: STSv1\nmode: enforce\nmx: mx1.example.com\nmx: *.example.net\n
         ("max_age: 0\nmx: a.example\nmode: testing\nversion: STSv1", []),
         (RIGHT + "new-key: something new \u00fc\n", []),
         ("version: STSv1\nmode: none\nmax_age: 86400\n", []),
-        (RIGHT.replace("604800", str(LONGEST_AGE)), []),
+        (RIGHT.replace("604800", "31557600"), []),
         (RIGHT.replace("604800", "31557601"), ["!max-age-value"]),
         (RIGHT.replace("604800", "12345678901"), ["!max-age-value"]),
         (RIGHT.replace("604800", "-1"), ["!max-age-value"]),
