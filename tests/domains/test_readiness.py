@@ -134,12 +134,13 @@ def test_what_is_in_force_and_refuses_mail_is_to_be_mended() -> None:
     ],
 )
 def test_few_sessions_tell_nothing(sts: StsState | None, step: str) -> None:
-    """Nobody enforces because of 49 sessions, or of none."""
+    """Nobody enforces because of 49 sessions, or of none; 50 are enough."""
     few = mta_sts([day("sts", 49)], Published(sts=sts))
     none = mta_sts([], Published(sts=sts))
 
     assert ("unknown", step) == (few.verdict, few.step)
     assert ("unknown", 0, 0.0) == (none.verdict, none.sessions, none.share)
+    assert "ready" == mta_sts([day("sts", 50)], Published(sts=sts)).verdict
 
 
 HOSTED = Published(run_by={MX1: "Microsoft (admin.microsoft.com, Help & support)"})

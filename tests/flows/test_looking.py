@@ -160,3 +160,25 @@ def test_addresses_of_both_families_are_one_answer(sky: Sky) -> None:
     assert "trouble" == addresses_of("dark.example", sky).kind
     sky.secure = None
     assert addresses_of("both.example", sky).secure is None
+
+
+@pytest.mark.parametrize(
+    ("four", "six", "secure"),
+    [
+        (Answer("found", ("192.0.2.1",), True), Answer("found", ("::1",), True), True),
+        (Answer("found", ("192.0.2.1",), True), Answer("found", ("::1",), False), False),
+        (Answer("found", ("192.0.2.1",), True), Answer("found", ("::1",), None), None),
+        (Answer("found", ("192.0.2.1",), True), Answer("absent", (), False), True),
+        (Answer("absent", (), True), Answer("found", ("::1",), False), False),
+    ],
+)
+def test_addresses_are_proven_where_all_that_was_found_is(
+    four: Answer, six: Answer, secure: bool | None
+) -> None:
+    """Senders ask for TLSA records by it (RFC 7672, 2.2.2): one family alone proves nothing."""
+
+    class Two(Sky):
+        def ask(self, name: str, kind: str) -> Answer:
+            return four if kind == "A" else six
+
+    assert secure is addresses_of("mx1.shop.example", Two()).secure
