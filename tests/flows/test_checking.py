@@ -185,6 +185,10 @@ def test_mx_hosts_of_providers_are_nobodys_to_mend(watch: Watch) -> None:
 
     assert [("shop.example",)] == watch.world.rows("SELECT domain FROM looks")
     assert [] == watch.states()
+    # Unless the configuration says that we run it, whatever its name looks like.
+    watch.our_mx.add(host)
+    watch.until(NOW + 2 * DAY)
+    assert [(host,), ("shop.example",)] == watch.world.rows("SELECT domain FROM looks ORDER BY 1")
 
 
 def test_the_record_of_an_mx_host_is_told_once_and_not_for_each_domain(watch: Watch) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.flows.sky import Sky
 from tlsrpt_mailer.domains.seen import Shown
+from tlsrpt_mailer.flows.checking import SURE, WATCHED
 from tlsrpt_mailer.flows.probing import ILL, MOST_ADDRESSES, WELL, Prober
 from tlsrpt_mailer.report.times import Time
 
@@ -65,6 +66,8 @@ def test_what_is_wrong_is_seen_anew_sooner(sky: Sky, fields: dict[str, object], 
     probe.begin(NOW + span)
     probe(MX, ("192.0.2.1",))
     assert 2 == len(sky.asked)
+    # What is wrong by the next look, which is to confirm it; what is well by the one that ends it.
+    assert (ILL < SURE, WELL < WATCHED) == (True, True)
 
 
 def test_where_port_25_is_blocked_nothing_is_said_of_hosts(sky: Sky) -> None:

@@ -27,6 +27,8 @@ class Watch:
     ) -> None:
         self.world = World(folder, now=NOW)
         self.sky, self.public = Sky(), Sky()
+        self.our_mx: set[str] = set()
+        """MX hosts that a [[mx]] names."""
         self._settings = Settings(
             expected=self._expected,
             is_named=lambda _domain: named,
@@ -54,6 +56,7 @@ class Watch:
             rua=(RUA,),
             addresses=Addresses(["tlsrpt@example.com"]),
             is_mx_only=due.is_host,
+            is_our_mx=self.our_mx.__contains__,
         )
 
     def enrol(self, *domains: str) -> int:
