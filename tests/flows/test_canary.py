@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 import dkim
+import msgspec
 import pytest
 
 from tests.flows.post import Make, Post, Zone
@@ -98,6 +99,33 @@ def test_what_comes_in_twice_came_when_it_came_first(post: Post) -> None:
 
     assert "duplicate" == receipt.outcome
     assert NOW + 10 == post.store.canaries.last([OURS])[OURS].came_at
+
+
+def test_it_is_timed_by_when_it_came_in_and_not_by_when_it_was_read(post: Post) -> None:
+    """A mailbox that is looked into once an hour, and one whose clock is ahead."""
+    raw, _ = sent(post.world, key=rsa_key()[0])
+    early = post.world.mails([raw])[0]
+    post.world.now += HOUR
+
+    post.world.ingest.deliver([msgspec.structs.replace(early, taken_at=NOW + 7)])
+    assert NOW + 7 == post.store.canaries.last([OURS])[OURS].came_at
+
+    raw, _ = sent(post.world, OTHER, key=rsa_key()[0])
+    post.world.ingest.deliver([msgspec.structs.replace(early, raw=raw, taken_at=NOW + DAY)])
+    assert NOW + HOUR == post.store.canaries.last([OTHER])[OTHER].came_at
+
+
+def test_it_may_be_back_before_its_mx_has_answered(post: Post) -> None:
+    """Where the MX and this program are one host: it is known from the moment it leaves."""
+
+    def through(raw: bytes, _sender: str, _recipient: str) -> str:
+        assert ["duplicate"] == [one.outcome for one in post.world.take(raw)]
+        return "250 ok"
+
+    (one,) = send(post.store.canaries, through, settings(key=rsa_key()[0]), post.world.now)
+
+    back = post.store.canaries.last([OURS])[OURS]
+    assert (one.token, NOW, "250 ok") == (back.token, back.came_at, back.answer)
 
 
 def test_a_mail_program_may_change_it_on_the_way(post: Post) -> None:
@@ -202,6 +230,15 @@ def test_its_key_is_made_once_and_kept(world: World) -> None:
     assert key is not None
     assert key == world.store.canaries.key()
     assert (public_record(key) or "").startswith("v=DKIM1; k=ed25519; s=tlsrpt; p=")
+
+
+def test_the_key_of_the_configuration_goes_before_the_one_that_was_made(world: World) -> None:
+    """Who configures one later signs by it from then on."""
+    made, _ = sent(world)
+    configured, _ = sent(world, key=rsa_key()[0])
+
+    assert "a=ed25519-sha256;" in str(message_from_bytes(made)["DKIM-Signature"])
+    assert "a=rsa-sha256;" in str(message_from_bytes(configured)["DKIM-Signature"])
 
 
 def test_a_key_that_cannot_sign_is_a_matter_of_the_configuration(world: World) -> None:
