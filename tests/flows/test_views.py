@@ -191,6 +191,24 @@ def test_what_changed_shortly_before_is_named(watch: Watch) -> None:
     assert "The zone has moved to other name servers." in changed
 
 
+@pytest.mark.parametrize(("day", "is_named"), [("2026-12-02", True), ("2026-12-03", False)])
+def test_what_changed_more_than_a_week_before_is_no_cause(
+    watch: Watch, day: str, is_named: bool
+) -> None:
+    """Name servers that moved on 25 November are named a week long."""
+    watch.sky.domain(DOMAIN, mode="enforce")
+    watch.enrol(DOMAIN)
+    watch.until(NOW + DAY)
+    watch.sky.put(DOMAIN, "NS", "ns1.hoster.example")
+    watch.until(NOW + 11 * DAY)
+    fail(watch, day)
+
+    changed = part(text_of(mail_of(watch)), "CHANGED SHORTLY BEFORE")
+
+    assert is_named == ("ns1.example.net -> ns1.hoster.example" in changed)
+    assert is_named != ("Nothing in MX, name servers, MTA-STS or TLSA since 25 Nov." == changed)
+
+
 def test_where_nothing_changed_it_says_since_when(watch: Watch) -> None:
     """So that nobody looks for a change of DNS where there was none; TLSRPT breaks no TLS."""
     watch.sky.domain(DOMAIN, mode="enforce")
@@ -258,6 +276,21 @@ def test_until_when_a_sender_may_hold_the_old_policy(watch: Watch) -> None:
     assert "So Google may still hold the old policy, until 2 Dec at the latest." in held
     assert "The new id has stood in DNS since 26 Nov." in held
     assert f"Until then keep {HOST} answering." in held
+
+
+def test_the_policy_that_a_sender_holds_is_known_by_its_mode_as_well(watch: Watch) -> None:
+    """From testing to enforce with the same hosts: the old one lasts from when it went."""
+    watch.sky.domain(DOMAIN, mode="testing")
+    watch.enrol(DOMAIN)
+    watch.until(NOW + 2 * DAY)
+    watch.sky.policy(DOMAIN, "enforce", [HOST], "v=STSv1; id=20261125;")
+    watch.until(NOW + 4 * DAY)
+    fail(watch, "2026-11-26", mode="testing")
+    fail(watch, "2026-11-25", mode="testing")
+
+    held = part(text_of(mail_of(watch)), "THE POLICY THAT THE SENDER HOLDS")
+
+    assert "So Google may still hold the old policy, until 2 Dec at the latest." in held
 
 
 def test_a_policy_that_nobody_here_has_seen_counts_from_the_report(watch: Watch) -> None:
