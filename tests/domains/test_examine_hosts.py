@@ -239,6 +239,14 @@ def test_a_certificate_near_its_end_is_told_a_fortnight_before(left: int, is_tol
         assert ("warning", iso(NOW + left)) == (finding.weight, finding.facts["not_after"])
 
 
+@pytest.mark.parametrize(("ahead", "is_told"), [(-1, False), (0, False), (1, True)])
+def test_a_certificate_is_valid_from_its_first_second_on(ahead: int, is_told: bool):
+    """One that was issued a moment ago is no mistake."""
+    there = look("enforce", shown(chain=(certificate(not_before=NOW + ahead),)))
+
+    assert is_told == ("mx-certificate-not-yet-valid" in codes(there))
+
+
 def test_how_long_before_can_be_chosen():
     """Who renews by hand wants to know earlier."""
     there = look("enforce", shown())
