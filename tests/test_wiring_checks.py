@@ -189,7 +189,7 @@ def test_what_is_off_asks_nobody(tmp_path: Path) -> None:
 def test_volumes_are_added_up_for_the_inventory(tmp_path: Path) -> None:
     """Sessions of four weeks, by domain."""
     with app_in(tmp_path, now=NOW) as app:
-        days = ("2026-10-20", "2026-11-20", "2026-11-21")
+        days = ("2026-10-25", "2026-10-26", "2026-11-21")  # the first ended before them
         for day in days:
             raw = mails.mail(mails.report("example.com", day, details=(), successful=100))
             app.deliver([RawMail(raw, "test:box", NOW)])
