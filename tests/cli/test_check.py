@@ -92,6 +92,22 @@ def test_of_many_domains_only_those_with_something_to_mend_are_told(seeing: Plac
     assert "  notice        1  TLSRPT record broken: slip.example\n" in result.out
     assert "mend: put a valid TLSRPT record in its place" in result.out
     assert result.out.endswith("In full: tlsrpt-mailer check DOMAIN, or --json\n")
+    assert check(seeing, *right[:9], "slip.example").out.startswith("n0.parked.example  record ")
+
+
+def test_of_many_domains_what_is_worst_and_most_frequent_stands_first(seeing: Place) -> None:
+    """By weight, then by how many domains have it; each with whom it is about."""
+    right = [f"n{at}.parked.example" for at in range(11)]
+
+    result = check(
+        seeing, *right, "gap.example", "slip.example", "stranger.example", "service.example"
+    )
+
+    labels = [line.split()[:2] for line in result.out.splitlines() if line[2:3].strip()]
+    assert [["notice", "2"], ["notice", "1"], ["gap", "1"]] == [
+        one for one in labels if one[0] in {"notice", "gap"}
+    ]
+    assert ": stranger.example and service.example" in " ".join(result.out.split())
 
 
 def test_a_name_that_dns_does_not_know_is_said_so(seeing: Place) -> None:
