@@ -38,7 +38,7 @@ def prune_at(watch: Watch, now: int) -> dict[str, int]:
 
 
 def test_what_is_over_stays_as_long_as_failures_do(gone: Watch) -> None:
-    """`failures show` knows of it for 400 days; while it is open, for ever."""
+    """`failures show` knows of it for 400 days."""
     before = counts(gone)
 
     assert before == prune_at(gone, NOW + 300 * DAY)
@@ -47,6 +47,36 @@ def test_what_is_over_stays_as_long_as_failures_do(gone: Watch) -> None:
     ended = {"spells": before["spells"] - 1, "failures": before["failures"] - 1, "acts": 0}
     assert ended == {name: after[name] for name in ended}
     assert [] == gone.world.rows("SELECT code FROM spells WHERE code = 'tlsrpt-gone'")
+
+
+def test_what_is_open_stays_whenever_it_was_found_last(tmp_path: Path) -> None:
+    """A person is still to be told how it ends."""
+    watch = Watch(tmp_path)
+    watch.sky.domain("shop.example")
+    watch.enrol("shop.example")
+    watch.until(NOW + DAY)
+    watch.sky.put("_smtp._tls.shop.example", "TXT")
+    watch.until(NOW + 2 * DAY)
+
+    left = prune_at(watch, NOW + 4 * INCIDENT_KEEP)
+
+    assert (1, 1) == (left["failures"], left["spells"])
+
+
+def test_what_ended_late_is_kept_from_its_end_on(tmp_path: Path) -> None:
+    """Found last long ago, since nobody looked, but over since yesterday: that is news."""
+    watch = Watch(tmp_path)
+    watch.sky.domain("shop.example")
+    watch.enrol("shop.example")
+    watch.until(NOW + DAY)
+    watch.sky.put("_smtp._tls.shop.example", "TXT")
+    watch.until(NOW + 2 * DAY)
+    watch.sky.domain("shop.example")
+    watch.soon()
+    watch.at(NOW + 300 * DAY)
+
+    assert 1 == prune_at(watch, NOW + 3 * DAY + INCIDENT_KEEP)["failures"]
+    assert 0 == prune_at(watch, NOW + 301 * DAY + INCIDENT_KEEP)["failures"]
 
 
 def test_what_stands_there_now_is_remembered_and_old_values_go(gone: Watch) -> None:
