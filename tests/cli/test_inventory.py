@@ -2,6 +2,9 @@
 
 import csv
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -10,6 +13,7 @@ from tests.cli.looked import CONFIG
 from tests.cli.test_json import keys
 from tests.flows.watching import NOW, Watch
 from tlsrpt_mailer.failures.probed import BLOCKED
+from tlsrpt_mailer.store.inventory import refresh_volumes
 
 
 def names(place: Place, *words: str) -> list[str]:
@@ -169,6 +173,50 @@ def test_domains_that_the_configuration_names_stand_in_it_before_anything_is_kno
     assert "1 domain not looked at yet: tlsrpt-mailer check" in place("domains", "gaps").out
 
 
+def test_what_is_over_is_not_open(looked: Place) -> None:
+    """The record is back, so there is nothing to do at that domain any more."""
+    assert [1] == [row["open_failures"] for row in rows(looked, "gone.example")]
+    with watching(looked) as watch:
+        for name in ("gone.example", "shop.example"):
+            watch.sky.domain(name, mode="enforce")
+        watch.at(NOW)
+
+    assert [0] == [row["open_failures"] for row in rows(looked, "gone.example")]
+
+
+def test_what_is_ours_no_more_is_not_listed(looked: Place) -> None:
+    """Neither the configuration names it, nor does a report speak of it."""
+    with watching(looked) as watch:
+        watch.enrol("shop.example", "example.com")
+    looked.configure('[[domains]]\nmatch = ["shop.example", "example.com"]\n')
+
+    assert ["mx1.shop.example", "shop.example", "example.com"] == names(looked)
+
+
+def test_reports_of_who_is_distrusted_count_for_nothing(looked: Place) -> None:
+    """A domain that only they speak of has no reports yet."""
+    assert 0 == looked("reporters", "distrust", "google.com").code
+    with watching(looked) as watch:
+        refresh_volumes(watch.world.store.path, watch.world.store.writer, NOW)
+
+    (row,) = rows(looked, "example.com")
+    assert ("published", 0, 0) == (row["state"], row["sessions"], row["reporters"])
+
+
+@contextmanager
+def watching(place: Place) -> Iterator[Watch]:
+    """The daemon of a place, which has to look at all domains now."""
+    watch = Watch(place.folder / "state")
+    watch.world.now = NOW
+    watch.soon()
+    yield watch
+    watch.world.store.close()
+
+
+def rows(place: Place, domain: str) -> list[dict[str, Any]]:
+    return [row for row in place("domains", "--json").json if row["domain"] == domain]
+
+
 # ------------------------------------------------------------------------- gaps
 
 
@@ -297,6 +345,15 @@ def test_readiness_says_what_enforce_would_have_refused(looked: Place) -> None:
         row["domain"] for row in looked("domains", "readiness", "--json").json
     ]
     assert "1 of 2 domains" in looked("domains", "readiness", "--limit", "1").out
+
+
+def test_readiness_looks_back_for_thirty_days(looked: Place) -> None:
+    """What was mended before then stands in nobody's way: only the last day is left of four."""
+    (one,) = looked(
+        "domains", "readiness", "shop.example", "--json", now="2026-12-20T12:00:00Z"
+    ).json
+
+    assert (5326, 1893) == (one["mta_sts"]["sessions"], one["mta_sts"]["would_be_refused"])
 
 
 def test_readiness_of_what_nothing_reports_on(looked: Place) -> None:
