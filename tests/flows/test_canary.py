@@ -269,6 +269,17 @@ def test_one_that_does_not_come_back_is_missed_after_a_while(post: Post) -> None
     assert [] == overdue(world, NOW + DAY + 3 * HOUR)
 
 
+def test_one_address_that_works_does_not_answer_for_another(post: Post) -> None:
+    """One of two addresses has been lost since yesterday, whatever comes back to the other."""
+    world = post.world
+    sent(world, OTHER, key=rsa_key()[0])
+    world.now = NOW + DAY
+    raw, _ = sent(world, OURS, key=rsa_key()[0])
+    world.take(raw)
+
+    assert [NOW] == overdue(world, NOW + DAY + 3 * HOUR)
+
+
 def test_what_was_sent_long_ago_is_forgotten(world: World) -> None:
     """The table does not grow for ever."""
     sent(world)

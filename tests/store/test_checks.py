@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from tests import mails
+from tests.flows.sky import RIGHT
 from tests.flows.watching import NOW, Watch, shows
 from tlsrpt_mailer.report.times import DAY, HOUR
 from tlsrpt_mailer.store.checks import probed_at
+from tlsrpt_mailer.store.queries import open_queries
 from tlsrpt_mailer.store.retention import INCIDENT_KEEP, Keep, prune
 
 TABLES = ("looks", "seen", "known", "spells", "failures", "told", "acts", "shown")
@@ -213,3 +216,51 @@ def test_a_host_is_as_fresh_as_the_address_that_was_seen_longest_ago(tmp_path: P
 
     with watch.world.store.writer.reading() as conn:
         assert {"mx1.shop.example": NOW - HOUR} == probed_at(conn)
+
+
+def test_how_far_the_looks_are(tmp_path: Path) -> None:
+    """A domain that DNS answered for yesterday and not today is silent; MX hosts have no record
+    of a domain."""
+    watch = Watch(tmp_path)
+    for name in ("a.example", "b.example"):
+        watch.sky.domain(name)
+    watch.sky.put("_25._tcp.mx1.a.example", "TLSA", "3 1 1 " + "ab" * 32)
+    watch.sky.put("_smtp._tls.mx1.a.example", "TXT", RIGHT)
+    watch.enrol("a.example", "b.example", "c.example")
+    watch.until(NOW)
+    watch.sky.dark.add("_smtp._tls.b.example")
+    watch.soon()
+    watch.at(NOW + DAY)
+
+    with open_queries(watch.world.path) as reader:
+        found = reader.look_totals()
+
+    assert (4, 0, 1) == (found.domains, found.never, found.silent)
+    assert (2, 3) == (found.right, found.known)
+
+
+def test_what_failed_under_one_policy_is_not_counted_under_another(tmp_path: Path) -> None:
+    """A session stands under one policy type; readiness adds up two of them."""
+    watch = Watch(tmp_path)
+    kinds = ("sts", "no-policy-found")
+    details = (mails.detail(failed=3),), (mails.detail("starttls-not-supported", failed=5),)
+    watch.world.take(
+        mails.mail(
+            mails.report(
+                "shop.example",
+                "2026-11-22",
+                policies=[
+                    mails.policy("shop.example", policy_type=kind, details=rows)
+                    for kind, rows in zip(kinds, details, strict=True)
+                ],
+            )
+        )
+    )
+
+    with open_queries(watch.world.path) as reader:
+        counted = reader.counted("shop.example", NOW - 30 * DAY)
+
+    assert {
+        ("sts", 3): ["certificate-expired"],
+        ("no-policy-found", 5): ["starttls-not-supported"],
+    } == {(one.policy_type, one.failed): [row.result_type for row in one.rows] for one in counted}
