@@ -269,6 +269,19 @@ def test_one_that_does_not_come_back_is_missed_after_a_while(post: Post) -> None
     assert [] == overdue(world, NOW + DAY + 3 * HOUR)
 
 
+def test_the_last_that_came_back_tells_that_reports_come_in(post: Post) -> None:
+    """Silence of reporters is judged by it, so it is the newest one of all addresses."""
+    for address, after in ((OURS, HOUR), (OTHER, DAY)):
+        post.world.now = NOW + after
+        raw, _ = sent(post.world, address, key=rsa_key()[0])
+        post.world.take(raw)
+
+    back = post.store.canaries.came()
+
+    assert back is not None
+    assert (OTHER, NOW + DAY) == (back.address, back.came_at)
+
+
 def test_one_address_that_works_does_not_answer_for_another(post: Post) -> None:
     """One of two addresses has been lost since yesterday, whatever comes back to the other."""
     world = post.world
