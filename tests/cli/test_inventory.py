@@ -13,6 +13,7 @@ from tests.cli.looked import CONFIG
 from tests.cli.test_json import keys
 from tests.flows.watching import NOW, Watch
 from tlsrpt_mailer.failures.probed import BLOCKED
+from tlsrpt_mailer.report.times import DAY
 from tlsrpt_mailer.store.inventory import refresh_volumes
 
 
@@ -191,6 +192,25 @@ def test_what_is_ours_no_more_is_not_listed(looked: Place) -> None:
     looked.configure('[[domains]]\nmatch = ["shop.example", "example.com"]\n')
 
     assert ["mx1.shop.example", "shop.example", "example.com"] == names(looked)
+
+
+def test_a_domain_is_silent_until_reports_come_again(looked: Place) -> None:
+    """By the judge of silence; a silence that is over makes no gap."""
+
+    def notice(sql: str) -> None:
+        with watching(looked) as watch, watch.world.store.writer.transaction() as conn:
+            conn.execute(sql, {"at": NOW - DAY})
+
+    notice(
+        "INSERT INTO notices (kind, key, recipient, since)"
+        " VALUES ('silent-domain', 'example.com', 'root@example.com', :at)"
+    )
+    (silent,) = rows(looked, "example.com")
+    notice("UPDATE notices SET ended_at = :at")
+    (heard,) = rows(looked, "example.com")
+
+    assert ("silent", "2026-11-22T12:00:00Z") == (silent["state"], silent["since"])
+    assert "first-report" == heard["state"]
 
 
 def test_reports_of_who_is_distrusted_count_for_nothing(looked: Place) -> None:
