@@ -59,6 +59,8 @@ def test_an_address_is_ours_by_domain_source_or_host(tmp_path: Path) -> None:
     assert ("t@mx.example.com",) == addresses(tmp_path, rua("mailto:t@mx.example.com") + NAMED)
     assert ("tls@mail.example",) == addresses(tmp_path, rua("mailto:tls@mail.example") + LMTP)
     assert ("t@example.org",) == addresses(tmp_path, rua("mailto:t@example.org"))
+    twice = rua("mailto:t@example.org", "mailto:u@example.org", "mailto:t@example.org")
+    assert ("t@example.org", "u@example.org") == addresses(tmp_path, twice), "each once"
 
 
 def test_without_a_word_the_sources_say_where_reports_go(tmp_path: Path) -> None:

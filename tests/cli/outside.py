@@ -25,6 +25,9 @@ service MX 10 mx
 two MX 10 mx
 {txt("_smtp._tls.two", "v=TLSRPTv1; rua=mailto:a@stranger.example")}
 {txt("_smtp._tls.two", "v=TLSRPTv1; rua=mailto:b@stranger.example")}
+second MX 10 mx
+{txt("_smtp._tls.second", RIGHT)}
+{txt("_smtp._tls.second", "v=TLSRPTv1 ; rua=mailto:b@stranger.example")}
 hostile MX 10 mx
 {txt("_smtp._tls.hostile", chr(27) + "[31mv=TLSRPTv1; rua=" + chr(7) + "; $(reboot)")}
 parked MX 0 .

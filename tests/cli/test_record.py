@@ -62,6 +62,13 @@ def test_what_is_right_already_is_said_to_be(seeing: Place) -> None:
     assert "; example.com has it already\n" == result.err
 
 
+def test_a_second_record_beside_the_right_one_is_no_rest(seeing: Place) -> None:
+    """Some senders count it, so the line is to replace both."""
+    (one,) = seeing("record", "--json", "second.example", now=None).json
+
+    assert (RIGHT, False, 2) == (one["text"], one["is_right"], len(one["there_now"]))
+
+
 def test_another_destination_by_the_command_line(seeing: Place) -> None:
     """A bare address is meant as mailto:; the configuration's own is left out then."""
     result = seeing(
