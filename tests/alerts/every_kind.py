@@ -146,7 +146,7 @@ def view(*addresses: ShownAddress, **more: object) -> View:
     """What a look has found, a minute before the first alert."""
     made = View(
         at=at("2026-10-14T11:42"),
-        is_probed=bool(addresses),
+        unseen=None if addresses else "off",
         shown=addresses,
         mx=("mx1.example.com", "mx2.example.com"),
         still_since=at("2026-09-02"),

@@ -278,4 +278,4 @@ def test_a_policy_without_an_age_sets_no_date():
     assert "policy quoted enforce, mx: mx1.example.com policy now" in text
     assert "may still hold" not in text
     assert "The new id" not in text
-    assert "Until then keep mx1.example.com answering." in text
+    assert "As long as senders hold the quoted policy, keep mx1.example.com answering." in text

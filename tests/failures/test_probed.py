@@ -13,6 +13,7 @@ from tlsrpt_mailer.failures.probed import (
     OLD_TLS,
     OTHER_NAME,
     TROUBLE,
+    UNCOVERED,
     UNREACHABLE,
     UNTRUSTED,
     is_same_trouble,
@@ -70,6 +71,11 @@ def test_any_trouble_at_the_host_keeps_it_critical(code: str) -> None:
     """Even another trouble than the sender's: nobody says "mended" of a host that is not well."""
     assert CRITICAL is left(CRITICAL, spell(code))
     assert UNREACHABLE in TROUBLE, "who does not answer has shown nothing that is mended"
+
+
+def test_an_mx_that_the_policy_does_not_list_is_not_mended_by_a_good_certificate() -> None:
+    """What the host shows is well, and senders refuse it all the same."""
+    assert CRITICAL is left(CRITICAL, spell(UNCOVERED))
 
 
 def test_trouble_that_is_over_or_elsewhere_does_not() -> None:

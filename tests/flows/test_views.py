@@ -2,6 +2,7 @@
 
 from email.message import EmailMessage
 
+import msgspec
 import pytest
 
 from tests.flows.office import text_of as raw_text_of
@@ -11,6 +12,7 @@ from tests.flows.watching import NOW, Watch, shows
 from tests.mails import detail, mail, report
 from tlsrpt_mailer.domains.seen import Shown
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE
+from tlsrpt_mailer.store.bind import pack, unpack
 
 DOMAIN = "shop.example"
 HOST = "mx1.shop.example"
@@ -179,7 +181,166 @@ def test_where_mx_hosts_are_not_connected_to_the_mail_says_so(watch: Watch) -> N
     watch.at(NOW)
     fail(watch)
 
-    assert "MX hosts were not connected to ([checks] probe is off)." == part(
+    assert (
+        "The look of 23 Nov 12:00Z connected to no MX host: [checks] probe was off, or the"
+        " configuration does not name the domain."
+    ) == part(text_of(mail_of(watch)), "SEEN FROM HERE")
+
+
+# ------------------------------------------------------------------- DNS is dark
+
+
+def darken(watch: Watch) -> None:
+    """No name server of the zone answers any more."""
+    watch.sky.dark |= {DOMAIN, HOST, f"_mta-sts.{DOMAIN}", f"_smtp._tls.{DOMAIN}"}
+
+
+MISMATCH = (detail("validation-failure", "mx.new.example"),)
+OLD = {"mx": (HOST, "mx0.shop.example"), "details": MISMATCH}
+"""A report that quotes a policy of before."""
+
+
+def test_what_dns_did_not_answer_is_not_known(probing: Watch) -> None:
+    """
+    The name servers stop, then a report comes: what the last look that got an answer saw is told
+    as that. Nobody is told that the probe is off, or that there is no policy.
+    """
+    probing.sky.domain(DOMAIN, mode="enforce")
+    shows(probing, NOW, NOW - DAY)
+    probing.enrol(DOMAIN)
+    probing.at(NOW)
+    darken(probing)
+    fail(probing, **OLD)
+    probing.soon()
+    probing.at(NOW + HOUR)
+
+    text = text_of(mail_of(probing))
+
+    seen = part(text, "SEEN FROM HERE")
+    assert f"{HOST} {ADDRESS} expired 22 Nov 12:00Z" in seen
+    assert (
+        "At the look of 23 Nov 13:00Z DNS did not answer, so no MX host was connected to. This is"
+        " what was seen before that."
+    ) in seen
+    held = part(text, "THE POLICY THAT THE SENDER HOLDS")
+    unknown = "not known: DNS did not answer at the look of 23 Nov 13:00Z; at that of 23 Nov 12:00Z"
+    assert f"MX today {unknown}: {HOST} policy quoted" in held
+    assert f"policy now {unknown}: enforce, mx: {HOST} id 20261001" in held
+    assert "So Google may still hold the old policy, until 30 Nov at the latest." in held
+    assert "Until then keep mx0.shop.example answering." in held
+
+
+def test_where_dns_never_answered_nothing_is_claimed(probing: Watch) -> None:
+    """Neither MX nor policy were ever seen: no advice is built on them."""
+    probing.sky.domain(DOMAIN, mode="enforce")
+    darken(probing)
+    probing.enrol(DOMAIN)
+    probing.at(NOW)
+    fail(probing, **OLD)
+
+    text = text_of(mail_of(probing))
+
+    unknown = "not known: DNS did not answer at the look of 23 Nov 12:00Z"
+    assert (
+        f"MX today {unknown} policy quoted enforce, mx: {HOST} and mx0.shop.example"
+        f" (max_age 604800) policy now {unknown}"
+    ) == part(text, "THE POLICY THAT THE SENDER HOLDS")
+    assert "answering" not in text
+    assert "At the look of 23 Nov 12:00Z DNS did not answer" in part(text, "SEEN FROM HERE")
+
+
+def test_a_policy_that_was_gone_before_dns_went_dark_stays_gone(watch: Watch) -> None:
+    """The last answer was that no record announces a policy; the one of before is not revived."""
+    watch.sky.domain(DOMAIN, mode="enforce")
+    watch.enrol(DOMAIN)
+    watch.at(NOW)
+    watch.sky.put(f"_mta-sts.{DOMAIN}", "TXT")
+    watch.soon()
+    watch.at(NOW + HOUR)
+    darken(watch)
+    watch.soon()
+    watch.at(NOW + 2 * HOUR)
+    watch.said("mute")
+    fail(watch, **OLD)
+
+    held = part(text_of(mail_of(watch)), "THE POLICY THAT THE SENDER HOLDS")
+
+    assert "DNS did not answer at the look of 23 Nov 14:00Z; at that of 23 Nov 13:00Z: none" in held
+    assert "As long as senders hold the quoted policy, keep mx0.shop.example answering." in held
+
+
+def test_mended_is_said_of_the_look_that_saw_it(probing: Watch) -> None:
+    """A later look that saw nothing is no witness that it is well now."""
+    probing.sky.domain(DOMAIN, mode="enforce")
+    shows(probing, NOW, WELL)
+    probing.enrol(DOMAIN)
+    probing.at(NOW)
+    darken(probing)
+    fail(probing)
+    probing.soon()
+    probing.at(NOW + HOUR)
+
+    assert text_of(mail_of(probing)).startswith(
+        f"Senders refused {HOST} on 22 Nov; from here it looked mended at 23"
+        "\nNov 12:00Z, and has not been seen since.\n"
+    )
+
+
+def test_the_host_that_the_senders_name_is_not_passed_over(probing: Watch) -> None:
+    """Another host was connected to and is fine; of the one in question nothing is known."""
+    probing.sky.domain(DOMAIN, mx=("mx1", "mx2"), mode="enforce")
+    shows(probing, NOW, WELL, "mx2.shop.example", "192.0.2.2")
+    probing.sky.dark.add(HOST)
+    probing.enrol(DOMAIN)
+    probing.at(NOW)
+    fail(probing)
+
+    assert f"{HOST} itself was not connected to by that look." in part(
+        text_of(mail_of(probing)), "SEEN FROM HERE"
+    )
+
+
+def test_a_probe_that_could_reach_nobody_says_so(probing: Watch) -> None:
+    """Port 25 is closed from here: that is no probe that is off."""
+    probing.sky.domain(DOMAIN, mode="enforce")
+    probing.sky.blocked = "no answer"
+    probing.enrol(DOMAIN)
+    probing.at(NOW)
+    fail(probing)
+
+    seen = part(text_of(mail_of(probing)), "SEEN FROM HERE")
+
+    assert "port 25 cannot be reached from here" in seen
+    assert "off" not in seen
+
+
+def test_hosts_without_an_address_are_told_as_that(probing: Watch) -> None:
+    """There was nowhere to connect to."""
+    probing.sky.domain(DOMAIN, mode="enforce")
+    probing.sky.put(HOST, "A")
+    probing.enrol(DOMAIN)
+    probing.at(NOW)
+    probing.said("mute")
+    fail(probing)
+
+    assert "The look of 23 Nov 12:00Z found no address of an MX host to connect to." == part(
+        text_of(mail_of(probing)), "SEEN FROM HERE"
+    )
+
+
+def test_a_look_of_an_older_version_did_not_note_why(watch: Watch) -> None:
+    """After an update the last look may be one that did not say whether it was to connect."""
+    watch.sky.domain(DOMAIN, mode="enforce")
+    watch.enrol(DOMAIN)
+    watch.at(NOW)
+    with watch.world.store.writer.transaction() as conn:
+        (kept,) = conn.execute("SELECT seen FROM seen").fetchone()
+        old = msgspec.json.decode(unpack(kept))
+        del old["is_probing"]
+        conn.execute("UPDATE seen SET seen = ?", (pack(msgspec.json.encode(old)),))
+    fail(watch)
+
+    assert "The look of 23 Nov 12:00Z connected to no MX host." == part(
         text_of(mail_of(watch)), "SEEN FROM HERE"
     )
 

@@ -139,18 +139,33 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     """Since when the record does."""
 
 
+Unseen: TypeAlias = Literal["dark", "off", "no-address", "blocked", "unknown"]
+"""Why a look connected to no MX host. dark: DNS gave no answer; off: it was not to; no-address:
+there is nowhere to connect to; blocked: port 25 cannot be reached from here."""
+
+
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """What our own looks at the failure's domain have found."""
 
     at: Time
     """The last look."""
-    is_probed: bool = False
-    """Whether MX hosts were connected to."""
+    unseen: Unseen | None = None
+    """Why the last look connected to no MX host; None where it did."""
     shown: tuple[ShownAddress, ...] = ()
+    """What they showed the last time; by an earlier look where `unseen` says why."""
     mx: tuple[str, ...] = ()
     """The MX hosts of today, by preference."""
+    dark: frozenset[Literal["mx", "policy"]] = frozenset()
+    """What DNS gave the last look no answer for; then `mx` and `policy` are what the last look
+    saw that got one."""
+    mx_at: Time | None = None
+    """When that was, of the MX; None where no look ever got an answer."""
     policy: Served | None = None
     """The policy that is served today."""
+    policy_at: Time | None = None
+    """As `mx_at`, of the policy."""
+    policy_error: str = ""
+    """Why there is none."""
     old_until: Time | None = None
     """The last look that found the policy which the newest report quotes."""
     drift: tuple[Drift, ...] = ()

@@ -1,6 +1,7 @@
 """What our own looks at a domain add to a mail about one of its failures."""
 
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from tlsrpt_mailer.alerts import commands, words
 from tlsrpt_mailer.alerts.document import Block, Section, grid, pairs, para, section
@@ -29,7 +30,7 @@ def sections(item: Item, context: Context) -> Iterator[Section]:
     if view is None:
         yield section("SEEN FROM HERE", para(UNSEEN))
         return
-    yield _seen(view, context)
+    yield _seen(item, view, context)
     if (policies := _policies(item, view, context)) is not None:
         yield policies
     yield section("CHANGED SHORTLY BEFORE", *changed(item.domain, view, context))
@@ -38,11 +39,10 @@ def sections(item: Item, context: Context) -> Iterator[Section]:
 # ------------------------------------------------------------------------- probe
 
 
-def _seen(view: View, context: Context) -> Section:
-    if not view.is_probed:
-        return section(
-            "SEEN FROM HERE", para("MX hosts were not connected to ([checks] probe is off).")
-        )
+def _seen(item: Item, view: View, context: Context) -> Section:
+    unseen = para(_unseen(view, context.now)) if view.unseen is not None else None
+    if not view.shown:
+        return section("SEEN FROM HERE", unseen)
     # What is wrong comes first, so that no limit hides it.
     rows = sorted(view.shown, key=lambda one: not one.trouble)[:SHOWN]
     more = len(view.shown) - len(rows)
@@ -52,8 +52,33 @@ def _seen(view: View, context: Context) -> Section:
         "SEEN FROM HERE",
         grid(table, (0, 24, 24, 16)),
         para(f"and {words.number(more)} more addresses") if more > 0 else None,
+        unseen or _passed_over(item, view),
         aside=f"({words.safe(context.host, 60)}, {at})",
     )
+
+
+def _passed_over(item: Item, view: View) -> Block | None:
+    """That the table holds other MX hosts, and not the one that the senders name."""
+    if item.mx is None or any(one.host == item.mx for one in view.shown):
+        return None
+    if "mx" not in view.dark and item.mx not in view.mx:
+        return para(f"{words.name(item.mx)} is no MX of {words.name(item.domain)} today.")
+    return para(f"{words.name(item.mx)} itself was not connected to by that look.")
+
+
+def _unseen(view: View, now: Time) -> str:
+    """Why the last look connected to no MX host, and what it is then that stands above."""
+    at = words.moment(view.at, now)
+    why = {
+        "dark": f"At the look of {at} DNS did not answer, so no MX host was connected to.",
+        "off": f"The look of {at} connected to no MX host: [checks] probe was off, or the"
+        " configuration does not name the domain.",
+        "no-address": f"The look of {at} found no address of an MX host to connect to.",
+        "blocked": f"The look of {at} could connect to no MX host: port 25 cannot be reached from"
+        " here (tlsrpt-mailer explain probe-blocked).",
+        "unknown": f"The look of {at} connected to no MX host.",
+    }[view.unseen or "unknown"]
+    return f"{why} This is what was seen before that." if view.shown else why
 
 
 def _row(one: ShownAddress, context: Context) -> tuple[str, ...]:
@@ -77,7 +102,11 @@ def mended(item: Item, context: Context) -> str:
         return ""
     seen = words.days(item.first_seen, item.last_seen, context.now)
     where = words.name(item.mx) if item.mx else words.name(item.domain)
-    return f"Senders refused {where} on {seen}; from here it looks mended now."
+    refused = f"Senders refused {where} on {seen}"
+    if item.view is None or item.view.unseen is None:
+        return f"{refused}; from here it looks mended now."
+    at = words.moment(item.mended_at, context.now)
+    return f"{refused}; from here it looked mended at {at}, and has not been seen since."
 
 
 def valid_until(item: Item, context: Context) -> str:
@@ -172,17 +201,36 @@ def _policies(item: Item, view: View, context: Context) -> Section | None:
     if now is not None and (set(quoted.mx), quoted.mode) == (set(now.mx), now.mode):
         return None
     age = f"   (max_age {quoted.max_age})" if quoted.max_age is not None else ""
-    id_ = f"   id {words.safe(now.id, 32)}" if now is not None and now.id else ""
     rows = [
-        ("MX today", words.listed(map(words.name, view.mx)) or "-"),
+        ("MX today", _known(view, "mx", words.listed(map(words.name, view.mx)) or "-", context)),
         ("policy quoted", f"{_short(quoted)}{age}"),
-        ("policy now", f"{_short(now)}{id_}" if now is not None else "none can be had"),
+        ("policy now", _known(view, "policy", _now(view), context)),
     ]
     return section(
         "THE POLICY THAT THE SENDER HOLDS",
         pairs(rows),
         para(*_held(row, quoted, view, context)),
     )
+
+
+def _now(view: View) -> str:
+    """The policy that is served."""
+    now = view.policy
+    if now is not None:
+        return f"{_short(now)}   id {words.safe(now.id, 32)}" if now.id else _short(now)
+    why = f" ({words.safe(view.policy_error, 80)})" if view.policy_error else ""
+    return f"none can be had{why}"
+
+
+def _known(view: View, what: Literal["mx", "policy"], text: str, context: Context) -> str:
+    """*text*, with the look that it is from where the last one got no answer."""
+    if what not in view.dark:
+        return text
+    unknown = f"not known: DNS did not answer at the look of {words.moment(view.at, context.now)}"
+    before = view.mx_at if what == "mx" else view.policy_at
+    if before is None:
+        return unknown
+    return f"{unknown}; at that of {words.moment(before, context.now)}: {text}"
 
 
 def _quoted(row: Evidence) -> Served:
@@ -214,16 +262,18 @@ def _held(row: Evidence, quoted: Served, view: View, context: Context) -> Iterat
     """Since when it is another one, and until when the sender may hold the old one."""
     reporter, now = words.safe(row.reporter, 30), context.now
     until = _until(row.end, quoted.max_age, view.old_until)
-    if until is not None and view.policy is not None:
+    is_told = until is not None and view.policy is not None
+    if until is not None and is_told:
         word = "may still hold" if until > now else "may have held"
         yield f"So {reporter} {word} the old policy, until {words.day(until, now)} at the latest."
     if view.policy is not None and view.policy.since is not None:
         yield f"The new id has stood in DNS since {words.day(view.policy.since, now)}."
     gone = _missing(quoted.mx, view.mx)
-    if gone:
+    if view.mx and gone:
+        long = "Until then" if is_told else "As long as senders hold the quoted policy,"
         yield (
-            f"Until then keep {words.listed(map(words.name, gone))} answering. Next time list both"
-            " MX for one max_age before you move."
+            f"{long} keep {words.listed(map(words.name, gone))} answering. Next time list both MX"
+            " for one max_age before you move."
         )
 
 

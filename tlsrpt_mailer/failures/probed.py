@@ -24,6 +24,8 @@ OLD_TLS = "mx-old-tls"
 UNREACHABLE = "mx-unreachable"
 MISMATCH = "dane-mismatch"
 
+UNCOVERED = "mta-sts-uncovered-mx"
+"""The finding that the policy does not list the MX host: whatever that shows, senders refuse it."""
 BLOCKED = "probe-blocked"
 """The finding that port 25 of nobody can be reached from here: it is about this host alone."""
 
@@ -69,7 +71,7 @@ def with_probe(
         return list(verdicts)
     ill: dict[str, list[Spell]] = {}
     for spell in spells:
-        if spell.mx is not None and spell.ended_at is None and spell.code in TROUBLE:
+        if spell.mx is not None and spell.ended_at is None and spell.code in TROUBLE | {UNCOVERED}:
             ill.setdefault(spell.mx, []).append(spell)
     return [_one(verdict, ill, shown) for verdict in verdicts]
 

@@ -50,6 +50,7 @@ def look_at(domain: str, scout: Scout, now: Time, probe: Probe = no_probe) -> Se
         page=_page(domain, sts, scout),
         hosts=tuple(_host(name, scout, probe) for name in mx_hosts(domain, mx)),
         record=ABSENT,
+        is_probing=probe is not no_probe,
     )
     return _with_record(seen, scout)
 

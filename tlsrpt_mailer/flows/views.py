@@ -1,9 +1,11 @@
 """What our own looks at a domain found, as a mail about one of its failures shows it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from tlsrpt_mailer.alerts.model import Drift, Item, Served, ShownAddress, View
-from tlsrpt_mailer.domains.drift import Known, changes, history
+import msgspec
+
+from tlsrpt_mailer.alerts.model import Drift, Item, Served, ShownAddress, Unseen, View
+from tlsrpt_mailer.domains.drift import Known, changes, history, values
 from tlsrpt_mailer.domains.seen import Seen, Shown
 from tlsrpt_mailer.domains.sts import parse_policy, parse_sts
 from tlsrpt_mailer.failures import probed
@@ -23,12 +25,10 @@ def view_of(item: Item, looked: Looked | None) -> View | None:
     seen, known = looked.seen, [row for row in looked.known if row.kind in TOLD]
     since = min(item.first_seen, item.clean_before or item.first_seen) - BEFORE
     found = changes(known, since, item.first_failing_end)
-    return View(
+    bare = View(
         at=seen.at,
-        is_probed=any(host.shown for host in seen.hosts),
-        shown=tuple(_shown(item, seen)),
-        mx=tuple(host.host for host in seen.hosts),
-        policy=_served(seen, looked.known),
+        unseen=_unseen(seen),
+        shown=tuple(_shown(item, looked)),
         old_until=_old_until(item, looked.known),
         drift=tuple(
             Drift(
@@ -43,6 +43,7 @@ def view_of(item: Item, looked: Looked | None) -> View | None:
         ),
         still_since=None if found else _still_since(known),
     )
+    return _with_policy(_with_mx(bare, looked), looked)
 
 
 def _still_since(known: Iterable[Known]) -> Time | None:
@@ -50,21 +51,50 @@ def _still_since(known: Iterable[Known]) -> Time | None:
     return max((row.first_at for row in known), default=None)
 
 
+def _with_mx(view: View, looked: Looked) -> View:
+    """The MX hosts of the last look; of the last that got an answer where that one did not."""
+    if looked.seen.mx.kind != "trouble":
+        return msgspec.structs.replace(view, mx=tuple(host.host for host in looked.seen.hosts))
+    rows = history(looked.known, "mx")
+    return msgspec.structs.replace(
+        view,
+        dark=view.dark | {"mx"},
+        mx=tuple(value.partition(" ")[2] for value in values(rows[0])) if rows else (),
+        mx_at=rows[0].last_at if rows else None,
+    )
+
+
 # ------------------------------------------------------------------------ policy
 
 
-def _served(seen: Seen, known: Iterable[Known]) -> Served | None:
-    if seen.page is None or seen.page.kind != "found":
-        return None
-    policy = parse_policy(seen.page.text)
-    rows = history(known, "sts")
+def _with_policy(view: View, looked: Looked) -> View:
+    """The policy of the last look; of the last that got an answer where that one did not."""
+    seen, announced = looked.seen, history(looked.known, "sts")
+    since = announced[0].first_at if announced else None
+    if seen.sts.kind == "trouble":
+        files = history(looked.known, "policy")
+        there = bool(announced and announced[0].value and files)
+        return msgspec.structs.replace(
+            view,
+            dark=view.dark | {"policy"},
+            policy_at=announced[0].last_at if announced else None,
+            policy=_served(files[0].value, values(announced[0]), since) if there else None,
+        )
+    page = seen.page
+    if page is None or page.kind != "found":
+        return msgspec.structs.replace(view, policy_error="" if page is None else page.error)
+    return msgspec.structs.replace(view, policy=_served(page.text, seen.sts.values, since))
+
+
+def _served(text: str, announced: Sequence[str], since: Time | None) -> Served:
+    policy = parse_policy(text)
     return Served(
-        lines=tuple(line for line in seen.page.text.splitlines() if line.strip()),
+        lines=tuple(line for line in text.splitlines() if line.strip()),
         mode=policy.mode,
         max_age=policy.max_age,
         mx=policy.mx,
-        id=parse_sts(seen.sts.values).id,
-        since=rows[0].first_at if rows else None,
+        id=parse_sts(announced).id,
+        since=since,
     )
 
 
@@ -87,15 +117,31 @@ def _old_until(item: Item, known: Iterable[Known]) -> Time | None:
 # ------------------------------------------------------------------------- probe
 
 
-def _shown(item: Item, seen: Seen) -> Iterator[ShownAddress]:
-    for host in seen.hosts:
-        is_here = item.mx is None or item.mx == host.host
-        for one in host.shown:
+def _unseen(seen: Seen) -> Unseen | None:
+    """Why the look connected to no MX host; None where it did."""
+    if any(host.shown for host in seen.hosts):
+        return None
+    if seen.is_probing is False:
+        return "off"
+    if seen.mx.kind == "trouble" or any(one.addresses.kind == "trouble" for one in seen.hosts):
+        return "dark"
+    if not any(one.addresses.values for one in seen.hosts):
+        return "no-address"
+    return "blocked" if seen.is_probing else "unknown"
+
+
+def _shown(item: Item, looked: Looked) -> Iterator[ShownAddress]:
+    """By the last look; what earlier ones saw where that one connected to no host."""
+    seen = looked.seen
+    now = [(host.host, host.shown) for host in seen.hosts if host.shown]
+    for host, shown in now or looked.shown:
+        is_here = item.mx is None or item.mx == host
+        for one in shown:
             ills = _ills(one, seen.at)
             same = [ill for ill in ills if probed.is_same_trouble(item.result_type, ill[1])]
             trouble, _ = (same or ills or [("", "")])[0]
             yield ShownAddress(
-                host=host.host,
+                host=host,
                 ip=one.ip,
                 at=one.at,
                 trouble=trouble,

@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from tlsrpt_mailer.domains.drift import Known
-from tlsrpt_mailer.domains.seen import Seen
+from tlsrpt_mailer.domains.seen import Seen, Shown
 from tlsrpt_mailer.failures.model import Identity
 from tlsrpt_mailer.ports.letters import Evidence, FailureRecord, Letter, Told
 from tlsrpt_mailer.ports.people import Maintenance
@@ -40,6 +40,9 @@ class Looked(msgspec.Struct, frozen=True):
 
     seen: Seen
     known: tuple[Known, ...]
+    shown: tuple[tuple[str, tuple[Shown, ...]], ...] = ()
+    """Of each MX host that was ever connected to what it showed the last time; of the hosts of
+    the last look that got an answer."""
 
 
 class ComposeTxn(Protocol):

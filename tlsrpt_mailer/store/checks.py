@@ -9,7 +9,7 @@ import msgspec
 
 from tlsrpt_mailer.domains.drift import Known
 from tlsrpt_mailer.domains.finding import Finding
-from tlsrpt_mailer.domains.seen import HostSeen, Seen
+from tlsrpt_mailer.domains.seen import HostSeen, Seen, Shown
 from tlsrpt_mailer.failures.model import Spell
 from tlsrpt_mailer.ports import Due, Look, Past
 from tlsrpt_mailer.report.times import Span, Time
@@ -28,6 +28,7 @@ _KNOWN = (
 _decode_facts = msgspec.json.Decoder(dict[str, str]).decode
 _decode_findings = msgspec.json.Decoder(tuple[Finding, ...]).decode
 _decode_seen = msgspec.json.Decoder(Seen).decode
+_decode_shown = msgspec.json.Decoder(Shown).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -124,6 +125,19 @@ def look_soon(conn: sqlite3.Connection, domains: Iterable[str], at: Time, rest: 
 def probed_at(conn: sqlite3.Connection) -> dict[str, Time]:
     """When each MX host was probed last, all of its addresses."""
     return dict(conn.execute("SELECT host, min(at) FROM shown GROUP BY host").fetchall())
+
+
+def last_shown(conn: sqlite3.Connection, domain: str) -> Iterable[tuple[str, tuple[Shown, ...]]]:
+    """What the MX hosts of *domain* showed the last time, by host; those of the last answer."""
+    rows = conn.execute(
+        "SELECT shown.host, shown.shown FROM looks, json_each(looks.mx) AS one"
+        " JOIN shown ON shown.host = one.value WHERE looks.domain = ? ORDER BY one.key, shown.ip",
+        (text(domain),),
+    )
+    found: defaultdict[str, list[Shown]] = defaultdict(list)
+    for host, shown in rows:
+        found[host].append(_decode_shown(shown))
+    return ((host, tuple(shown)) for host, shown in found.items())
 
 
 def last_spells(conn: sqlite3.Connection, domains: Collection[str]) -> dict[str, list[Spell]]:

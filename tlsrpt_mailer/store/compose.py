@@ -71,7 +71,10 @@ class SqliteComposeTxn:
     def looked(self, domain: str) -> Looked | None:
         """See `ports.ComposeTxn.looked`."""
         last = checks.last_look(self._conn, domain)
-        return None if last is None else Looked(last[0], tuple(checks.known(self._conn, domain)))
+        if last is None:
+            return None
+        known = tuple(checks.known(self._conn, domain))
+        return Looked(last[0], known, tuple(checks.last_shown(self._conn, domain)))
 
     def composed(self, hour: Time, days: Time) -> dict[str, Composed]:
         """See `ports.ComposeTxn.composed`; only what is an alert counts."""
