@@ -357,6 +357,15 @@ def test_an_unknown_result_type_is_quoted():
     assert 'Result type: "some-new-type"' in rendered.text
 
 
+def test_a_second_line_of_two_halves_does_not_take_a_third():
+    """One "and" a sentence: the policy has one of its own where the reason needed one already."""
+    rendered = render(group(item(result_type="validation-failure")), context())
+
+    assert 'and no reason is given. The MTA-STS policy says "enforce". Google, 13 Oct:' in " ".join(
+        rendered.text.split()
+    )
+
+
 def test_failures_without_details_are_not_called_an_unknown_type():
     """The word "unspecified" is ours alone: the mail says that the report gives no reason."""
     rendered = render(group(item(result_type="unspecified", mx=None)), context())

@@ -49,15 +49,31 @@ def test_what_is_seen_from_here_stands_address_by_address(probing: Watch) -> Non
     probing.at(NOW)
     fail(probing)
 
-    seen = part(text_of(mail_of(probing)), "SEEN FROM HERE")
+    mail = mail_of(probing)
+    seen = part(text_of(mail), "SEEN FROM HERE")
 
     assert (
-        "(mail.example.com, today at 12:00Z (just now)) host address"
+        "(mail.example.com, today at 12:00Z, just now) host address"
         f" {HOST} 192.0.2.2 expired 22 Nov 12:00Z the same trouble"
-        f" {HOST} 192.0.2.3 offers no STARTTLS another trouble"
-        f" {HOST} 192.0.2.4 made out to another name another trouble"
+        f" {HOST} 192.0.2.3 offers no STARTTLS not as reported"
+        f" {HOST} 192.0.2.4 made out to another name not as reported"
         f" {HOST} {ADDRESS} valid until 21 Feb 2027 fine"
-    ) == seen
+    ) == seen.partition(" Senders report:")[0]
+    assert f"  Senders report: certificate expired on {HOST}.\n" in text_of(mail)
+
+
+def test_the_same_trouble_at_another_host_is_the_same(probing: Watch) -> None:
+    """The certificate is one for both hosts, and senders have named one of them so far."""
+    probing.sky.domain(DOMAIN, mx=("mx1", "mx2"), mode="enforce")
+    shows(probing, NOW, WELL)
+    shows(probing, NOW, NOW - DAY, "mx2.shop.example", "192.0.2.2")
+    probing.enrol(DOMAIN)
+    probing.at(NOW)
+    fail(probing)
+
+    assert "mx2.shop.example 192.0.2.2 expired 22 Nov 12:00Z the same trouble" in part(
+        text_of(mail_of(probing)), "SEEN FROM HERE"
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,7 +92,7 @@ def test_what_is_seen_from_here_stands_address_by_address(probing: Watch) -> Non
         (
             "certificate-not-trusted",
             {"not_after": NOW - DAY},
-            "expired 22 Nov 12:00Z another trouble",
+            "expired 22 Nov 12:00Z not as reported",
         ),
         ("tlsa-invalid", {"not_after": WELL, "chain": ()}, "- fine"),
     ],

@@ -69,7 +69,7 @@ def second_line(item: Item) -> str:
         return capital(f"{effects.phrase(item)}.")
     text = Names(words.name(item.domain), words.name(item.mx), "").fill(effects.because(item))
     if holds == "refused" and item.policy_type == "sts":
-        joint = ". The" if ":" in text else ", and the"
+        joint = ". The" if ":" in text or ", and " in text else ", and the"
         return f'{text}{joint} MTA-STS policy says "enforce".'
     return f"{text}."
 

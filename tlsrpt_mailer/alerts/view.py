@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from tlsrpt_mailer.alerts import commands, words
+from tlsrpt_mailer.alerts import commands, effects, words
 from tlsrpt_mailer.alerts.document import Block, Section, grid, pairs, para, section
 from tlsrpt_mailer.alerts.model import Context, Drift, Evidence, Item, Served, ShownAddress, View
 from tlsrpt_mailer.report.times import Span, Time
@@ -48,12 +48,14 @@ def _seen(item: Item, view: View, context: Context) -> Section:
     more = len(view.shown) - len(rows)
     table = [("host", "address", "", ""), *(_row(one, context) for one in rows)]
     at = words.when(min(one.at for one in view.shown), context.now)
+    is_other = any(one.trouble and not one.is_same for one in view.shown)
     return section(
         "SEEN FROM HERE",
         grid(table, (0, 24, 24, 16)),
         para(f"and {words.number(more)} more addresses") if more > 0 else None,
+        para(f"Senders report: {effects.phrase(item)}.") if is_other else None,
         unseen or _passed_over(item, view),
-        aside=f"({words.safe(context.host, 60)}, {at})",
+        aside=f"({words.safe(context.host, 60)}, {at.replace(' (', ', ').rstrip(')')})",
     )
 
 
@@ -84,7 +86,7 @@ def _unseen(view: View, now: Time) -> str:
 def _row(one: ShownAddress, context: Context) -> tuple[str, ...]:
     verdict = "fine"
     if one.trouble:
-        verdict = "the same trouble" if one.is_same else "another trouble"
+        verdict = "the same trouble" if one.is_same else "not as reported"
     return words.name(one.host), words.name(one.ip), _state(one, context.now), verdict
 
 

@@ -135,7 +135,6 @@ def _shown(item: Item, looked: Looked) -> Iterator[ShownAddress]:
     seen = looked.seen
     now = [(host.host, host.shown) for host in seen.hosts if host.shown]
     for host, shown in now or looked.shown:
-        is_here = item.mx is None or item.mx == host
         for one in shown:
             ills = _ills(one, seen.at)
             same = [ill for ill in ills if probed.is_same_trouble(item.result_type, ill[1])]
@@ -145,7 +144,7 @@ def _shown(item: Item, looked: Looked) -> Iterator[ShownAddress]:
                 ip=one.ip,
                 at=one.at,
                 trouble=trouble,
-                is_same=is_here and bool(same),
+                is_same=bool(same),
                 not_after=one.chain[0].not_after if one.chain else None,
             )
 
