@@ -139,6 +139,11 @@ def test_a_threading_subject_does_not_change_with_the_state():
     )
 
 
+def opening(rendered) -> str:
+    """The first lines, on one line."""
+    return " ".join(rendered.text.partition("\n\n")[0].split())
+
+
 def test_a_long_subject_is_cut_from_the_right():
     """Never in the domain, and the number stays."""
     domain = f"{'a' * 60}.{'b' * 60}.example"
@@ -153,12 +158,19 @@ def test_a_long_subject_is_cut_from_the_right():
     ("more", "line"),
     [
         ({"mx": "mx2.example.com"}, "No failures are reported for mx1.example.com"),
-        ({"mx_host": ("mx1.example.com",)}, "The policy names no other MX: mail waits"),
+        (
+            {"mx_host": ("mx1.example.com",), "failed": 5326},
+            "The policy names no other MX: mail waits",
+        ),
+        (
+            {"mx_host": ("mx1.example.com",), "failed": 120, "sessions": 520},
+            "The policy names no other MX, but 400 of 520 sessions worked: not all mail waits.",
+        ),
         ({"mx_host": ("*.example.com",)}, "Where no other MX will do, mail waits"),
         ({"mx_host": ()}, "Where no other MX will do, mail waits"),
         ({"mx": None}, "Where no other MX will do, mail waits"),
         (
-            {"mx_host": (), "policy_string": ("version: STSv1", "mx: mx2.example.com.")},
+            {"mx_host": (), "policy_string": ("mx: mx1.example.com", "mx: mx2.example.com.")},
             "No failures are reported for mx2.example.com",
         ),
     ],
@@ -168,15 +180,58 @@ def test_whether_another_mx_takes_the_mail(more, line):
     mx = {"mx": more.pop("mx")} if "mx" in more else {}
     row = seen(**({"mx_host": ("mx1.example.com", "mx2.example.com")} | more))
 
-    assert head(render(group(item(evidence=(row,), **mx)), context()))[3].startswith(line)
+    assert line in opening(render(group(item(evidence=(row,), **mx)), context()))
+
+
+@pytest.mark.parametrize(
+    ("hosts", "more", "line"),
+    [
+        (
+            ("mx1.example.com",),
+            {},
+            "; no failures are reported for mx1.example.com: mail should still get in there.",
+        ),
+        (
+            ("*.mail.example.com",),
+            {"failed": 120, "sessions": 520},
+            "; 400 of 520 sessions worked all the same.",
+        ),
+        (
+            ("*.com",),
+            {"failed": 520, "sessions": 520},
+            "; where no MX that it lists will do, mail waits, and is returned in the end.",
+        ),
+    ],
+)
+def test_an_mx_that_the_held_policy_does_not_list_is_told_as_that(hosts, more, line):
+    """The cause is said, and nobody is told that all mail waits at an MX that still takes it."""
+    row = seen(mx_host=hosts, **more)
+    newer = seen("Microsoft", failed=0, mx_host=("mx2.example.com",))
+    one = item(mx="mx2.example.com", evidence=(newer, row))
+
+    assert f"The policy that the sender holds does not list mx2.example.com{line}" in opening(
+        render(group(one), context())
+    )
+
+
+def test_a_wildcard_of_the_policy_lists_what_is_one_label_below_it():
+    """RFC 8461, 4.1: it is no name that the policy does not list."""
+    row = seen(mx_host=("*.example.com",))
+
+    assert "does not list" not in opening(render(group(item(evidence=(row,))), context()))
 
 
 def test_every_mx_may_be_broken():
     """With the other MX failing as well, nobody is told to sleep on."""
     both = item(18, cause=18, mx="mx2.example.com")
-    rendered = render(group(item(), elsewhere=(both,)), context())
+    row = seen(mx_host=("mx1.example.com", "mx2.example.com"), failed=5326)
+    rendered = render(group(item(evidence=(row,)), elsewhere=(both,)), context())
+    some = render(group(item(), elsewhere=(both,)), context())
 
-    assert head(rendered)[3].startswith("Every MX of the policy fails: mail waits")
+    assert "Every MX of the policy fails: mail waits" in opening(rendered)
+    assert (
+        "Every MX of the policy fails, but 3,433 of 5,326 sessions worked: not all mail waits."
+    ) in opening(some)
     assert "18  critical  certificate expired on mx2.example.com" in rendered.text
 
 

@@ -1,6 +1,6 @@
 """What a failure does to mail, as far as its report can tell."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Container, Iterable
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -200,8 +200,8 @@ def _total(key: tuple[str, Time, Time], domains: dict[str, Evidence]) -> Figure:
 
 
 def policy_hosts(item: Item) -> list[str]:
-    """The MX patterns of the newest policy that a report quotes."""
-    for row in item.evidence:
+    """The MX patterns of the newest policy that a report quotes; of one that fails, first."""
+    for row in (*failing(item), *item.evidence):
         quoted = [line.partition(":") for line in row.policy_string]
         hosts = row.mx_host or tuple(
             value.strip() for key, _, value in quoted if key.strip() == "mx"
@@ -215,18 +215,56 @@ def way_out(item: Item, failing_mx: Iterable[str]) -> str:
     """
     The line that lets somebody sleep on: whether another MX may take the mail.
 
-    Claims no more than reports tell: that nobody reports failures there.
+    Claims no more than reports tell: that nobody reports failures there, and how much got through
+    all the same.
     """
     hosts = policy_hosts(item)
-    bad = {item.mx, *failing_mx}
+    today = item.view.mx if item.view is not None and "mx" not in item.view.dark else ()
+    good = _good(hosts, {item.mx, *failing_mx}, today)
+    is_sts = item.policy_type == "sts"
+    if is_sts and item.mx is not None and hosts and not _is_listed(item.mx, hosts):
+        return _unlisted(item, good)
     if item.mx is None or not hosts or not all(is_strict_host(host) for host in hosts):
         return "Where no other MX will do, mail waits and is returned in the end."
-    today = item.view.mx if item.view is not None else ()
-    good = [host for host in hosts if host not in bad and (not today or host in today)]
     if good:
         return f"No failures are reported for {words.listed(good)}: mail should still get in there."
     if len(today) == 1:
         only = "This is the only MX"
     else:
         only = "The policy names no other MX" if len(hosts) == 1 else "Every MX of the policy fails"
+    if through := _through(item):
+        return f"{only}, but {through}: not all mail waits."
     return f"{only}: mail waits, and is returned in 1 to 5 days."
+
+
+def _is_listed(mx: str, patterns: Iterable[str]) -> bool:
+    """Whether an ``mx:`` line lets mail go there (RFC 8461, 4.1: a wildcard is one label)."""
+    return not {mx, f"*.{mx.partition('.')[2]}"}.isdisjoint(patterns)
+
+
+def _good(hosts: Iterable[str], bad: Container[str | None], today: Collection[str]) -> list[str]:
+    """The MX hosts that the policy names in full, that are there, and that nobody complains of."""
+    return [
+        host
+        for host in hosts
+        if is_strict_host(host) and host not in bad and (not today or host in today)
+    ]
+
+
+def _unlisted(item: Item, good: Iterable[str]) -> str:
+    """That the policy does not list the MX, which is why senders pass it over; and what of mail."""
+    start = f"The policy that the sender holds does not list {words.name(item.mx)}"
+    if others := words.listed(good):
+        return f"{start}; no failures are reported for {others}: mail should still get in there."
+    if through := _through(item):
+        return f"{start}; {through} all the same."
+    return f"{start}; where no MX that it lists will do, mail waits, and is returned in the end."
+
+
+def _through(item: Item) -> str:
+    """``400 of 520 sessions worked``, of the newest failing window; "" where none did."""
+    found = figure([item])
+    if found is None or found.failed >= found.sessions:
+        return ""
+    worked = words.number(found.sessions - found.failed)
+    return f"{worked} of {words.number(found.sessions)} sessions worked"
