@@ -150,6 +150,7 @@ def view(*addresses: ShownAddress, **more: object) -> View:
         shown=addresses,
         mx=("mx1.example.com", "mx2.example.com"),
         still_since=at("2026-09-02"),
+        looked_since=at("2026-06-01"),
     )
     return msgspec.structs.replace(made, **more)
 

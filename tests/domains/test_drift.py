@@ -12,6 +12,7 @@ from tlsrpt_mailer.domains.drift import (
     Change,
     Known,
     changes,
+    changes_after,
     history,
     merge,
     notes,
@@ -144,6 +145,14 @@ def test_what_changed_shortly_before_is_told(since: int, until: int, kinds: list
         assert (
             Change("mx", "", f"10 {MX1}\n20 {sights.MX2}", f"10 {MX1}", NOW - DAY, NOW) == found[-1]
         )
+
+
+def test_what_changed_after_a_moment_is_what_stood_till_after_it():
+    """A change that may have been before it is no change after it."""
+    known = remembered(earlier(sights.seen(), 1), sights.seen(mx=answer(f"10 {MX1}")))
+
+    assert ["mx"] == [one.kind for one in changes_after(known, NOW - DAY - 1)]
+    assert [] == changes_after(known, NOW - DAY)
 
 
 def test_what_was_found_for_the_first_time_is_no_change():

@@ -415,6 +415,82 @@ def test_where_nothing_changed_it_says_since_when(watch: Watch) -> None:
     )
 
 
+def test_what_was_before_the_first_look_is_not_known(watch: Watch) -> None:
+    """It began before anybody looked: that nothing changed would be made up."""
+    watch.sky.domain(DOMAIN, mode="enforce")
+    watch.enrol(DOMAIN)
+    watch.at(NOW)
+    fail(watch)
+
+    assert "Not known: first looked at 23 Nov 12:00Z, after it began." == part(
+        text_of(mail_of(watch)), "CHANGED SHORTLY BEFORE"
+    )
+
+
+def test_the_first_look_within_the_first_failing_day_proves_nothing(watch: Watch) -> None:
+    """The day's report does not say at what hour it began."""
+    watch.sky.domain(DOMAIN, mode="enforce")
+    watch.enrol(DOMAIN)
+    watch.until(NOW + DAY)
+    fail(watch, "2026-11-23")
+
+    assert "Not known: first looked at 23 Nov 12:00Z, when it may have begun." == part(
+        text_of(mail_of(watch)), "CHANGED SHORTLY BEFORE"
+    )
+
+
+def test_where_dns_answered_no_look_nothing_is_known_of_changes(watch: Watch) -> None:
+    """Looks alone are no answers."""
+    watch.sky.domain(DOMAIN, mode="enforce")
+    darken(watch)
+    watch.sky.dark |= {DOMAIN, f"_25._tcp.{HOST}"}
+    watch.enrol(DOMAIN)
+    watch.at(NOW)
+    fail(watch)
+
+    assert "Not known: DNS has answered no look yet." == part(
+        text_of(mail_of(watch)), "CHANGED SHORTLY BEFORE"
+    )
+
+
+def test_what_changed_after_it_began_is_named_as_that(watch: Watch) -> None:
+    """
+    A policy with a new id, which the same mail speaks of, stands beside what is not known; and
+    what came later is not when nothing changed "since".
+    """
+    watch.sky.domain(DOMAIN, mode="enforce")
+    watch.enrol(DOMAIN)
+    watch.at(NOW)
+    watch.sky.policy(DOMAIN, "enforce", ["mx.new.example"], "v=STSv1; id=20261123;")
+    watch.soon()
+    watch.at(NOW + HOUR)
+    watch.said("mute")
+    fail(watch)
+
+    changed = part(text_of(mail_of(watch)), "CHANGED SHORTLY BEFORE")
+
+    assert changed.startswith("Not known: first looked at 23 Nov 12:00Z, after it began. After it")
+    assert "After it began: 23 Nov MTA-STS policy: mx: mx1.shop.example -> mx: mx.new" in changed
+    assert "23 Nov MTA-STS record: v=STSv1; id=20261001; -> v=STSv1; id=20261123;" in changed
+
+
+def test_what_came_after_is_not_since_when_nothing_changed(watch: Watch) -> None:
+    """Looked at for two days before, mended on the third: "since" is of the two days."""
+    watch.sky.domain(DOMAIN, mode="enforce")
+    watch.enrol(DOMAIN)
+    watch.until(NOW + 3 * DAY)
+    watch.sky.put(DOMAIN, "MX", "10 mx.new.example")
+    watch.sky.put("mx.new.example", "A", "192.0.2.9")
+    watch.until(NOW + 5 * DAY)
+    watch.said("mute")
+    fail(watch, "2026-11-25")
+
+    changed = part(text_of(mail_of(watch)), "CHANGED SHORTLY BEFORE")
+
+    assert changed.startswith("Nothing in MX, name servers, MTA-STS or TLSA since 23 Nov. After")
+    assert "MX: 10 mx1.shop.example -> 10 mx.new.example" in changed
+
+
 def test_a_certificate_that_was_replaced_is_a_change(probing: Watch) -> None:
     """The key of the new one fits no TLSA: that is what happened the day before."""
     probing.sky.domain(DOMAIN, mode="enforce")
@@ -496,6 +572,7 @@ def test_a_policy_that_nobody_here_has_seen_counts_from_the_report(watch: Watch)
     held = part(text_of(mail_of(watch)), "THE POLICY THAT THE SENDER HOLDS")
 
     assert "So Google may still hold the old policy, until 30 Nov at the latest." in held
+    assert "The new id has stood in DNS since 23 Nov, or longer." in held
 
 
 def test_where_the_policy_is_gone_it_says_that_none_can_be_had(watch: Watch) -> None:

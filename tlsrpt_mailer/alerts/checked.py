@@ -58,9 +58,7 @@ def sections(items: tuple[Item, ...], context: Context) -> list[Section]:
     if len(items) > 1:
         found.append(_the_domains(items))
     if worst.view is not None:
-        found.append(
-            section("CHANGED SHORTLY BEFORE", *view.changed(worst.domain, worst.view, context))
-        )
+        found.append(section("CHANGED SHORTLY BEFORE", *view.changed(worst, worst.view, context)))
     return [one for one in found if one.blocks]
 
 

@@ -171,7 +171,11 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     drift: tuple[Drift, ...] = ()
     """What changed shortly before the failure began, the oldest first."""
     still_since: Time | None = None
-    """Where nothing did: since when nothing has."""
+    """Where nothing did: since when nothing had, up to then."""
+    looked_since: Time | None = None
+    """The first look that got an answer: of what was before it nobody knows."""
+    drift_after: tuple[Drift, ...] = ()
+    """What changed after that, the oldest first."""
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):

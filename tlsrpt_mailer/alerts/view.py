@@ -1,6 +1,6 @@
 """What our own looks at a domain add to a mail about one of its failures."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from tlsrpt_mailer.alerts import commands, effects, words
@@ -33,7 +33,7 @@ def sections(item: Item, context: Context) -> Iterator[Section]:
     yield _seen(item, view, context)
     if (policies := _policies(item, view, context)) is not None:
         yield policies
-    yield section("CHANGED SHORTLY BEFORE", *changed(item.domain, view, context))
+    yield section("CHANGED SHORTLY BEFORE", *changed(item, view, context))
 
 
 # ------------------------------------------------------------------------- probe
@@ -129,25 +129,43 @@ def valid_until(item: Item, context: Context) -> str:
 # ------------------------------------------------------------------------- drift
 
 
-def changed(domain: str, view: View, context: Context) -> Iterator[Block]:
-    """What was replaced shortly before, or since when nothing was."""
-    if not view.drift:
-        since = (
-            "" if view.still_since is None else f" since {words.day(view.still_since, context.now)}"
-        )
-        yield para(f"Nothing in MX, name servers, MTA-STS or TLSA{since}.")
-        return
-    shown = view.drift[:CHANGES]
-    yield pairs([row for one in shown for row in change(one, context.now)])
-    more = len(view.drift) - len(shown)
-    if more:
-        name = commands.names(domain, None, None).domain
-        yield para(f"and {words.number(more)} more: tlsrpt-mailer domains show {name}")
-    if any(one.kind == "ns" for one in shown):
+def changed(item: Item, view: View, context: Context) -> Iterator[Block]:
+    """What was replaced shortly before, or since when nothing was; and what was after that."""
+    if view.drift:
+        yield from _changes(item.domain, view.drift, context.now)
+    else:
+        yield para(_unchanged(item, view, context.now))
+    if view.drift_after:
+        yield para("After it began:")
+        yield from _changes(item.domain, view.drift_after, context.now)
+    if any(one.kind == "ns" for one in (*view.drift, *view.drift_after)):
         yield para(
             "The zone has moved to other name servers. Look there for what else did not come"
             " along: MX, _mta-sts, _25._tcp (TLSA)."
         )
+
+
+def _changes(domain: str, drift: Sequence[Drift], now: Time) -> Iterator[Block]:
+    shown = drift[:CHANGES]
+    yield pairs([row for one in shown for row in change(one, now)])
+    more = len(drift) - len(shown)
+    if more:
+        name = commands.names(domain, None, None).domain
+        yield para(f"and {words.number(more)} more: tlsrpt-mailer domains show {name}")
+
+
+def _unchanged(item: Item, view: View, now: Time) -> str:
+    """That nothing did, as far as looks reach back; what was before the first nobody knows."""
+    first = view.looked_since
+    if first is None:
+        return "Not known: DNS has answered no look yet."
+    if first >= item.first_failing_end:
+        there = "when it was there already" if item.is_finding else "after it began"
+        return f"Not known: first looked at {words.moment(first, now)}, {there}."
+    if first > item.first_seen:
+        return f"Not known: first looked at {words.moment(first, now)}, when it may have begun."
+    since = words.day(view.still_since or first, now)
+    return f"Nothing in MX, name servers, MTA-STS or TLSA since {since}."
 
 
 def change(one: Drift, now: Time) -> Iterator[tuple[str, str]]:
@@ -269,7 +287,9 @@ def _held(row: Evidence, quoted: Served, view: View, context: Context) -> Iterat
         word = "may still hold" if until > now else "may have held"
         yield f"So {reporter} {word} the old policy, until {words.day(until, now)} at the latest."
     if view.policy is not None and view.policy.since is not None:
-        yield f"The new id has stood in DNS since {words.day(view.policy.since, now)}."
+        since = words.day(view.policy.since, now)
+        first = view.policy.since == view.looked_since
+        yield f"The new id has stood in DNS since {since}{', or longer' if first else ''}."
     gone = _missing(quoted.mx, view.mx)
     if view.mx and gone:
         long = "Until then" if is_told else "As long as senders hold the quoted policy,"

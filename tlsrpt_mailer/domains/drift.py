@@ -134,11 +134,16 @@ def changes(known: Iterable[Known], since: Time, until: Time) -> list[Change]:
 
     That something was found for the first time is no change.
     """
-    found = [
-        one
-        for one in _all_changes(sorted(known, key=attrgetter("first_at")))
-        if one.before >= since and one.after <= until
-    ]
+    return [one for one in _in_order(known) if one.before >= since and one.after <= until]
+
+
+def changes_after(known: Iterable[Known], moment: Time) -> list[Change]:
+    """What changed after *moment* for sure: the oldest first."""
+    return [one for one in _in_order(known) if one.after > moment]
+
+
+def _in_order(known: Iterable[Known]) -> list[Change]:
+    found = _all_changes(sorted(known, key=attrgetter("first_at")))
     return sorted(found, key=attrgetter("before", "kind", "about"))
 
 

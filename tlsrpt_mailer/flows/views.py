@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from tlsrpt_mailer.alerts.model import Drift, Item, Served, ShownAddress, Unseen, View
-from tlsrpt_mailer.domains.drift import Known, changes, history, values
+from tlsrpt_mailer.domains.drift import Change, Known, changes, changes_after, history, values
 from tlsrpt_mailer.domains.seen import Seen, Shown
 from tlsrpt_mailer.domains.sts import parse_policy, parse_sts
 from tlsrpt_mailer.failures import probed
@@ -24,31 +24,35 @@ def view_of(item: Item, looked: Looked | None) -> View | None:
         return None
     seen, known = looked.seen, [row for row in looked.known if row.kind in TOLD]
     since = min(item.first_seen, item.clean_before or item.first_seen) - BEFORE
-    found = changes(known, since, item.first_failing_end)
+    began = item.first_failing_end
+    found = changes(known, since, began)
     bare = View(
         at=seen.at,
         unseen=_unseen(seen),
         shown=tuple(_shown(item, looked)),
         old_until=_old_until(item, looked.known),
-        drift=tuple(
-            Drift(
-                kind=one.kind,
-                about=one.about,
-                old=one.old,
-                new=one.new,
-                after=one.after,
-                before=one.before,
-            )
-            for one in found
-        ),
-        still_since=None if found else _still_since(known),
+        drift=tuple(map(_drift, found)),
+        drift_after=tuple(map(_drift, changes_after(known, began))),
+        looked_since=min((row.first_at for row in known), default=None),
+        still_since=None if found else _still_since(known, began),
     )
     return _with_policy(_with_mx(bare, looked), looked)
 
 
-def _still_since(known: Iterable[Known]) -> Time | None:
-    """When the last of what stands there now came: since then nothing has changed."""
-    return max((row.first_at for row in known), default=None)
+def _drift(one: Change) -> Drift:
+    return Drift(
+        kind=one.kind,
+        about=one.about,
+        old=one.old,
+        new=one.new,
+        after=one.after,
+        before=one.before,
+    )
+
+
+def _still_since(known: Iterable[Known], until: Time) -> Time | None:
+    """When the last of what stood there *until* then came: nothing changed in between."""
+    return max((row.first_at for row in known if row.first_at <= until), default=None)
 
 
 def _with_mx(view: View, looked: Looked) -> View:
