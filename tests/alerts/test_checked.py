@@ -206,6 +206,15 @@ def test_it_has_no_policy_type_of_its_own():
     assert "-" == effects.policy(finding())
 
 
+def test_the_look_before_is_named_only_where_it_was_another_minute():
+    """Two looks within a minute read as one that contradicts itself."""
+    later = finding(22, first_seen=NOW, last_seen=NOW, clean_before=NOW - 60)
+
+    assert "; 11 Oct 03:10Z it was well." in flat(mail(finding(), later).text)
+    assert "it was well" not in mail(finding(clean_before=at("2026-10-12T03:10"))).text
+    assert "it was well" not in mail(finding(clean_before=None), later).text
+
+
 # ------------------------------------------------------------------------- changes
 
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from tests.cli.conftest import Place
-from tlsrpt_mailer.cli import failure_said, failure_text, judged, story
+from tlsrpt_mailer.cli import failure_text, finding_text, judged, story
 from tlsrpt_mailer.cli.causes_of import groups
 from tlsrpt_mailer.failures.model import (
     FOREVER,
@@ -423,3 +423,21 @@ def test_a_cause_without_sessions_counts_as_wholly_failed():
     (cause,) = groups([record(sessions=0)])
 
     assert 1.0 == cause.share
+
+
+@pytest.mark.parametrize(
+    ("before", "began"),
+    [
+        (NOW - DAY, "between the looks of 13 Oct 12:00Z and 14 Oct 12:00Z"),
+        (NOW - 1, "between the looks of 14 Oct 11:59Z and 14 Oct 12:00Z"),
+        (NOW, "14 Oct 12:00Z"),
+        (None, "14 Oct 12:00Z"),
+    ],
+)
+def test_a_finding_begins_between_two_looks_that_differ(before: int | None, began: str) -> None:
+    """The same minute on both sides says nothing, and reads like a mistake."""
+    found = msgspec.structs.replace(
+        VERDICT, first_seen=NOW, last_seen=NOW, clean_before=before, witnesses=()
+    )
+
+    assert f"  began      {began}" in list(finding_text.facts(found, NOW))

@@ -3,7 +3,8 @@
 import pytest
 
 from tests.domains.looks import answer, host, seen
-from tlsrpt_mailer.domains.blind import is_blind
+from tlsrpt_mailer.domains.blind import is_blind, last_sight
+from tlsrpt_mailer.domains.drift import Known
 from tlsrpt_mailer.domains.seen import Answer, Page, Seen, Shown
 
 DARK = Answer("trouble", error="no answer in time")
@@ -69,3 +70,61 @@ NO_PAGE = Page(kind="timeout", error="no answer")
 def test_who_cannot_see_says_nothing(look: Seen, code: str, mx: str | None, blind: bool) -> None:
     """A finding ends when a look saw that it is gone, not when a look could not see."""
     assert blind == is_blind(look, code, mx)
+
+
+# ------------------------------------------------------------------ looks before
+
+LAST = 900
+
+
+def known(kind: str, at: int, about: str = "", value: str = "x") -> Known:
+    return Known(kind, about, value, 1, at)
+
+
+PAST = (
+    known("mx", 800),
+    known("tlsrpt", 700),
+    known("sts", 600),
+    known("policy", 500),
+    known("tlsa", 400, MX1),
+    known("certificate", 300, f"{MX1} 192.0.2.1"),
+    known("certificate", 350, f"{MX1} 2001:db8::1"),
+    known("certificate", 850, f"{MX1}.other 192.0.2.1"),
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "mx", "at"),
+    [
+        ("tlsrpt-trouble", None, LAST),
+        ("mx-trouble", MX1, LAST),
+        ("tlsrpt-gone", None, 700),
+        ("tlsrpt-missing", MX1, 400),
+        ("mta-sts-gone", None, 600),
+        ("mta-sts-record-invalid", None, 600),
+        ("mta-sts-policy-status", None, 500),
+        ("mta-sts-uncovered-mx", MX1, 500),
+        ("dane-partial", None, 800),
+        ("mx-missing", None, 800),
+        ("dane-gone", MX1, 400),
+        ("mx-no-address", MX1, 400),
+        ("mx-certificate-expired", MX1, 350),
+        ("mx-no-starttls", MX1, 350),
+        ("dane-mismatch", MX1, 350),
+        ("mx-certificate-expired", GONE, None),
+        ("dane-mismatch", GONE, None),
+        ("mx-no-address", GONE, None),
+    ],
+)
+def test_a_sight_is_a_look_that_saw_the_thing(code: str, mx: str | None, at: int | None) -> None:
+    """Nobody is told that it was well at a look that did not look there."""
+    assert at == last_sight(PAST, code, mx, LAST)
+
+
+def test_without_a_record_nothing_is_wrong_with_the_policy() -> None:
+    """The look that found none announced is the one before it was wrong."""
+    none = (known("sts", 600, value=""), known("policy", 500))
+
+    assert 600 == last_sight(none, "mta-sts-policy-status", None, LAST)
+    assert last_sight((), "mta-sts-policy-status", None, LAST) is None
+    assert last_sight((known("sts", 600),), "mta-sts-uncovered-mx", MX1, LAST) is None

@@ -69,7 +69,9 @@ def test_a_mail_stands_behind_what_it_tells() -> None:
 
 def test_what_a_first_look_finds_has_no_before() -> None:
     """Nobody knows how long it had been there."""
-    assert (on(1), "first seen", "no look came before it") == lines(told([gone(clean_at=None)]))[0]
+    assert (on(1), "first seen", "no look before it could see it") == lines(
+        told([gone(clean_at=None)])
+    )[0]
 
 
 def test_when_it_became_critical_is_a_step() -> None:

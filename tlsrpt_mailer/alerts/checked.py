@@ -12,6 +12,7 @@ from tlsrpt_mailer.alerts.about import domains
 from tlsrpt_mailer.alerts.document import Block, Section, code, grid, para, section, steps
 from tlsrpt_mailer.alerts.found import Told
 from tlsrpt_mailer.alerts.model import Context, Item
+from tlsrpt_mailer.report.times import Time
 
 WORST = 20
 DANE = "dane-"
@@ -37,13 +38,18 @@ def many_line(items: Sequence[Item]) -> str:
 
 def since_line(items: Sequence[Item], context: Context) -> str:
     """Since which look it is so, and which one before it was well."""
-    first = min(item.first_seen for item in items)
-    last = max(item.last_seen for item in items)
-    clean = max((item.clean_before or 0 for item in items), default=0)
+    earliest = min(items, key=lambda item: item.first_seen)
+    first, last = earliest.first_seen, max(item.last_seen for item in items)
     since = f"Found by looks from here since {words.moment(first, context.now)}"
     seen = f", last {words.age(context.now - last)}" if last > first else ""
-    before = f"; {words.moment(clean, context.now)} it was well" if clean else ""
-    return f"{since}{seen}{before}."
+    clean = clean_look(earliest.clean_before, first, context.now)
+    return f"{since}{seen}{f'; {clean} it was well' if clean else ''}."
+
+
+def clean_look(clean: Time | None, first: Time, now: Time) -> str:
+    """The look before *first* that saw it well; "" where there was none, or in the same minute."""
+    moment = "" if clean is None else words.moment(clean, now)
+    return "" if moment == words.moment(first, now) else moment
 
 
 def sections(items: tuple[Item, ...], context: Context) -> list[Section]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tlsrpt_mailer.alerts import found, words
+from tlsrpt_mailer.alerts import checked, found, words
 from tlsrpt_mailer.cli import failure_said
 from tlsrpt_mailer.failures.model import Verdict
 from tlsrpt_mailer.report.times import Time
@@ -19,8 +19,7 @@ def said(verdict: Verdict, *, terminal: bool = True) -> found.Told:
 def facts(verdict: Verdict, now: Time) -> Iterator[str]:
     """Between which looks it began, the last that found it, and since when it is over."""
     since = words.moment(verdict.first_seen, now)
-    if verdict.clean_before is not None:
-        before = words.moment(verdict.clean_before, now)
+    if before := checked.clean_look(verdict.clean_before, verdict.first_seen, now):
         since = f"between the looks of {before} and {since}"
     yield f"  began      {since}"
     age = words.age(now - verdict.last_seen)

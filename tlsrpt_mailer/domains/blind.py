@@ -1,6 +1,10 @@
 """Of what a look could tell nothing, so that it neither goes on nor ends by it. Pure."""
 
+from collections.abc import Sequence
+
+from tlsrpt_mailer.domains.drift import Known, history
 from tlsrpt_mailer.domains.seen import HostSeen, Seen
+from tlsrpt_mailer.report.times import Time
 
 _OF_THE_PAGE = frozenset(
     {
@@ -72,3 +76,64 @@ def _any_trouble(seen: Seen) -> bool:
 
 def _host(seen: Seen, name: str) -> HostSeen | None:
     return next((one for one in seen.hosts if one.host == name), None)
+
+
+# ------------------------------------------------------------------ looks before
+
+
+def last_sight(known: Sequence[Known], code: str, mx: str | None, last_at: Time) -> Time | None:
+    """
+    The last look that could tell whether the finding of that *code*, at that *mx*, was there.
+
+    None where none could: one that did not connect to the MX host has not seen it well.
+
+    Args:
+        known: What the looks before have seen of the domain.
+        last_at: The last of them.
+    """
+    if code.endswith("-trouble"):
+        return last_at
+    if code.startswith("mta-sts-"):
+        return _sight_of_sts(known, code)
+    if mx is None:
+        return _newest(known, "tlsrpt" if code.startswith("tlsrpt-") else "mx")
+    # Each look asks for the TLSA records of each MX host, and notes it where there are none.
+    in_dns = _newest(known, "tlsa", mx)
+    if code == "dane-mismatch":
+        return _first(in_dns, _certificate(known, mx))
+    if code.startswith(("dane-", "tlsrpt-")) or code in _OF_DNS:
+        return in_dns
+    return _certificate(known, mx)
+
+
+def _sight_of_sts(known: Sequence[Known], code: str) -> Time | None:
+    announced = history(known, "sts")
+    if code in _OF_THE_RECORD or code.startswith("mta-sts-record-"):
+        return _newest(known, "sts")
+    if announced and not announced[0].value:
+        # Without a record nobody asks for the policy, so nothing is wrong with it.
+        return announced[0].last_at
+    policy = _newest(known, "policy")
+    return _first(policy, _newest(known, "mx")) if code == "mta-sts-uncovered-mx" else policy
+
+
+def _newest(known: Sequence[Known], kind: str, about: str = "") -> Time | None:
+    rows = history(known, kind, about)
+    return rows[0].last_at if rows else None
+
+
+def _certificate(known: Sequence[Known], mx: str) -> Time | None:
+    """When any address of the MX host showed one last."""
+    return max(
+        (
+            row.last_at
+            for row in known
+            if row.kind == "certificate" and row.about.partition(" ")[0] == mx
+        ),
+        default=None,
+    )
+
+
+def _first(one: Time | None, other: Time | None) -> Time | None:
+    """When both were seen; None where one never was."""
+    return None if one is None or other is None else min(one, other)

@@ -50,7 +50,7 @@ def _by_moment(step: Step) -> tuple[Time, int]:
 
 
 def _looks(spell: Spell, is_first: bool, now: Time) -> Iterator[Step]:
-    before = "no look came before it"
+    before = "no look before it could see it"
     if spell.clean_at is not None:
         before = f"the look of {iso(spell.clean_at)} did not find it"
     yield Step(spell.first_at, "first seen" if is_first else "regressed", before)

@@ -15,7 +15,7 @@ from threading import Event
 import msgspec
 import structlog
 
-from tlsrpt_mailer.domains.blind import is_blind
+from tlsrpt_mailer.domains.blind import is_blind, last_sight
 from tlsrpt_mailer.domains.drift import merge
 from tlsrpt_mailer.domains.examine import Expected, examine
 from tlsrpt_mailer.domains.finding import TOLD, Finding
@@ -151,7 +151,7 @@ class Looker:
             is_host=due.is_host,
             findings=findings,
             known=tuple(merge(past.known, seen)),
-            spells=tuple(spells),
+            spells=tuple(_since_sight(one, past) for one in spells),
             summary=summary(seen, findings, is_host=due.is_host),
             next_at=_next(due.domain, seen, spells, self._settings.every, now),
             hosts=hosts,
@@ -262,6 +262,16 @@ def _hosts(seen: Seen, expected: Expected) -> Iterator[str]:
 def _is_told(one: Finding, hosts: Collection[str]) -> bool:
     """A host's own record is the host's matter, who has looks of its own; not each domain's."""
     return one.weight in TOLD and not (one.code.startswith(RECORD) and one.mx in hosts)
+
+
+def _since_sight(spell: Spell, past: Past) -> Spell:
+    """With the last look before it that could see it, in place of the last look."""
+    if spell.clean_at is None or spell.clean_at != past.at:
+        return spell
+    ended = (one.ended_at for one in past.spells if (one.code, one.mx) == (spell.code, spell.mx))
+    seen = (last_sight(past.known, spell.code, spell.mx, past.at), *ended)
+    clean = max((at for at in seen if at is not None), default=None)
+    return msgspec.structs.replace(spell, clean_at=clean)
 
 
 def _next(domain: str, seen: Seen, spells: Collection[Spell], every: Span, now: Time) -> Time:
