@@ -109,6 +109,9 @@ def test_the_record_that_is_gone():
         ("none", "", ["most senders do not look at the date"], ["refuse"]),
         ("none", "key", ["look at the key alone"], ["refuse"]),
         ("none", "refused", ["Senders that do DANE refuse this MX"], []),
+        ("none", "mismatch", ["for another reason", "Senders without DANE deliver"], ["arrives"]),
+        ("testing", "refused", ["Senders without DANE deliver", "2 x x"], ["arrives"]),
+        ("enforce", "mismatch", ["give this MX nothing", "(dane-mismatch)"], ["without DANE"]),
         ("enforce", "key", ["give this MX nothing", "look at the key alone"], []),
     ],
 )
@@ -120,6 +123,17 @@ def test_it_says_what_happens_to_mail(mode: str, dane: str, says: list[str], say
     assert not any(text in one.why for text in says_not)
     assert "expired 13 Oct 00:00Z" in one.what
     assert "certificate expired on mx1.shop.example" == one.phrase
+
+
+def test_a_name_is_no_reason_to_refuse_where_no_tlsa_record_fits():
+    """One finding says that nobody compares the name, and the other why senders refuse."""
+    why = told("mx-certificate-name", MX, mode="none", dane="mismatch", names="a.example").why
+
+    assert (
+        "Senders without DANE deliver all the same. Senders that do DANE refuse this MX for another"
+        " reason: none of its TLSA records fits the certificate, which is a finding of its own"
+        " (dane-mismatch). With TLSA 3 x x they do not compare the name."
+    ) == why
 
 
 @every_code

@@ -217,12 +217,26 @@ def test_with_usage_2_the_name_of_the_domain_will_do():
     assert "chain" == found("mx-certificate-name", there).facts["dane"]
 
 
-def test_a_key_that_does_not_fit_is_refused_for_that():
-    """With a mismatch the date is critical too: both must be mended."""
-    there = look(None, EXPIRED, tlsa=f"3 1 1 {OTHER_KEY}")
+@pytest.mark.parametrize("usage", ["3", "2"])
+@pytest.mark.parametrize(
+    "code", ["mx-certificate-expired", "mx-certificate-name", "mx-certificate-not-yet-valid"]
+)
+def test_a_key_that_does_not_fit_is_refused_for_that(code: str, usage: str):
+    """The record is what is to be mended: the name and the date are not why senders refuse."""
+    there = look(None, BAD[code], tlsa=f"{usage} 1 1 {OTHER_KEY}")
 
-    assert "critical" == found("mx-certificate-expired", there).weight
-    assert "dane-mismatch" in codes(there)
+    assert ("notice", "mismatch") == (found(code, there).weight, found(code, there).facts["dane"])
+    assert "critical" == found("dane-mismatch", there).weight
+    assert "critical" == found(code, look("enforce", BAD[code], tlsa=f"3 1 1 {OTHER_KEY}")).weight
+
+
+def test_a_name_is_refused_where_the_record_that_fits_asks_for_it():
+    """2 x x compares the name; a 3 x x beside it that fits nothing changes nothing in that."""
+    tlsa = signed(f"2 1 1 {KEY}", f"3 1 1 {OTHER_KEY}")
+    one = host(shown=(MISNAMED,), tlsa=tlsa, addresses=signed(IP), record=answer(RIGHT))
+    there = with_host(one, sts=ABSENT, page=None)
+
+    assert "refused" == found("mx-certificate-name", there).facts["dane"]
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,8 @@ def _finding(code: str) -> str:
 _TLSA = {
     "dane_key": "DANE 3 x x",
     "dane_chain": "DANE 2 x x",
-    "dane_refused": "DANE, no match",
+    "dane_refused": "DANE, refused",
+    "dane_mismatch": "DANE, no match",
 }
 
 

@@ -33,6 +33,10 @@ SEVERAL = " | "
 _SEEN = "{seen}"
 _PLACE = re.compile(r"\{(\w+)\}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_REFUSED = frozenset({"refused", "mismatch"})
+"""What senders that do DANE make of a certificate, when they deliver nothing."""
+_BESIDE = "_dane"
+"""The end of the keys of effects that speak of all other senders then."""
 _OWN_RECORD = "tlsrpt-"
 """Findings about a TLSRPT record: with an MX host, they are about that host's own."""
 _RECORD = Check(("tlsrpt-mailer record {domain}",))
@@ -172,7 +176,11 @@ def explained(code: str) -> Explained:
         short=next(general([entry.short])),
         what=next(general(entry.what)),
         why=" ".join(general(entry.why)),
-        effect=dict(zip(entry.effect, general(entry.effect.values()), strict=True)),
+        effect={
+            key: next(general([said]))
+            for key, said in entry.effect.items()
+            if not key.endswith(_BESIDE)
+        },
         mend=tuple(general(entry.mend)),
         check=tuple(_shown(check, names) for check in entry.check),
     )
@@ -226,7 +234,10 @@ def _formed(entry: Entry, form: str) -> Entry:
 
 def _effects(entry: Entry, facts: Facts) -> list[str]:
     """What happens to mail, by the policy in force and by DANE."""
-    rows = (facts.get("mode", "none"), f"dane_{facts.get('dane', '')}")
+    mode, dane = facts.get("mode", "none"), facts.get("dane", "")
+    if dane in _REFUSED and mode + _BESIDE in entry.effect:
+        mode += _BESIDE
+    rows = (mode, f"dane_{dane}")
     return [entry.effect[row] for row in rows if row in entry.effect]
 
 

@@ -10,11 +10,11 @@ from tlsrpt_mailer.domains.flaw import said
 from tlsrpt_mailer.domains.seen import HostSeen, Shown
 from tlsrpt_mailer.report.times import iso
 
-Asked: TypeAlias = Literal["nothing", "key", "chain", "refused"]
+Asked: TypeAlias = Literal["nothing", "key", "chain", "mismatch", "refused"]
 """
 ``nothing``: DANE does not count. ``key``: that a TLSA 3 x x record fits, as one does. ``chain``:
-dates and names as well, by a record 2 x x, and they are in order. ``refused``: they are not, or
-no record fits.
+dates and names as well, by a record 2 x x, and they are in order. ``refused``: they are not.
+``mismatch``: no record fits, which is refused too, whatever dates and names are (`dane-mismatch`).
 """
 _LISTED = 5
 """Records and names that a finding quotes."""
@@ -118,7 +118,7 @@ def asked(look: Look, host: HostSeen, shown: Shown) -> Asked:
     # RFC 7672, 3.2.2: a certificate may name the domain in place of the MX host.
     fit = bool(shown.names_fit) or sts.covers(shown.chain[0].names, look.seen.domain)
     if dane.fits(usable, shown, names_fit=fit, now=look.expected.now) is False:
-        return "refused"
+        return "mismatch" if _names_none(usable, shown) else "refused"
     by_key = any(
         one.usage == dane.EE and dane.matching(one, shown.chain) is not None for one in usable
     )

@@ -91,7 +91,7 @@ def _shown(look: Look, host: HostSeen) -> Iterator[Finding]:
 def _by_dane(look: Look, host: HostSeen, where: list[Shown]) -> str:
     """What senders that do DANE make of it, the worst of all addresses; "" where none do."""
     there = [asked(look, host, one) if one.chain else "refused" for one in where]
-    worst = next((one for one in ("refused", "chain", "key") if one in there), "")
+    worst = next((one for one in ("refused", "mismatch", "chain", "key") if one in there), "")
     return worst if is_proven(host) else ""
 
 
@@ -113,7 +113,8 @@ def _not_valid(look: Look, host: HostSeen, where: list[Shown]) -> Weight:
     """
     What a certificate weighs whose date or name is wrong.
 
-    Senders that do DANE ask for neither with TLSA 3 x x, and for both with 2 x x.
+    Senders that do DANE ask for neither with TLSA 3 x x, and for both with 2 x x (RFC 7672, 3.1.1
+    and 3.1.2); where no record fits they refuse it for that, which is a finding of its own.
     """
     by_dane = {asked(look, host, one) for one in where}
     if "refused" in by_dane:
