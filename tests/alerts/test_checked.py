@@ -42,6 +42,14 @@ def head(rendered: Rendered) -> list[str]:
     ("code", "first"),
     [
         ("mta-sts-uncovered-mx", f"Senders refuse mail for shop.example at {MX}."),
+        (
+            "mx-no-address",
+            "Mail for shop.example waits at the senders: no MX has an address.",
+        ),
+        (
+            "mx-missing",
+            "Mail for shop.example cannot be delivered: there is neither an MX nor an address.",
+        ),
         ("dane-mismatch", f"Senders that do DANE refuse mail for shop.example at {MX}."),
     ],
 )
@@ -49,7 +57,7 @@ def test_a_critical_one_says_first_who_refuses_mail(code: str, first: str):
     """At 3 in the morning: whether mail is refused, and by whom."""
     told_ = mail(critical(code))
 
-    assert first == head(told_)[0]
+    assert flat(told_.text).startswith(first)
     assert told_.subject.startswith("CRITICAL shop.example: ")
 
 
@@ -80,7 +88,10 @@ def test_of_several_it_is_said_for_how_many_mail_is_refused():
         for n in (43, 44, 45)
     ]
 
+    lost = [critical("mx-no-address", failure=n, domain=f"d{n}.example") for n in (51, 52)]
+
     assert "Senders refuse mail for 2 of 5 domains." == head(mail(*some, *more))[0]
+    assert "Mail for 2 of 2 domains finds no MX host to go to." == head(mail(*lost))[0]
     assert "No mail is known to be held up for 25 domains." == head(render(*found_at_many()))[0]
     assert "and 5 more: tlsrpt-mailer failures" in render(*found_at_many()).text
 
@@ -105,7 +116,7 @@ def test_one_that_becomes_critical_is_told_again():
     text = flat(mail(one, kind="worsened", transitions=(row,)).text)
 
     assert text.startswith(f"It is worse: senders refuse mail for shop.example at {MX}.")
-    assert "Why you hear of it again: senders refuse mail because of it now" in text
+    assert "Why you hear of it again: mail is held up because of it now" in text
 
 
 def test_one_that_is_found_after_fixed_is_told_again():
@@ -161,6 +172,20 @@ def test_two_of_one_kind_are_explained_once():
     text = flat(mail(finding(), other, kind="summary", event="summary").text)
 
     assert "To mend it: as under 21." in text
+
+
+@pytest.mark.parametrize(
+    ("severity", "words"), [("critical", "mail is held up"), ("warning", "mail is not held up")]
+)
+def test_a_digest_says_whether_mail_is_held_up(severity: str, words: str):
+    """No MX of the domain has an address: that is no matter of shares of sessions."""
+    one = critical("mx-no-address", severity=severity)
+    made = material([], [Failure(item=one, reporters=(), told_at=NOW)])
+
+    text = flat(digest_mail(made, ANA, directory({ANA: ["shop.example"]})).text)
+
+    assert f", {words}," in text
+    assert "% of sessions" not in text
 
 
 def test_a_digest_lists_it():

@@ -24,7 +24,19 @@ DOMAIN, MX = sights.DOMAIN, sights.MX1
 
 CHECKS = Path(examining.__file__).parent
 CODE = re.compile(r"\"((?:tlsrpt|mta-sts|dane|mx)-[a-z-]+)\"")
-FORMS = ("", "bogus", "no-mail", "dns", "redirect", "null", "nothing", "gone", "refused", "unknown")
+FORMS = (
+    "",
+    "bogus",
+    "no-mail",
+    "dns",
+    "redirect",
+    "null",
+    "nothing",
+    "gone",
+    "refused",
+    "unknown",
+    "hosted",
+)
 every_code = pytest.mark.parametrize("code", found.known_codes())
 
 
@@ -191,6 +203,26 @@ def test_whoever_cannot_mend_it_is_sent_to_who_can():
     # The policy is the domain's own, whoever runs the host.
     assert "Microsoft 365" in told("mta-sts-uncovered-mx", "a.mx.microsoft", **facts).mend[-1]
     assert "add the MX" in told("mta-sts-uncovered-mx", "a.mx.microsoft", **facts).brief
+
+
+def test_a_misspelt_mx_at_a_provider_is_ones_own_to_mend():
+    """The likeliest cause comes first, and whom to tell last."""
+    facts = {"hosted": "Microsoft 365", "tell": "Microsoft (admin.microsoft.com)"}
+    mx = "shop-exmaple.mail.protection.outlook.com"
+    one = told("mx-no-address", mx, form="hosted", **facts)
+
+    assert one.mend[0].startswith(f"Compare {mx}, letter by letter, with the MX name that the")
+    assert "taken out of your account at Microsoft 365" in one.mend[1]
+    assert "tell Microsoft (admin.microsoft.com)" in one.mend[2]
+    assert "cannot mend it yourself" not in whole(one)
+    assert one.brief.startswith("compare the MX name with the one that Microsoft 365 asks for")
+
+
+def test_that_all_mail_waits_is_said_where_no_mx_has_an_address():
+    """Where another MX has one, it is named."""
+    assert "all mail to it waits" in told("mx-no-address", MX, stuck=DOMAIN).why
+    assert "these have one: mx2.shop.example." in told("mx-no-address", MX, others=sights.MX2).why
+    assert "all mail" not in told("mx-no-address", MX, others=sights.MX2).why
 
 
 def test_a_form_says_it_in_its_own_way():

@@ -85,7 +85,7 @@ def test_a_domain_without_an_mx_record_is_told_by_what_it_has(mx, hosts, weight,
 
 
 @pytest.mark.parametrize(
-    ("before", "weight"), [(answer(f"10 {MX1}"), "warning"), (answer("0 ."), "note")]
+    ("before", "weight"), [(answer(f"10 {MX1}"), "critical"), (answer("0 ."), "note")]
 )
 def test_mx_records_that_were_there_are_missed(before, weight):
     """Mail went there, and nobody has said that it should not any more."""
@@ -94,19 +94,52 @@ def test_mx_records_that_were_there_are_missed(before, weight):
     finding = found("mx-missing", there, earlier(seen(mx=before)))
 
     assert weight == finding.weight
-    assert (f"10 {MX1}" if weight == "warning" else None) == finding.facts.get("was")
+    assert (f"10 {MX1}" if weight == "critical" else None) == finding.facts.get("was")
 
 
 def test_mx_hosts_must_be_found_in_dns():
     """An MX host without an address, or behind an alias, is named."""
-    bare = found("mx-no-address", with_host(host(addresses=ABSENT)))
     alias = found("mx-alias", with_host(host(addresses=answer(IP, alias="mx.p.example"))))
     dead = found("mx-trouble", with_host(host(addresses=DEAD)))
 
-    assert ("warning", MX1) == (bare.weight, bare.mx)
     assert ("notice", MX1, {"alias": "mx.p.example"}) == (alias.weight, alias.mx, alias.facts)
     assert ("notice", MX1, {"error": "timed out"}) == (dead.weight, dead.mx, dead.facts)
     assert "mx-trouble" not in codes(with_host(host(addresses=BOGUS)))
+
+
+@pytest.mark.parametrize(
+    ("other", "weight", "facts"),
+    [
+        (answer(IP), "warning", {"others": sights.MX2}),
+        (DEAD, "warning", {}),
+        (ABSENT, "critical", {"stuck": DOMAIN}),
+    ],
+)
+def test_an_mx_without_an_address_is_critical_where_no_other_has_one(other, weight, facts):
+    """All mail waits then; not where another MX takes it, or where nobody knows."""
+    both = answer(f"10 {MX1}", f"20 {sights.MX2}")
+    there = seen(mx=both, hosts=(host(addresses=ABSENT), host(sights.MX2, addresses=other)))
+
+    bare = found("mx-no-address", there, mx=MX1)
+
+    assert (weight, MX1, facts) == (bare.weight, bare.mx, bare.facts)
+
+
+def test_an_mx_that_was_not_looked_at_may_take_the_mail():
+    """Its name is none that can be looked up here: that all mail waits is not known."""
+    there = seen(mx=answer(f"10 {MX1}", "20 a_b.example"), hosts=(host(addresses=ABSENT),))
+
+    assert "warning" == found("mx-no-address", there).weight
+
+
+def test_at_a_provider_an_mx_without_an_address_is_told_in_its_own_way():
+    """The name in the MX record is the domain's own, whoever runs the host."""
+    name = "shop-example.mail.protection.outlook.com"
+    there = seen(mx=answer(f"10 {name}"), hosts=(host(name, addresses=ABSENT),))
+
+    facts = found("mx-no-address", there).facts
+
+    assert ("hosted", "Microsoft 365") == (facts["form"], facts["hosted"])
 
 
 def test_mx_records_that_cannot_be_looked_up_are_told_once():

@@ -124,6 +124,10 @@ def hosts() -> Iterator[Seen]:
     yield seen(mx=DEAD, hosts=())
     yield seen(mx=ABSENT, hosts=(host("shop.example", addresses=ABSENT),))
     yield with_host(host(addresses=ABSENT))
+    yield seen(
+        mx=answer("10 mx1.shop.example", "20 mx2.shop.example"),
+        hosts=(host(addresses=ABSENT), host("mx2.shop.example")),
+    )
     yield with_host(host(addresses=DEAD))
     yield with_host(host(addresses=answer("192.0.2.1", alias="a.example")))
     old, soon = certificate(not_after=NOW - DAY), certificate(not_after=NOW + DAY)

@@ -16,12 +16,19 @@ from tlsrpt_mailer.report.times import Time
 
 WORST = 20
 DANE = "dane-"
+_NO_WAY = {
+    "mx-no-address": "waits at the senders: no MX has an address",
+    "mx-missing": "cannot be delivered: there is neither an MX nor an address",
+}
+"""Of findings where no sender refuses anything, since none finds a host."""
 
 
 def first_line(item: Item) -> str:
     """Whether mail is held up."""
     if item.severity != "critical":
         return f"No mail is known to be held up for {words.name(item.domain)}."
+    if item.result_type in _NO_WAY:
+        return f"Mail for {words.name(item.domain)} {_NO_WAY[item.result_type]}."
     where = f" at {words.name(item.mx)}" if item.mx else ""
     who = "Senders that do DANE" if item.result_type.startswith(DANE) else "Senders"
     return f"{who} refuse mail for {words.name(item.domain)}{where}."
@@ -33,6 +40,8 @@ def many_line(items: Sequence[Item]) -> str:
     every = words.plural(len(domains(tuple(items))), "domain")
     if not held:
         return f"No mail is known to be held up for {every}."
+    if items[0].result_type in _NO_WAY:
+        return f"Mail for {words.number(len(held))} of {every} finds no MX host to go to."
     return f"Senders refuse mail for {words.number(len(held))} of {every}."
 
 

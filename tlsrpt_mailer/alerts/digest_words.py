@@ -82,7 +82,9 @@ def _facts(cause: Cause, now: Time) -> list[str]:
     kinds = {effects.held(item) for item in items}
     if kinds <= {"unprotected", "arrives", "untouched"}:
         found.append("mail is not held up")
-    elif not items[0].is_finding:
+    elif all(item.is_finding for item in items):
+        found.append("mail is held up")
+    else:
         found.append(f"{share} of sessions")
     found.append(_seen_by(cause))
     if len(cause) > 1:

@@ -15,7 +15,7 @@ ORDER = ("severity-critical", "enforce", "share-50", "share-10", "share-1", "rea
 
 _ENDINGS = {"severity-critical": ", now critical", "enforce": ", now under enforce"}
 _WHYS = {
-    "severity-critical": "senders refuse mail because of it now",
+    "severity-critical": "mail is held up because of it now",
     "enforce": 'the policy went from "testing" to "enforce"',
 }
 

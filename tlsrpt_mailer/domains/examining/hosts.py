@@ -40,17 +40,36 @@ def _no_mx(look: Look) -> Finding:
     if last is None:
         return found("mx-missing", "note", form="nothing")
     listed = ", ".join(values(last)[:_NAMES])
-    return found("mx-missing", "warning", form="gone", was=listed, seen=iso(last.last_at))
+    return found("mx-missing", "critical", form="gone", was=listed, seen=iso(last.last_at))
 
 
 def _in_dns(look: Look, host: HostSeen) -> Iterator[Finding]:
     there, name = host.addresses, host.host
     if there.kind == "absent":
-        yield found("mx-no-address", "warning", name, hosted=look.runs(name), tell=look.whom(name))
+        yield _no_address(look, name)
     elif there.kind == "trouble" and not there.is_bogus:
         yield found("mx-trouble", "notice", name, error=there.error)
     if there.alias is not None:
         yield found("mx-alias", "notice", name, alias=there.alias)
+
+
+def _no_address(look: Look, name: str) -> Finding:
+    """Critical where senders find no way in at all."""
+    hosts = {one.host: one.addresses.kind for one in look.seen.hosts}
+    listed = {value.partition(" ")[2] for value in look.seen.mx.values}
+    is_stuck = listed <= hosts.keys() and set(hosts.values()) == {"absent"}
+    there = [host for host, kind in hosts.items() if kind == "found"]
+    runs = look.runs(name)
+    return found(
+        "mx-no-address",
+        "critical" if is_stuck else "warning",
+        name,
+        form="hosted" if runs else "",
+        others=", ".join(there[:_NAMES]),
+        stuck=look.seen.domain if is_stuck else "",
+        hosted=runs,
+        tell=look.whom(name),
+    )
 
 
 # ----------------------------------------------------------------------- probe
