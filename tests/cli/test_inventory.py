@@ -340,6 +340,8 @@ def test_a_domain_that_is_not_ours_is_shown_as_that(looked: Place) -> None:
     out = looked("domains", "show", "other.example").out
 
     assert out.startswith("other.example\n  whose       foreign: ")
+    assert "other.example" in names(looked)
+    assert "other.example" not in names(looked, "--state", "unknown")
     assert "state" not in out
 
 
