@@ -148,6 +148,20 @@ def test_coverage_is_told_by_group(looked: Place) -> None:
     ]
 
 
+def test_domains_that_take_no_mail_do_not_lower_the_share(looked: Place) -> None:
+    """A null MX says that nobody has anything to report there."""
+    with watching(looked) as watch:
+        for name in ("shop.example", "gone.example", "example.com", "broken.shop.example"):
+            watch.sky.domain(name, mode="enforce")
+        watch.sky.put("parked.example", "MX", "0 .")
+        watch.at(NOW)
+
+    assert [("retail", 3, 3), ("brands", 1, 1)] == [
+        (row["group"], row["domains"], row["record"])
+        for row in looked("domains", "coverage", "--json").json
+    ]
+
+
 def test_many_groups_do_not_fill_the_page(looked: Place) -> None:
     """Below the list stand the largest ones; the command has all."""
     stanzas = "".join(f'[[domains]]\nmatch = ["d{n}.example"]\ngroup = "g{n}"\n' for n in range(14))
