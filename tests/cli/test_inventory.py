@@ -12,9 +12,12 @@ from tests.cli.conftest import Place
 from tests.cli.looked import CONFIG
 from tests.cli.test_json import keys
 from tests.flows.watching import NOW, Watch
+from tlsrpt_mailer.cli.inventory import Entry, coverage
+from tlsrpt_mailer.cli.whose import Found
+from tlsrpt_mailer.domains.inventory import DaneState, Standing, StsState
 from tlsrpt_mailer.failures.probed import BLOCKED
 from tlsrpt_mailer.report.times import DAY
-from tlsrpt_mailer.store.inventory import refresh_volumes
+from tlsrpt_mailer.store.inventory import StoredDomain, refresh_volumes
 
 
 def names(place: Place, *words: str) -> list[str]:
@@ -160,6 +163,29 @@ def test_domains_that_take_no_mail_do_not_lower_the_share(looked: Place) -> None
         (row["group"], row["domains"], row["record"])
         for row in looked("domains", "coverage", "--json").json
     ]
+
+
+@pytest.mark.parametrize(
+    ("sts", "dane", "counted"),
+    [
+        ("enforce", "full", (1, 1, 1)),
+        ("testing", "partial", (1, 0, 0)),
+        ("off", "unsigned", (0, 0, 0)),
+        ("broken", "broken", (0, 0, 0)),
+        (None, "unknown", (0, 0, 0)),
+    ],
+)
+def test_what_protects_nobody_is_not_covered(
+    sts: StsState | None, dane: DaneState, counted: tuple[int, int, int]
+) -> None:
+    """Neither a policy of mode none, nor TLSA records at some of the MX hosts."""
+    stored = StoredDomain(domain="a.example", sts=sts, dane=dane)
+    found = Found(None, "ours", "")  # type: ignore[arg-type]  # whose it is counts alone
+    one = Entry(stored, found, Standing("published", None, ""), (), None)
+
+    (group,) = coverage([one])
+
+    assert counted == (group.mta_sts, group.enforce, group.dane)
 
 
 def test_many_groups_do_not_fill_the_page(looked: Place) -> None:
