@@ -103,6 +103,19 @@ def test_what_records_should_name(tmp_path: Path) -> None:
     assert () == wiring.Checking(config_in(tmp_path)).rua
 
 
+def test_how_often_is_looked_and_whose_word_on_dnssec_is_taken(tmp_path: Path) -> None:
+    """By the day, the week or not at all; the AD bit of a far server only where that is said."""
+    every = [
+        wiring.Checking(config_in(tmp_path, f'[checks]\nschedule = "{one}"\n')).every
+        for one in ("daily", "weekly", "off")
+    ]
+    far = '[dns]\nnameservers = ["192.0.2.1"]\n'
+
+    assert [DAY, 7 * DAY, None] == every
+    assert not wiring.Checking(config_in(tmp_path, far)).lookups.is_near
+    assert wiring.Checking(config_in(tmp_path, f"{far}trust_ad = true\n")).lookups.is_near
+
+
 # ------------------------------------------------------------------------- probe
 
 
@@ -154,6 +167,13 @@ def test_named_domains_and_reported_ones_that_are_ours_are_looked_at(tmp_path: P
     found = enrolled(tmp_path, NAMED, "a.shop.example", "stranger.example")
 
     assert [Due("a.shop.example", False), Due("example.com", False)] == found
+
+
+def test_what_is_no_name_is_not_asked_for(tmp_path: Path) -> None:
+    """Reports may speak of anything; DNS is asked for names."""
+    found = enrolled(tmp_path, "", "a.example", "no name.example", "*.example", "-x-.example")
+
+    assert [Due("a.example", False)] == found
 
 
 def test_without_any_word_strangers_fill_no_list(

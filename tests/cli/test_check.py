@@ -1,7 +1,9 @@
 """`check` against real name servers, a real policy host and a real MX."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from time import monotonic
 
 import pytest
 import trustme
@@ -92,7 +94,7 @@ def test_of_many_domains_only_those_with_something_to_mend_are_told(seeing: Plac
     assert "  notice        1  TLSRPT record broken: slip.example\n" in result.out
     assert "mend: put a valid TLSRPT record in its place" in result.out
     assert result.out.endswith("In full: tlsrpt-mailer check DOMAIN, or --json\n")
-    assert check(seeing, *right[:9], "slip.example").out.startswith("n0.parked.example  record ")
+    assert check(seeing, *right[:9], "slip.example").out.startswith("n0.many.example  record ")
 
 
 def test_of_many_domains_what_is_worst_and_most_frequent_stands_first(seeing: Place) -> None:
@@ -231,6 +233,31 @@ def test_what_is_found_of_ours_is_kept_and_of_others_is_not(seeing: Place) -> No
         "gap.example": "no-record",
         "slip.example": "record-broken",
     } == rows
+
+
+def test_a_domain_of_others_leads_into_no_network_of_ours(place: Place, land: Land) -> None:
+    """A policy host at a private address is fetched from for a domain that we named, only."""
+    sees(place, land)
+    others = check(place, "--json", "example.com").json[0]
+    sees(place, land, OURS)
+    named = check(place, "--json", "example.com").json[0]
+
+    (found,) = [one for one in others["findings"] if one["code"].startswith("mta-sts-policy")]
+    assert "no public address" in json.dumps(found["facts"])
+    assert "enforce" == named["mta_sts"]
+
+
+def test_dns_is_asked_no_faster_than_was_said(place: Place, land: Land) -> None:
+    """`checks.queries_per_second` holds for a command as well, whoever serves the zones."""
+    settings = land.settings()
+    slow = settings.replace("= 100000", "= 10")
+    assert slow != settings
+    place.configure(slow + OURS)
+    start = monotonic()
+
+    check(place, "example.com", "gap.example", "slip.example")
+
+    assert monotonic() - start >= 1.5
 
 
 # --------------------------------------------------------------------- trouble
