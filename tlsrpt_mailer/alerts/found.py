@@ -27,10 +27,17 @@ THEIRS = "_theirs"
 FACT_CHARS = 300
 """Characters of one fact that a text shows."""
 
-SEVERAL = " | "
-"""Between records, where a fact holds more than one."""
+EXPLAIN = "explain"
+"""The form of what is said of a code in general."""
 
-_SEEN = "{seen}"
+_NAMES = frozenset({"domain", "mx"})
+_ASIDE = re.compile(
+    r""": "?{\w+}"?(?=\.)| \((?:mode )?{\w+}\)"""
+    r"|,? at {addresses}|, at the latest [a-z ]*{until}"
+)
+"""What can be taken out of a sentence that leaves it whole."""
+_BELOW = re.compile(r"\b(file|records?|one|line) below(?: it)?\b")
+_SENTENCE = re.compile(r"(?<=[.?]) (?=[A-Z{])")
 _PLACE = re.compile(r"\{(\w+)\}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _REFUSED = frozenset({"refused", "mismatch"})
@@ -40,6 +47,7 @@ _BESIDE = "_dane"
 _OWN_RECORD = "tlsrpt-"
 """Findings about a TLSRPT record: with an MX host, they are about that host's own."""
 _RECORD = Check(("tlsrpt-mailer record {domain}",))
+_CHECK = Check(("tlsrpt-mailer check {domain}",))
 _JSON = Check(("tlsrpt-mailer check --json {domain}",))
 
 
@@ -152,7 +160,7 @@ def _stands(facts: Facts) -> tuple[str, ...]:
 
 
 class Explained(msgspec.Struct, frozen=True):
-    """A code in general: placeholders stand for names, ``...`` for facts."""
+    """A code in general: placeholders stand for names, and what needs a fact is left out."""
 
     short: str
     what: str
@@ -165,39 +173,33 @@ class Explained(msgspec.Struct, frozen=True):
 
 def explained(code: str) -> Explained:
     """What a code of `known_codes` means, for no domain in particular."""
-    entry = _entries()[code]
-    names = commands.PLACEHOLDERS
+    entry = _formed(_entries()[code], EXPLAIN)
+    prints = _RECORD if entry.lines == "record" else _CHECK
 
-    def general(texts: Iterable[str]) -> Iterator[str]:
-        filled = (_PLACE.sub("...", names.fill(one)) for one in texts)
-        return (one.replace("....", "...") for one in filled)
+    def general(texts: Iterable[str]) -> tuple[str, ...]:
+        return tuple(text for one in texts if (text := _general(one, prints)))
 
+    effect = {key: said for key, said in entry.effect.items() if not key.endswith(_BESIDE)}
     return Explained(
-        short=next(general([entry.short])),
-        what=next(general(entry.what)),
+        short=entry.short,
+        what=_general(entry.what[0], prints),
         why=" ".join(general(entry.why)),
-        effect={
-            key: next(general([said]))
-            for key, said in entry.effect.items()
-            if not key.endswith(_BESIDE)
-        },
-        mend=tuple(general(entry.mend)),
-        check=tuple(_shown(check, names) for check in entry.check),
+        effect=dict(zip(effect, general(effect.values()), strict=True)),
+        mend=general(entry.mend),
+        check=tuple(_shown(check, commands.PLACEHOLDERS) for check in entry.check),
     )
 
 
-def text(told: Told, indent: str = "") -> list[str]:
-    """
-    All of it as a terminal shows it, at most 78 columns wide.
+def _general(text: str, prints: Check) -> str:
+    """*text* without what only a finding can tell; *prints* shows what stands "below" it."""
+    bare = _ASIDE.sub("", _BELOW.sub(rf"\1 that {prints.command[0]} prints", text))
+    whole = [one for one in _SENTENCE.split(bare) if {*_PLACE.findall(one)} <= _NAMES]
+    return commands.PLACEHOLDERS.fill(" ".join(whole))
 
-    What is to be published stands at the margin: in a zone file, a line that begins with a blank
-    speaks of the name above it (RFC 1035, 5.1).
-    """
-    lines = [*words.wrap(told.what, f"{indent}  ")]
-    if told.stands:
-        said = "As they stand there:" if len(told.stands) > 1 else "As it stands there:"
-        lines += [f"{indent}  {said}", *(f"{indent}    {one}" for one in told.stands)]
-    lines += words.wrap(told.why, f"{indent}  ")
+
+def text(told: Told) -> list[str]:
+    """All of it as a terminal or a mail shows it, at most 78 columns wide."""
+    lines = [*words.wrap(told.what, "  "), *words.wrap(told.why, "  ")]
     for at, step in enumerate(told.mend, 1):
         lines += words.wrap(step, f"{indent}     ", f"{indent}  {at}. ")
     if told.lines:
