@@ -9,6 +9,7 @@ import re
 import msgspec
 import pytest
 
+from tests.alerts.every_kind import view
 from tests.alerts.examples import BAD_DAY, ME, NOW, at, context, group, item, over, seen, told
 from tlsrpt_mailer.alerts.model import Previous, Transition
 from tlsrpt_mailer.alerts.render import render, render_test
@@ -212,6 +213,23 @@ def test_an_mx_that_the_held_policy_does_not_list_is_told_as_that(hosts, more, l
     assert f"The policy that the sender holds does not list mx2.example.com{line}" in opening(
         render(group(one), context())
     )
+
+
+@pytest.mark.parametrize(
+    ("dark", "line"),
+    [
+        (frozenset(), "This is the only MX: mail waits, and is returned in 1 to 5 days."),
+        ({"mx"}, "No failures are reported for mx2.example.com: mail should still get in there."),
+    ],
+)
+def test_the_only_mx_of_today_is_told_as_that(dark, line):
+    """The policy names one more, which is gone; where DNS did not answer nobody knows that."""
+    row = seen(mx_host=("mx1.example.com", "mx2.example.com"), failed=5326)
+    looked = view(mx=("mx1.example.com",), dark=frozenset(dark))
+
+    rendered = render(group(item(evidence=(row,), view=looked)), context())
+
+    assert line in opening(rendered)
 
 
 def test_a_wildcard_of_the_policy_lists_what_is_one_label_below_it():

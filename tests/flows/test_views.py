@@ -316,6 +316,19 @@ def test_the_host_that_the_senders_name_is_not_passed_over(probing: Watch) -> No
     )
 
 
+def test_a_host_that_is_no_mx_any_more_is_told_as_that(probing: Watch) -> None:
+    """The senders speak of one that DNS does not name today, so nobody connects to it."""
+    probing.sky.domain(DOMAIN, mode="enforce")
+    shows(probing, NOW, WELL)
+    probing.enrol(DOMAIN)
+    probing.at(NOW)
+    fail(probing, details=(detail("certificate-expired", "mx9.shop.example"),))
+
+    assert f"mx9.shop.example is no MX of {DOMAIN} today." in part(
+        text_of(mail_of(probing)), "SEEN FROM HERE"
+    )
+
+
 def test_a_probe_that_could_reach_nobody_says_so(probing: Watch) -> None:
     """Port 25 is closed from here: that is no probe that is off."""
     probing.sky.domain(DOMAIN, mode="enforce")
