@@ -45,7 +45,8 @@ class SqliteChecks:
             there = dict(
                 conn.execute("SELECT domain, next_at IS NOT NULL FROM looks WHERE is_host = 0")
             )
-            gone = sorted(name for name, is_on in there.items() if is_on and name not in wanted)
+            on = {name for name, is_on in there.items() if is_on}
+            gone = sorted(on.difference(wanted))
             new = [name for name in wanted if not there.get(name)]
             conn.executemany(
                 "UPDATE looks SET next_at = NULL WHERE domain = ?", [(name,) for name in gone]
