@@ -96,6 +96,37 @@ def test_where_others_can_be_reached_a_silent_host_is_its_own_fault(sky: Sky) ->
     assert 1 == sky.controls
 
 
+def test_a_host_without_ipv6_says_nothing_of_addresses_of_ipv6(sky: Sky) -> None:
+    """Each address is held against others of its family; IPv4 works, so there is no finding."""
+    sky.blocked_v6 = "no route to host"
+    probe = prober(sky)
+
+    found = probe(MX, ("192.0.2.1", "2001:db8::1"))
+
+    assert ["192.0.2.1"] == [one.ip for one in found]
+    assert probe.blocked is None
+
+
+def test_an_address_of_ipv6_that_others_can_be_reached_beside_is_judged(sky: Sky) -> None:
+    """That IPv4 is blocked is no excuse for it."""
+    sky.blocked = "nobody's port 25 answers"
+    probe = prober(sky)
+
+    found = probe(MX, ("192.0.2.1", "2001:db8::1"))
+
+    assert ["2001:db8::1"] == [one.ip for one in found]
+    assert "nobody's port 25 answers" == probe.blocked
+
+
+def test_with_ipv6_alone_in_use_a_blocked_port_is_told_all_the_same(sky: Sky) -> None:
+    """No address of IPv4 was tried before."""
+    sky.blocked, sky.blocked_v6 = "blocked", "no route to host"
+    probe = prober(sky)
+
+    assert () == probe(MX, ("2001:db8::1",))
+    assert "blocked" == probe.blocked
+
+
 def test_whether_port_25_is_blocked_is_asked_again(sky: Sky) -> None:
     """A firewall that is opened is noticed within the hour."""
     sky.blocked = "blocked"

@@ -110,7 +110,7 @@ def _places() -> list[tuple[str, str]]:
 
 
 def _controlled() -> int:
-    said = NetScout(_Asked()).control(["mx.example"], 0.5)  # type: ignore[arg-type]  # asks only
+    said = NetScout(_Asked()).control(["mx.example"], "A", 0.5)  # type: ignore[arg-type]  # asks only
     return (said or "").count("(127.")
 
 

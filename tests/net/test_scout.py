@@ -92,12 +92,12 @@ def test_the_control_probe_finds_the_hosts_itself(land: Land):
     """One that answers is enough; else it says of each why not."""
     scout = land.scout()
 
-    assert scout.control(["nx.example.com", "dead.example.com", "mx1.example.com"]) is None
-    said = scout.control(["nx.example.com", "dead.example.com"])
+    assert scout.control(["nx.example.com", "dead.example.com", "mx1.example.com"], "A") is None
+    said = scout.control(["nx.example.com", "dead.example.com"], "A")
     assert said
     assert said.startswith("nx.example.com has no address; dead.example.com (127.")
     assert said.endswith("): Connection refused")
-    assert "no host to try it with" == scout.control([])
+    assert "no host to try it with" == scout.control([], "A")
 
 
 @pytest.mark.servers

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from threading import Lock
 
-from tlsrpt_mailer.domains.seen import Shown
+from tlsrpt_mailer.domains.seen import RecordType, Shown
 from tlsrpt_mailer.ports import Scout
 from tlsrpt_mailer.report.times import MINUTE, Span, Time
 
@@ -33,9 +33,11 @@ class Prober:
         self._known: dict[tuple[str, str], Shown] = {}
         self._locks: dict[str, Lock] = {}
         self._guard = Lock()
-        self._asked_at: Time | None = None
+        self._ways: dict[RecordType, tuple[Time, str | None]] = {}
+        """Over IPv4 and over IPv6: when it was tried, and why it leads nowhere."""
         self.blocked: str | None = None
-        """Why port 25 cannot be reached from here; None while nothing says so."""
+        """Why port 25 cannot be reached from here; None while nothing says so. A host that has
+        no way out over IPv6 alone, as many have none, lacks nothing worth telling."""
 
     def begin(self, now: Time) -> None:
         """The looks of a round begin: what is too old by *now* is seen anew."""
@@ -43,11 +45,10 @@ class Prober:
             self._now = now
             self._known = {key: one for key, one in self._known.items() if _is_fresh(one, now)}
             self._locks = {host: self._locks[host] for host, _ in self._known}
-            if self._asked_at is not None and now >= self._asked_at + WELL:
-                self._asked_at = None
-        if self.blocked is not None:
-            # While hosts answer nobody asks: the end of it would not be seen.
-            self._is_blocked()
+            self._ways = {kind: way for kind, way in self._ways.items() if now < way[0] + WELL}
+            if self.blocked is not None:
+                # While hosts answer nobody asks: the end of it would not be seen.
+                self.blocked = self._way("A")
 
     def __call__(self, host: str, addresses: Sequence[str]) -> tuple[Shown, ...]:
         """What these addresses show; those that may be out of reach only from here left out."""
@@ -55,9 +56,7 @@ class Prober:
             lock = self._locks.setdefault(host, Lock())
         with lock:
             found = [self._one(host, ip) for ip in addresses[:MOST_ADDRESSES]]
-        if any(one.kind in NOBODY for one in found) and self._is_blocked():
-            return tuple(one for one in found if one.kind not in NOBODY)
-        return tuple(found)
+        return tuple(one for one in found if one.kind not in NOBODY or not self._is_blocked(one.ip))
 
     def _one(self, host: str, ip: str) -> Shown:
         known = self._known.get((host, ip))
@@ -65,13 +64,19 @@ class Prober:
             known = self._known[host, ip] = self._scout.show(host, ip)
         return known
 
-    def _is_blocked(self) -> bool:
-        """Before anything is said of hosts that do not answer: does anybody?"""
+    def _is_blocked(self, ip: str) -> bool:
+        """Before anything is said of an address that does not answer: does any of its family?"""
         with self._guard:
-            if self._asked_at is None:
-                self._asked_at = self._now
-                self.blocked = self._scout.control(self._control)
-            return self.blocked is not None
+            why = self._way("AAAA" if ":" in ip else "A")
+            if why is not None:
+                self.blocked = self._way("A")
+            return why is not None
+
+    def _way(self, kind: RecordType) -> str | None:
+        """Why nobody can be reached over IPv4 or IPv6; None where somebody can."""
+        if kind not in self._ways:
+            self._ways[kind] = self._now, self._scout.control(self._control, kind)
+        return self._ways[kind][1]
 
 
 def _is_fresh(one: Shown, now: Time) -> bool:

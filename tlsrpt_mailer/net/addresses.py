@@ -1,7 +1,7 @@
 """The addresses of a host: found by DNS, and whether they lead out of our own network."""
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain, zip_longest
 from typing import TypeAlias
 
@@ -19,14 +19,24 @@ class NoAddress(Temporary):
     """DNS has no address for a host, or nobody knows; the text says which."""
 
 
-def addresses_of(host: str, ask: Ask, most: int) -> list[str]:
+BOTH: tuple[RecordType, ...] = ("A", "AAAA")
+"""IPv4 and IPv6."""
+
+
+def addresses_of(host: str, ask: Ask, most: int, kinds: Sequence[RecordType] = BOTH) -> list[str]:
     """
     The addresses of *host*, both families in turn, *most* of them.
+
+    Args:
+        host: Its name.
+        ask: Who knows.
+        most: Of all its addresses together.
+        kinds: Those of one family alone.
 
     Raises:
         NoAddress: There are none.
     """
-    answers = [ask(host, "A"), ask(host, "AAAA")]
+    answers = [ask(host, kind) for kind in kinds]
     both = chain.from_iterable(zip_longest(*(answer.values for answer in answers)))
     found = [one for one in both if one is not None]
     if found:

@@ -72,33 +72,21 @@ class NetScout:
             return Shown(ip=ip, at=now, kind="unreachable", error="MX hosts are not looked at")
         return self._probe.show(host, ip, now)
 
-    def silence(self, hosts: Iterable[str]) -> str | None:
-        """
-        Why our name servers answer nothing, asked just now; None where one does.
-
-        Args:
-            hosts: Of others. Where none of these can be asked for, whoever we ask reaches nobody.
-        """
-        why = self.lookups.silence()
-        if why is not None:
-            return why
-        said = [self.ask(host, "A") for host in hosts]
-        if said and all(one.kind == "trouble" for one in said):
-            return said[0].error
-        return None
-
-    def control(self, hosts: Iterable[str], seconds: float = probe.CONTROL_SECONDS) -> str | None:
+    def control(
+        self, hosts: Iterable[str], kind: RecordType, seconds: float = probe.CONTROL_SECONDS
+    ) -> str | None:
         """
         Why port 25 of nobody can be reached from here; None where it can.
 
         Args:
             hosts: Some that take mail and are not ours; one that lets us connect is enough.
+            kind: ``A``: over IPv4; ``AAAA``: over IPv6.
             seconds: For each address of each.
         """
         said = []
         for host in hosts:
             try:
-                addresses = addresses_of(host, self.ask, CONTROL_ADDRESSES)
+                addresses = addresses_of(host, self.ask, CONTROL_ADDRESSES, (kind,))
             except NoAddress as error:
                 said.append(str(error))
                 continue
