@@ -29,6 +29,7 @@ from tests.domains.sights import (
     signed,
     silent,
     with_host,
+    without_sts,
 )
 from tlsrpt_mailer.domains.seen import HostSeen, Page, Seen, Shown
 from tlsrpt_mailer.report.times import DAY, iso
@@ -108,38 +109,32 @@ def test_mx_hosts_must_be_found_in_dns():
 
 
 @pytest.mark.parametrize(
-    ("other", "weight", "facts"),
+    ("mx", "hosts", "weight", "facts"),
     [
-        (answer(IP), "warning", {"others": sights.MX2}),
-        (DEAD, "warning", {}),
-        (ABSENT, "critical", {"stuck": DOMAIN}),
+        (("10 192.0.2.1",), (), "warning", {"form": "address", "names": "192.0.2.1"}),
+        (("10 my_mx.shop.example",), (), "warning", {"names": "my_mx.shop.example"}),
+        ((f"10 {MX1}", "20 my_mx.p.example"), (host(),), "notice", {"names": "my_mx.p.example"}),
+        (("0 .", f"10 {MX1}"), (host(),), "notice", {"form": "null", "names": "."}),
     ],
 )
-def test_an_mx_without_an_address_is_critical_where_no_other_has_one(other, weight, facts):
-    """All mail waits then; not where another MX takes it, or where nobody knows."""
-    both = answer(f"10 {MX1}", f"20 {sights.MX2}")
-    there = seen(mx=both, hosts=(host(addresses=ABSENT), host(sights.MX2, addresses=other)))
+def test_mx_records_must_name_hosts(mx, hosts, weight, facts):
+    """What no look can be taken at is not passed over as if all were well."""
+    finding = found("mx-no-host", without_sts(mx=answer(*mx), hosts=hosts))
 
-    bare = found("mx-no-address", there, mx=MX1)
-
-    assert (weight, MX1, facts) == (bare.weight, bare.mx, bare.facts)
+    assert (weight, None, facts) == (finding.weight, finding.mx, finding.facts)
 
 
-def test_an_mx_that_was_not_looked_at_may_take_the_mail():
-    """Its name is none that can be looked up here: that all mail waits is not known."""
-    there = seen(mx=answer(f"10 {MX1}", "20 a_b.example"), hosts=(host(addresses=ABSENT),))
+@pytest.mark.parametrize("mx", [("0 .",), ("10 .",), ("0 .", "10 .")])
+def test_a_null_mx_is_one_by_any_preference(mx):
+    """Senders look at its name alone."""
+    there = without_sts(mx=answer(*mx), hosts=(), record=ABSENT)
 
-    assert "warning" == found("mx-no-address", there).weight
-
-
-def test_at_a_provider_an_mx_without_an_address_is_told_in_its_own_way():
-    """The name in the MX record is the domain's own, whoever runs the host."""
-    name = "shop-example.mail.protection.outlook.com"
-    there = seen(mx=answer(f"10 {name}"), hosts=(host(name, addresses=ABSENT),))
-
-    facts = found("mx-no-address", there).facts
-
-    assert ("hosted", "Microsoft 365") == (facts["form"], facts["hosted"])
+    assert "null" == found("mx-missing", there).facts["form"]
+    assert ("note", "no-mail") == (
+        (missing := found("tlsrpt-missing", there)).weight,
+        missing.facts["form"],
+    )
+    assert "mx-no-host" not in codes(there)
 
 
 def test_mx_records_that_cannot_be_looked_up_are_told_once():

@@ -123,6 +123,8 @@ def hosts() -> Iterator[Seen]:
     """MX hosts in DNS, and as the probe sees them, under each policy, with DANE and without."""
     yield seen(mx=DEAD, hosts=())
     yield seen(mx=ABSENT, hosts=(host("shop.example", addresses=ABSENT),))
+    yield seen(mx=answer("10 192.0.2.1"), hosts=())
+    yield seen(mx=answer("0 .", f"10 {MX1}"), hosts=(host(),))
     yield with_host(host(addresses=ABSENT))
     yield seen(
         mx=answer("10 mx1.shop.example", "20 mx2.shop.example"),

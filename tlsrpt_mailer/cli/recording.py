@@ -14,7 +14,15 @@ from tlsrpt_mailer.cli.inventory import Wanted
 from tlsrpt_mailer.config import Config
 from tlsrpt_mailer.config.meaning import is_address
 from tlsrpt_mailer.domains.addresses import Addresses
-from tlsrpt_mailer.domains.record import PLACE, Record, is_meant, mended, parse_record, zone_line
+from tlsrpt_mailer.domains.examining.look import is_null_mx
+from tlsrpt_mailer.domains.record import (
+    PLACE,
+    Record,
+    is_meant,
+    mended,
+    parse_record,
+    zone_line,
+)
 from tlsrpt_mailer.domains.seen import Answer
 from tlsrpt_mailer.errors import ConfigError, NoSuch, Unreachable
 from tlsrpt_mailer.wiring import Checking
@@ -27,7 +35,6 @@ NO_RUA = (
 
 LACKING = frozenset({"no-record", "record-broken"})
 """The gaps that a record closes; one that is only silent has one."""
-NULL_MX = ("0 .",)
 WORKERS = 16
 """Domains that are looked up side by side."""
 
@@ -159,7 +166,7 @@ def _proposed(domain: str, *, rua: tuple[str, ...], checking: Checking, offline:
         # What stands at a wrong name was meant to stand here.
         near = tuple(text for _, text in elsewhere(domain, ask) if is_meant(text))
         there = Record(None, near=near)
-        is_parked = not near and ask(domain, "MX").values == NULL_MX
+        is_parked = not near and is_null_mx(ask(domain, "MX").values)
     text = mended(there, rua, Addresses(_addresses(rua)))
     is_right = there.is_valid and not there.flaws and there.text == text
     return Proposed(domain, text, answer.values, is_right, is_parked)

@@ -6,9 +6,10 @@ import msgspec
 
 from tlsrpt_mailer.domains.drift import values
 from tlsrpt_mailer.domains.examining.dane import asked
-from tlsrpt_mailer.domains.examining.look import Look, found, is_null_mx, is_proven
+from tlsrpt_mailer.domains.examining.look import Look, found, is_null_mx, is_proven, mx_name
 from tlsrpt_mailer.domains.finding import Finding, Weight
 from tlsrpt_mailer.domains.seen import Certificate, HostSeen, Shown
+from tlsrpt_mailer.report.hosts import is_ip, is_strict_host
 from tlsrpt_mailer.report.times import iso
 
 OLD_TLS = frozenset({"SSLv2", "SSLv3", "TLSv1", "TLSv1.0", "TLSv1.1"})
@@ -26,6 +27,8 @@ def findings(look: Look) -> Iterator[Finding]:
         yield found("mx-missing", "note", form="null")
     elif mx.kind == "absent":
         yield _no_mx(look)
+    else:
+        yield from _no_names(look)
     for host in look.seen.hosts:
         if mx.kind == "found":
             yield from _in_dns(look, host)
@@ -41,6 +44,20 @@ def _no_mx(look: Look) -> Finding:
         return found("mx-missing", "note", form="nothing")
     listed = ", ".join(values(last)[:_NAMES])
     return found("mx-missing", "critical", form="gone", was=listed, seen=iso(last.last_at))
+
+
+def _no_names(look: Look) -> Iterator[Finding]:
+    """What stands in MX records and can be no host, so that no look at it is possible."""
+    names = [name for name in map(mx_name, look.seen.mx.values) if not is_strict_host(name)]
+    if not names:
+        return
+    form = "address" if any(map(is_ip, names)) else ""
+    yield found(
+        "mx-no-host",
+        "notice" if look.seen.hosts else "warning",
+        form="null" if "." in names else form,
+        names=", ".join(names[:_NAMES]),
+    )
 
 
 def _in_dns(look: Look, host: HostSeen) -> Iterator[Finding]:

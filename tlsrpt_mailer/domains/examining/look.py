@@ -113,8 +113,13 @@ def span(policy: sts.Policy) -> Span:
 
 
 def is_null_mx(values: Sequence[str]) -> bool:
-    """Whether a domain says by its MX that it takes no mail (RFC 7505)."""
-    return tuple(values) == ("0 .",)
+    """Whether a domain says by its MX, of any preference, that it takes no mail (RFC 7505)."""
+    return bool(values) and all(mx_name(value) == "." for value in values)
+
+
+def mx_name(value: str) -> str:
+    """The host that an MX record names."""
+    return value.partition(" ")[2]
 
 
 def found(code: str, weight: Weight, mx: str | None = None, **facts: str) -> Finding:
