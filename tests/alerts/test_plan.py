@@ -403,6 +403,12 @@ def test_low_and_muted_failures_do_not_make_a_summary():
     assert [] == due([*aged(5), *aged(3, 200, severity="low"), *aged(3, 300, state="muted")])
 
 
+def test_who_is_owed_only_the_end_of_what_was_told_is_in_no_summary():
+    """An earlier owner hears of the end of a failure, and not of its next incident."""
+    assert [] == due([*aged(5), *aged(3, 200, role="told")])
+    assert [("summary", [*range(100, 106)])] == due([*aged(6), item(200, role="told")])
+
+
 @pytest.mark.parametrize(("severity", "lowest"), [("notice", "warning"), ("warning", "critical")])
 def test_what_never_mails_does_not_age_into_a_summary(severity, lowest):
     """Seven notices of last week are for the digest; being old makes no mail of them."""

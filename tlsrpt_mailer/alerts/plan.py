@@ -135,6 +135,8 @@ def _summary(items: Sequence[Item], known: Mapping[int, Told], settings: Setting
         if item.is_open
         and item.failure not in known
         and item.severity != "low"
+        # Who is only owed the end of what was told hears of nothing new.
+        and item.role != "told"
         and not item.is_quiet
         and not is_muted(item, settings.now)
     ]
