@@ -177,6 +177,17 @@ def test_the_record_of_an_mx_host_is_the_hosts():
     assert "DANE" not in told("tlsrpt-missing").why
 
 
+def test_before_a_record_is_published_its_alias_goes():
+    """The first step, as no zone takes the line else; nobody hears of it who publishes nothing."""
+    alias = {"cname": f"_smtp._tls.{DOMAIN}", "cname_to": "r.vendor.example"}
+
+    one = told("tlsrpt-gone", **alias)
+
+    assert "_smtp._tls.shop.example is an alias (CNAME) of r.vendor.example" in one.mend[0]
+    assert told("tlsrpt-gone").mend == one.mend[1:]
+    assert told("tlsrpt-trouble").mend == told("tlsrpt-trouble", **alias).mend
+
+
 def test_whoever_cannot_mend_it_is_sent_to_who_can():
     """At a provider's host the steps are: tell the provider; and until then let mail through."""
     facts = {"hosted": "Microsoft 365", "tell": "Microsoft (admin.microsoft.com)", "line": "x"}

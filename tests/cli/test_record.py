@@ -54,6 +54,14 @@ def test_who_gets_reports_now_goes_on_getting_them(
     assert all(char.isprintable() for char in result.err.replace("\n", ""))
 
 
+def test_a_cname_in_the_way_is_said(seeing: Place) -> None:
+    """No zone takes a TXT record beside it."""
+    result = seeing("record", "aliased.example")
+
+    assert result.out.startswith("_smtp._tls.aliased.example. IN TXT ")
+    assert "_smtp._tls.aliased.example is an alias (CNAME) of _smtp._tls.stranger" in result.err
+
+
 def test_what_is_right_already_is_said_to_be(seeing: Place) -> None:
     """The line is printed all the same; nobody need publish it."""
     result = seeing("record", "example.com", now=None)

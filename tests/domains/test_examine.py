@@ -23,6 +23,7 @@ from tests.domains.sights import (
 )
 from tlsrpt_mailer.domains.addresses import Addresses
 from tlsrpt_mailer.domains.examine import examine
+from tlsrpt_mailer.domains.seen import Answer
 from tlsrpt_mailer.report.times import DAY, iso
 
 FOREIGN = "v=TLSRPTv1; rua=mailto:x@vendor.example"
@@ -154,6 +155,19 @@ def test_without_an_address_of_ours_nobody_can_say_where_reports_should_go():
     assert FOREIGN == gone.facts["record"]
     missing = found("tlsrpt-missing", seen(record=ABSENT), rua=())
     assert {"name": f"_smtp._tls.{DOMAIN}"} == missing.facts
+
+
+@pytest.mark.parametrize(
+    ("record", "code"),
+    [(answer(FOREIGN, alias="r.vendor.example"), "tlsrpt-elsewhere"),
+     (Answer("absent", alias="r.vendor.example"), "tlsrpt-missing")],
+)  # fmt: skip
+def test_where_a_cname_stands_the_mend_knows_it(record, code):
+    """No zone takes a TXT record beside it."""
+    facts = found(code, seen(record=record)).facts
+
+    assert (f"_smtp._tls.{DOMAIN}", "r.vendor.example") == (facts["cname"], facts["cname_to"])
+    assert "cname" not in found("tlsrpt-missing", seen(record=ABSENT)).facts
 
 
 def test_any_address_of_ours_will_do():

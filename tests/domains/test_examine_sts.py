@@ -12,6 +12,7 @@ from tests.domains.sights import (
     MX1,
     MX2,
     NOW,
+    STS,
     answer,
     codes,
     earlier,
@@ -49,11 +50,14 @@ def test_no_policy_is_worth_a_note_with_one_to_begin_with():
     assert {"form": "no-mail"} == parked.facts
 
 
-def test_a_policy_behind_a_record_that_is_wrong_binds_nobody():
-    """No sender fetches it (RFC 8461, 3.1), so no MX is refused by it."""
-    look = seen(sts=answer("v=STSv1; id=not-right;"), page=policy("enforce", MX1))
+def test_where_a_cname_announces_the_policy_the_mend_knows_it():
+    """Of hosted MTA-STS the id is changed where the CNAME leads; nothing else minds it."""
+    there = seen(sts=answer("v=STSv1; id=;", alias="s.vendor.example"))
+    facts = found("mta-sts-record-invalid", there).facts
+    unasked = found("mta-sts-testing", seen(page=policy("testing"), sts=answer(STS, alias="a.b")))
 
-    assert ["mta-sts-record-invalid"] == codes(look)
+    assert (f"_mta-sts.{DOMAIN}", "s.vendor.example") == (facts["cname"], facts["cname_to"])
+    assert {} == unasked.facts
 
 
 def test_a_record_that_is_gone_is_told_while_senders_remember_the_policy():

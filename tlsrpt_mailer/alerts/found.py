@@ -24,6 +24,7 @@ Show: TypeAlias = Callable[[str, int], str]
 
 UNKNOWN = "_unknown"
 THEIRS = "_theirs"
+ALIAS = "_alias"
 FACT_CHARS = 300
 """Characters of one fact that a text shows."""
 
@@ -132,16 +133,15 @@ def told(
     is_theirs = entry.theirs and bool(facts.get("hosted"))
     advice = _formed(_entries()[THEIRS], facts.get("mode", "")) if is_theirs else entry
     short = fill.always(entry.short)
-    quoting = [one for one in entry.what[1:] if _SEEN in one]
-    is_apart = terminal or _is_quoted(facts)
-    more = [one for one in entry.what[1:] if not (is_apart and one in quoting)]
+    lines = () if is_theirs else tuple(_lines(entry, names, facts))
+    first = _entries()[ALIAS].mend if lines and facts.get("cname_to") else ()
     return Told(
         short=short,
         phrase=_phrase(short, entry.place, mx),
         what=" ".join([fill.always(entry.what[0]), *fill.all(more)]),
         why=" ".join(fill.some([*entry.why, *_effects(entry, facts)])),
-        mend=tuple(fill.some(advice.mend)),
-        lines=() if is_theirs else tuple(_lines(entry, names, facts)),
+        mend=(*fill.all(first), *fill.some(advice.mend)),
+        lines=lines,
         check=tuple(_shown(check, names) for check in entry.check),
         brief=fill.always(advice.brief),
         stands=_stands(facts) if terminal and quoting and not _is_quoted(facts) else (),

@@ -47,6 +47,8 @@ class Proposed(msgspec.Struct, frozen=True):
     there: tuple[str, ...]
     is_right: bool
     """Whether nothing need be published."""
+    alias: str | None = None
+    """Where a CNAME leads that stands at its place."""
     is_parked: bool = False
     """Whether there is none, and the domain says that it takes no mail (RFC 7505)."""
 
@@ -115,8 +117,11 @@ def _beside(one: Proposed) -> Iterator[str]:
     if one.is_right:
         yield f"{one.domain} has it already"
         return
-    if one.is_parked:
-        yield f"{one.domain} takes no mail (null MX), so it needs no record"
+    if one.alias is not None:
+        yield (
+            f"{PLACE}{one.domain} is an alias (CNAME) of {log.safe(one.alias, 260)}:"
+            " change the record there, or take the CNAME out first"
+        )
     for text in one.there:
         yield f"{PLACE}{one.domain} has this now: {log.safe(text, 300)}"
 
@@ -169,7 +174,7 @@ def _proposed(domain: str, *, rua: tuple[str, ...], checking: Checking, offline:
         is_parked = not near and is_null_mx(ask(domain, "MX").values)
     text = mended(there, rua, Addresses(_addresses(rua)))
     is_right = there.is_valid and not there.flaws and there.text == text
-    return Proposed(domain, text, answer.values, is_right, is_parked)
+    return Proposed(domain, text, answer.values, is_right, answer.alias, is_parked)
 
 
 def _addresses(rua: tuple[str, ...]) -> list[str]:

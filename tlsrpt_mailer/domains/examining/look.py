@@ -10,7 +10,7 @@ from tlsrpt_mailer.domains.expected import Expected
 from tlsrpt_mailer.domains.finding import Finding, Weight
 from tlsrpt_mailer.domains.hosted import hosted
 from tlsrpt_mailer.domains.record import txt_line
-from tlsrpt_mailer.domains.seen import HostSeen, Seen
+from tlsrpt_mailer.domains.seen import Answer, HostSeen, Seen
 from tlsrpt_mailer.report.model import Mode
 from tlsrpt_mailer.report.times import Span, Time
 
@@ -126,6 +126,11 @@ def found(code: str, weight: Weight, mx: str | None = None, **facts: str) -> Fin
     """A finding with those *facts* that there are."""
     kept = {key: value for key, value in facts.items() if value}
     return Finding(code=code, weight=weight, mx=mx, facts=kept)
+
+
+def alias_facts(name: str, answer: Answer) -> dict[str, str]:
+    """What is to be known before a record is published at *name*, where a CNAME stands there."""
+    return {"cname": name, "cname_to": answer.alias} if answer.alias else {}
 
 
 def is_proven(host: HostSeen) -> bool:

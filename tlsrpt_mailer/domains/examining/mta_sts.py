@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from tlsrpt_mailer.domains import drift, sts
-from tlsrpt_mailer.domains.examining.look import Look, found, span
+from tlsrpt_mailer.domains.examining.look import Look, alias_facts, found, span
 from tlsrpt_mailer.domains.finding import Finding, Weight
 from tlsrpt_mailer.domains.flaw import Flaw, fatal, said
 from tlsrpt_mailer.domains.seen import Page
@@ -18,6 +20,13 @@ _UNREACHABLE = ("dns", "unreachable", "timeout")
 
 def findings(look: Look) -> Iterator[Finding]:
     """Record, policy, and whether the policy lets mail go to the MX hosts of now."""
+    alias = alias_facts(sts.PLACE + look.seen.domain, look.seen.sts)
+    for one in _findings(look):
+        announces = "sts_line" in one.facts
+        yield replace(one, facts=one.facts | alias) if announces else one
+
+
+def _findings(look: Look) -> Iterator[Finding]:
     answer = look.seen.sts
     if answer.kind == "trouble":
         form = "bogus" if answer.is_bogus else ""

@@ -6,7 +6,7 @@ import msgspec
 
 from tlsrpt_mailer.domains import record as records
 from tlsrpt_mailer.domains.drift import values
-from tlsrpt_mailer.domains.examining.look import Look, found, is_null_mx
+from tlsrpt_mailer.domains.examining.look import Look, alias_facts, found, is_null_mx
 from tlsrpt_mailer.domains.finding import Finding, Weight
 from tlsrpt_mailer.domains.flaw import said
 from tlsrpt_mailer.domains.record import Record, led_to, parse_record
@@ -82,6 +82,7 @@ class _Place(msgspec.Struct, frozen=True):
             record=text,
             line=records.zone_line(self.owner, text) if text else "",
             seen_right_until=self.right_until,
+            **alias_facts(records.PLACE + self.owner, self.answer),
             **facts,
         )
 
