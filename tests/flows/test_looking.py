@@ -1,5 +1,7 @@
 """What one look asks for, and what it makes of the answers."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from tests.flows.sky import RIGHT, Sky
@@ -8,7 +10,9 @@ from tlsrpt_mailer.domains.seen import Answer, Shown
 from tlsrpt_mailer.flows.looking import (
     MOST_HOSTS,
     MOST_RUA,
+    PROBING,
     addresses_of,
+    at_most,
     look_at,
     look_at_host,
     mx_hosts,
@@ -46,6 +50,22 @@ def test_a_look_sees_all_that_senders_look_at(sky: Sky) -> None:
     assert (RIGHT,) == first.record.values
     assert second.record is None
     assert (("example.com", Answer("found", ("10 mx1.example.com",))),) == seen.rua_hosts
+
+
+def test_mx_hosts_that_let_wait_do_not_hold_up_other_domains(sky: Sky) -> None:
+    """Twenty hosts with four addresses each are forty minutes; those left are of the next look."""
+    sky.domain(DOMAIN, mx=tuple(f"mx{at}" for at in range(MOST_HOSTS)))
+    clock = [0.0]
+
+    def tarpit(_host: str, addresses: Sequence[str]) -> tuple[Shown, ...]:
+        clock[0] += 100
+        return tuple(Shown(ip=ip, at=NOW, kind="timeout") for ip in addresses)
+
+    seen = look_at(DOMAIN, sky, NOW, at_most(tarpit, clock=lambda: clock[0]))
+
+    assert [1, 1, 1, 0, 0] == [len(one.shown) for one in seen.hosts[:5]]
+    assert PROBING <= clock[0] < PROBING + 100
+    assert MOST_HOSTS == len(seen.hosts)
 
 
 def test_nothing_is_fetched_that_nobody_announces(sky: Sky) -> None:

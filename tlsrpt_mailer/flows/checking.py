@@ -27,7 +27,7 @@ from tlsrpt_mailer.failures.findings import CONFIRMED, Found, take_look
 from tlsrpt_mailer.failures.model import SEVERITIES, Severity, Spell
 from tlsrpt_mailer.failures.probed import BLOCKED
 from tlsrpt_mailer.flows.judging import Standing, judge_domains
-from tlsrpt_mailer.flows.looking import look_at, look_at_host, no_probe
+from tlsrpt_mailer.flows.looking import at_most, look_at, look_at_host, no_probe
 from tlsrpt_mailer.flows.probing import Prober
 from tlsrpt_mailer.ports import Checks, Due, Look, Past, Scout, Store
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
@@ -133,7 +133,7 @@ class Looker:
             return look_at_host(due.domain, scout, now)
         prober = self._prober if is_named else self._public_prober
         probes = self._settings.is_probing and (is_named or self._settings.probes_all)
-        return look_at(due.domain, scout, now, prober if probes else no_probe)
+        return look_at(due.domain, scout, now, at_most(prober) if probes else no_probe)
 
     def _judged(self, due: Due, seen: Seen, past: Past, now: Time) -> Look:
         expected = self._settings.expected(due, now)

@@ -1,5 +1,6 @@
 """One look at a domain: what is asked of DNS, of the policy's host and of MX hosts, in order."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
@@ -8,12 +9,15 @@ from tlsrpt_mailer.domains.record import PLACE, parse_record, wrong_places
 from tlsrpt_mailer.domains.seen import Answer, HostSeen, Page, RecordType, Seen, Shown
 from tlsrpt_mailer.ports import Scout
 from tlsrpt_mailer.report.hosts import is_strict_host
-from tlsrpt_mailer.report.times import Time
+from tlsrpt_mailer.report.times import MINUTE, Span, Time
 
 MOST_HOSTS = 20
 """MX hosts of one domain that are looked at."""
 MOST_RUA = 5
 """Domains that a record sends reports to, of which it is asked whether they take mail."""
+PROBING: Span = 4 * MINUTE
+"""After so long with the MX hosts of one domain the others are left for the next look: hosts that
+let everybody wait would hold up the looks at all other domains."""
 STS_PLACE = "_mta-sts."
 TLSA_PLACE = "_25._tcp."
 
@@ -28,6 +32,18 @@ ABSENT = Answer("absent")
 def no_probe(_host: str, _addresses: Sequence[str]) -> tuple[Shown, ...]:
     """Nobody looks."""
     return ()
+
+
+def at_most(
+    probe: Probe, span: Span = PROBING, clock: Callable[[], float] = time.monotonic
+) -> Probe:
+    """As *probe*, but it begins with no host any more once *span* is over."""
+    until = clock() + span
+
+    def limited(host: str, addresses: Sequence[str]) -> tuple[Shown, ...]:
+        return probe(host, addresses) if clock() < until else ()
+
+    return limited
 
 
 def look_at_host(host: str, scout: Scout, now: Time) -> Seen:
