@@ -71,6 +71,19 @@ def test_rows_that_add_up_to_more_than_the_summary_count_once() -> None:
     assert 10 == mta_sts([day("sts", 990, *rows, failed=10)], TESTING).refused
 
 
+def test_senders_without_the_policy_do_not_make_a_policy_in_testing_ready() -> None:
+    """They deliver to any certificate: of their sessions one that is wrong fails nowhere."""
+    others = day("no-policy-found", 1_000_000)
+    expired = day("sts", 900, Row("certificate-expired", MX1, 100))
+
+    nobody = mta_sts([others], TESTING)
+    some = mta_sts([others, expired], TESTING)
+
+    assert ("unknown", "wait for more reports") == (nobody.verdict, nobody.step)
+    assert ("not-ready", f"mend TLS at {MX1} first") == (some.verdict, some.step)
+    assert (1_001_000, 100) == (some.sessions, some.refused)
+
+
 @pytest.mark.parametrize(("refused", "verdict"), [(0, "ready"), (1, "ready"), (2, "not-ready")])
 def test_one_in_a_thousand_stands_in_nobodys_way(refused: int, verdict: str) -> None:
     """A single broken handshake a month keeps nobody from enforce."""
@@ -86,7 +99,7 @@ def test_one_in_a_thousand_stands_in_nobodys_way(refused: int, verdict: str) -> 
         (Published(sts="testing"), "ready", 'set "mode: enforce", with a new id'),
         (Published(sts="none"), "ready", 'publish an MTA-STS policy with "mode: testing"'),
         (Published(sts="off"), "ready", 'publish an MTA-STS policy with "mode: testing"'),
-        (Published(), "ready", 'publish an MTA-STS policy with "mode: testing"'),
+        (Published(), "ready", "see what is published now: tlsrpt-mailer check"),
         (
             Published(sts="broken"),
             "blocked",
@@ -130,7 +143,7 @@ def test_what_is_in_force_and_refuses_mail_is_to_be_mended() -> None:
     [
         ("testing", "wait for more reports"),
         ("none", 'publish an MTA-STS policy with "mode: testing", and wait for reports'),
-        (None, 'publish an MTA-STS policy with "mode: testing", and wait for reports'),
+        (None, "see what is published now: tlsrpt-mailer check"),
     ],
 )
 def test_few_sessions_tell_nothing(sts: StsState | None, step: str) -> None:
@@ -190,7 +203,7 @@ def test_dane_needs_starttls_and_no_name_in_the_certificate() -> None:
         ("broken", "blocked", 90),
         ("unsigned", "blocked", 1_000),
         ("none", "ready", 1_000),
-        ("unknown", "ready", 1_000),
+        ("unknown", "unknown", 90),
         (None, "ready", 1_000),
     ],
 )
@@ -204,6 +217,8 @@ def test_where_dane_is_on_its_own_sessions_count(
 
     assert (verdict, sessions) == (found.verdict, found.sessions)
     assert (10 if sessions == 90 else 0) == found.refused
+    if state == "unknown":
+        assert "have TLSA records looked up by a resolver that validates: [dns]" == found.step
 
 
 def test_dane_waits_for_enough_sessions() -> None:

@@ -7,7 +7,7 @@ or ``no-policy-found``, never under both (RFC 8460, 4.2), so those two are added
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -34,6 +34,13 @@ _CERTIFICATE = frozenset(
     {"certificate-expired", "certificate-host-mismatch", "certificate-not-trusted"}
 )
 
+_LOOK = "see what is published now: tlsrpt-mailer check"
+_TLSA: dict[DaneState | None, tuple[Verdict, str]] = {
+    "partial": ("blocked", "give every MX its TLSA records: tlsrpt-mailer check"),
+    "broken": ("blocked", "mend the TLSA records: tlsrpt-mailer check"),
+    "unknown": ("unknown", "have TLSA records looked up by a resolver that validates: [dns]"),
+}
+"""What comes of TLSA records that are there, but are not all that they should be."""
 _PUBLISH = 'publish an MTA-STS policy with "mode: testing"'
 
 
@@ -91,7 +98,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
         return min(1.0, self.refused / self.sessions) if self.sessions else 0.0
 
 
-def mta_sts(counted: Iterable[Counted], published: Published) -> Readiness:
+def mta_sts(counted: Sequence[Counted], published: Published) -> Readiness:
     """Whether the mode "enforce" would refuse mail."""
     found = _added([one for one in counted if one.policy_type in _TYPES], _refused_by_sts)
     if published.sts == "enforce":
@@ -102,8 +109,12 @@ def mta_sts(counted: Iterable[Counted], published: Published) -> Readiness:
         hosts = ", ".join(published.uncovered[:3])
         return _with(found, "blocked", f"list {hosts} in the policy, with a new id")
     if published.sts == "testing":
-        return _by_sessions(found, "TLS", 'set "mode: enforce", with a new id', published)
-    return _by_sessions(found, "TLS", _PUBLISH, published, f"{_PUBLISH}, and wait for reports")
+        # Senders that found no policy look at no certificate: that nothing failed tells nothing.
+        checked = _added([one for one in counted if one.policy_type == "sts"], _refused_by_sts)
+        return _by_sessions(found, "TLS", 'set "mode: enforce", with a new id', checked=checked)
+    if published.sts is None:
+        return _by_sessions(found, "TLS", _LOOK, _LOOK)
+    return _by_sessions(found, "TLS", _PUBLISH, f"{_PUBLISH}, and wait for reports")
 
 
 def dane(counted: Sequence[Counted], published: Published) -> Readiness:
@@ -111,17 +122,14 @@ def dane(counted: Sequence[Counted], published: Published) -> Readiness:
     under = _added([one for one in counted if one.policy_type == "tlsa"], _all_refused)
     if published.dane == "full":
         return _with(under, "on", _mend_or(under, "nothing: every MX has TLSA records"))
-    if published.dane == "partial":
-        return _with(under, "blocked", "give every MX its TLSA records: tlsrpt-mailer check")
-    if published.dane == "broken":
-        return _with(under, "blocked", "mend the TLSA records: tlsrpt-mailer check")
+    if published.dane in _TLSA:
+        return _with(under, *_TLSA[published.dane])
     found = _added([one for one in counted if one.policy_type in _TYPES], _refused_by_dane)
     theirs = " and ".join(dict.fromkeys(published.run_by.values()))
     if published.dane == "unsigned":
-        step = "sign the zones of the domain and its MX with DNSSEC"
-        if theirs:
-            step = f"sign the zone of the domain with DNSSEC; that of its MX is up to {theirs}"
-        return _with(found, "blocked", step)
+        return _with(found, "blocked", "sign the zones of the domain and its MX with DNSSEC")
+    if published.dane is None:
+        return _by_sessions(found, "STARTTLS", _LOOK, _LOOK)
     step = "sign the zones with DNSSEC, then publish TLSA 3 1 1 for every MX"
     if theirs:
         step = f"sign the zone of the domain with DNSSEC, and ask {theirs} for MX with TLSA records"
@@ -132,13 +140,20 @@ def _by_sessions(
     found: Readiness,
     what: str,
     step: str,
-    published: Published,
     meanwhile: str = "wait for more reports",
+    *,
+    checked: Readiness | None = None,
 ) -> Readiness:
-    """The verdict of what reports have seen, where nothing that is published decides."""
-    if found.sessions < ENOUGH:
+    """
+    The verdict of what reports have seen, where nothing that is published decides.
+
+    Args:
+        checked: Those of them that tell what would have been refused; None: all do.
+    """
+    checked = found if checked is None else checked
+    if checked.sessions < ENOUGH:
         return _with(found, "unknown", meanwhile)
-    in_the_way = _in_the_way(found)
+    in_the_way = _in_the_way(checked) or _in_the_way(found)
     if in_the_way:
         tell = published.run_by.get(in_the_way)
         mend = f"mend {what} at {in_the_way} first"
