@@ -9,6 +9,7 @@ from tlsrpt_mailer.domains.record import wrong_places
 from tlsrpt_mailer.domains.seen import Answer, Shown
 from tlsrpt_mailer.flows.looking import (
     MOST_HOSTS,
+    MOST_NAMES,
     MOST_RUA,
     PROBING,
     addresses_of,
@@ -50,6 +51,18 @@ def test_a_look_sees_all_that_senders_look_at(sky: Sky) -> None:
     assert (RIGHT,) == first.record.values
     assert second.record is None
     assert (("example.com", Answer("found", ("10 mx1.example.com",))),) == seen.rua_hosts
+
+
+def test_mx_hosts_with_ever_new_names_are_passed_over(sky: Sky) -> None:
+    """A zone that makes up names is looked at for fifty of them; those that stay are seen."""
+    sky.domain(DOMAIN, mx=("mx1", "mx2", "mx3"))
+    had = [f"r{at}.{DOMAIN}" for at in range(MOST_NAMES - 2)] + [f"mx3.{DOMAIN}"]
+
+    few = look_at(DOMAIN, sky, NOW, had=had)
+    none = look_at(DOMAIN, sky, NOW, had=[*had, "r99.example"])
+
+    assert [f"mx1.{DOMAIN}", f"mx3.{DOMAIN}"] == [one.host for one in few.hosts]
+    assert [f"mx3.{DOMAIN}"] == [one.host for one in none.hosts]
 
 
 def test_mx_hosts_that_let_wait_do_not_hold_up_other_domains(sky: Sky) -> None:

@@ -46,6 +46,11 @@ def _shown_of_flaw() -> int:
     return len(parse_record([f"{RUA}; {LONG}"]).flaws[0].facts["text"])
 
 
+def _remembered(length: int) -> int:
+    look = sights.seen(ns=sights.answer("x" * length))
+    return len(drift.notes(look)["ns", ""])
+
+
 def _finding(code: str, look: Seen) -> Finding:
     return next(one for one in sights.findings(look) if one.code == code)
 
@@ -72,10 +77,11 @@ def _tlsa(count: int) -> str:
 # ------------------------------------------------------------------- how much is asked
 
 
-def _hosts() -> int:
+def _hosts(had: int = 0) -> int:
     sky = Sky()
     sky.domain(DOMAIN, mx=tuple(f"mx{number}" for number in range(30)))
-    return len(look_at(DOMAIN, sky, NOW).hosts)
+    names = [f"r{number}.example" for number in range(had)]
+    return len(look_at(DOMAIN, sky, NOW, had=names).hosts)
 
 
 def _rua_domains() -> int:
@@ -204,6 +210,7 @@ PUBLISHED: tuple[Limit, ...] = (
         "POLICY_BYTES",
         lambda: len(drift.policy_note(sights.seen(page=sights.page("x" * 9_000))) or "") == 8_192,
     ),
+    Limit("domains.drift", "CHARS", lambda: _remembered(9_000) == 8_192),
     Limit(
         "domains.examining.tlsrpt",
         "SHOWN",
@@ -237,6 +244,7 @@ PUBLISHED: tuple[Limit, ...] = (
         lambda: "x" * 301 not in texts.told("tlsrpt-risky", DOMAIN, None, {"seen": LONG}, NOW).what,
     ),
     Limit("flows.looking", "MOST_HOSTS", lambda: _hosts() == 20),
+    Limit("flows.looking", "MOST_NAMES", lambda: _hosts(had=50) == 0),
     Limit("flows.looking", "MOST_RUA", lambda: _rua_domains() == 5),
     Limit("flows.probing", "MOST_ADDRESSES", lambda: _probed_addresses() == 4),
     Limit("net.https", "MOST_BYTES", lambda: _file(70_000) == "too-large"),
@@ -272,6 +280,8 @@ def _in_tests_of_net() -> bool:
 ELSEWHERE: tuple[Limit, ...] = (
     Limit("net.lookups", "MOST", _in_tests_of_net),
     Limit("net.lookups", "LARGE", _in_tests_of_net),
+    Limit("store.checks", "MOST_KNOWN", _in_tests_of_net),
     Limit("net.handshake", "MOST_BYTES", _in_tests_of_net),
 )
-"""Seen at work in tests/net, with a real resolver and real TLS; here only for their values."""
+"""Seen at work in tests/net, with a real resolver and real TLS, and in tests/store; here only for
+their values."""

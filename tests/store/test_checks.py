@@ -8,9 +8,9 @@ import pytest
 from tests import mails
 from tests.flows.sky import RIGHT
 from tests.flows.watching import NOW, Watch, shows
+from tlsrpt_mailer.domains.drift import CHARS
 from tlsrpt_mailer.report.times import DAY, HOUR
-from tlsrpt_mailer.store.checks import probed_at
-from tlsrpt_mailer.store.queries import open_queries
+from tlsrpt_mailer.store.checks import MOST_KNOWN
 from tlsrpt_mailer.store.retention import INCIDENT_KEEP, Keep, prune
 
 TABLES = ("looks", "seen", "known", "spells", "failures", "told", "acts", "shown")
@@ -94,6 +94,23 @@ def test_what_stands_there_now_is_remembered_and_old_values_go(gone: Watch) -> N
     texts = gone.world.rows("SELECT value, first_at FROM known WHERE kind = 'tlsrpt'")
     assert 1 == len(texts)
     assert "v=TLSRPTv1" in str(texts[0][0])
+
+
+def test_a_zone_with_ever_new_values_does_not_fill_the_disk(tmp_path: Path) -> None:
+    """The newest are kept, and each is cut: what stands there now among them."""
+    watch = Watch(tmp_path)
+    watch.sky.domain("shop.example")
+    watch.enrol("shop.example")
+    for at in range(MOST_KNOWN + 20):
+        watch.sky.put("shop.example", "NS", f"ns{at}.example", "x" * 2 * CHARS)
+        watch.soon()
+        watch.at(NOW + at * HOUR)
+
+    ((count, longest),) = watch.world.rows("SELECT count(*), max(length(value)) FROM known")
+    assert (MOST_KNOWN, CHARS) == (count, longest)
+    ((newest,),) = watch.world.rows("SELECT value FROM known ORDER BY first_at DESC LIMIT 1")
+    assert str(newest).startswith(f"ns{at}.example")
+    assert 4 == watch.world.rows("SELECT count(DISTINCT kind) FROM known WHERE kind != 'ns'")[0][0]
 
 
 def test_a_domain_that_is_ours_no_more_is_forgotten_at_last(gone: Watch) -> None:

@@ -11,6 +11,8 @@ from tlsrpt_mailer.report.times import Time, iso
 
 POLICY_BYTES = 8 * 1024
 """So much of a policy's file is remembered."""
+CHARS = 8 * 1024
+"""So much of the records at one name."""
 _BETWEEN = "\n"
 
 
@@ -81,7 +83,7 @@ def _text(answer: Answer, counts: Callable[[str], bool] | None = None) -> str | 
         return None
     kept = [value for value in answer.values if counts is None or counts(value)]
     # A value that holds the mark between two would be read as two.
-    return _BETWEEN.join(value.replace(_BETWEEN, "\ufffd") for value in kept)
+    return _BETWEEN.join(value.replace(_BETWEEN, "\ufffd") for value in kept)[:CHARS]
 
 
 def values(known: Known) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from tlsrpt_mailer.failures.findings import CONFIRMED, Found, take_look
 from tlsrpt_mailer.failures.model import SEVERITIES, Severity, Spell
 from tlsrpt_mailer.failures.probed import BLOCKED
 from tlsrpt_mailer.flows.judging import Standing, judge_domains
-from tlsrpt_mailer.flows.looking import at_most, look_at, look_at_host, no_probe
+from tlsrpt_mailer.flows.looking import NAMES_WITHIN, at_most, look_at, look_at_host, no_probe
 from tlsrpt_mailer.flows.probing import Prober
 from tlsrpt_mailer.ports import Checks, Due, Look, Past, Scout, Store
 from tlsrpt_mailer.report.times import DAY, HOUR, MINUTE, Span, Time
@@ -121,19 +121,21 @@ class Looker:
 
     def _one(self, due: Due, *, past: Mapping[str, Past], now: Time) -> Look | None:
         try:
-            return self._judged(due, self._seen(due, now=now), past.get(due.domain, Past()), now)
+            before = past.get(due.domain, Past())
+            return self._judged(due, self._seen(due, before, now), before, now)
         except Exception as error:
             log.error("domain.look_failed", domain=due.domain, exc_info=error)
             return None
 
-    def _seen(self, due: Due, *, now: Time) -> Seen:
+    def _seen(self, due: Due, past: Past, now: Time) -> Seen:
         is_named = self._settings.is_named(due.domain)
         scout = self._scout if is_named else self._public
         if due.is_host:
             return look_at_host(due.domain, scout, now)
         prober = self._prober if is_named else self._public_prober
         probes = self._settings.is_probing and (is_named or self._settings.probes_all)
-        return look_at(due.domain, scout, now, at_most(prober) if probes else no_probe)
+        probe = at_most(prober) if probes else no_probe
+        return look_at(due.domain, scout, now, probe, _hosts_of(past, now - NAMES_WITHIN))
 
     def _judged(self, due: Due, seen: Seen, past: Past, now: Time) -> Look:
         expected = self._settings.expected(due, now)
@@ -240,11 +242,10 @@ class Checker:
         return take_look(last, found, now, None, _sees_all)
 
 
-def _is_blank(look: Look) -> bool:
-    """Whether DNS told nothing at all."""
-    seen = look.seen
-    asked = (seen.record,) if look.is_host else (seen.record, seen.mx, seen.ns, seen.sts)
-    return all(one.kind == "trouble" for one in asked)
+def _hosts_of(past: Past, since: Time) -> set[str]:
+    """The MX hosts that a domain has had since then."""
+    found = {one.about for one in past.known if one.kind == "tlsa" and one.last_at > since}
+    return found | {one.mx for one in past.spells if one.mx is not None and one.last_at > since}
 
 
 def _probed(looks: Iterable[Look]) -> set[str]:

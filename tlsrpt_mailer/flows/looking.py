@@ -1,7 +1,7 @@
 """One look at a domain: what is asked of DNS, of the policy's host and of MX hosts, in order."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -9,10 +9,14 @@ from tlsrpt_mailer.domains.record import PLACE, parse_record, wrong_places
 from tlsrpt_mailer.domains.seen import Answer, HostSeen, Page, RecordType, Seen, Shown
 from tlsrpt_mailer.ports import Scout
 from tlsrpt_mailer.report.hosts import is_strict_host
-from tlsrpt_mailer.report.times import MINUTE, Span, Time
+from tlsrpt_mailer.report.times import DAY, MINUTE, Span, Time
 
 MOST_HOSTS = 20
 """MX hosts of one domain that are looked at."""
+MOST_NAMES = 50
+"""Names of MX hosts that one domain may have had within `NAMES_WITHIN`: a zone that makes up new
+ones for every question would have each of them looked at, and kept."""
+NAMES_WITHIN: Span = 30 * DAY
 MOST_RUA = 5
 """Domains that a record sends reports to, of which it is asked whether they take mail."""
 PROBING: Span = 4 * MINUTE
@@ -53,9 +57,25 @@ def look_at_host(host: str, scout: Scout, now: Time) -> Seen:
     )
 
 
-def look_at(domain: str, scout: Scout, now: Time, probe: Probe = no_probe) -> Seen:
-    """A look at a domain, all of it; *now* is when it begins."""
+def look_at(
+    domain: str,
+    scout: Scout,
+    now: Time,
+    probe: Probe = no_probe,
+    had: Collection[str] = (),
+) -> Seen:
+    """
+    A look at a domain, all of it.
+
+    Args:
+        domain: Its name.
+        scout: Who asks.
+        now: When it begins.
+        probe: Who connects to MX hosts.
+        had: The MX hosts that it has had lately.
+    """
     mx = scout.ask(domain, "MX")
+    hosts = _not_too_many(mx_hosts(domain, mx), had)
     sts = scout.ask(STS_PLACE + domain, "TXT")
     seen = Seen(
         domain=domain,
@@ -64,7 +84,7 @@ def look_at(domain: str, scout: Scout, now: Time, probe: Probe = no_probe) -> Se
         ns=scout.ask(domain, "NS"),
         sts=sts,
         page=_page(domain, sts, scout),
-        hosts=tuple(_host(name, scout, probe) for name in mx_hosts(domain, mx)),
+        hosts=tuple(_host(name, scout, probe) for name in hosts),
         record=ABSENT,
         is_probing=probe is not no_probe,
     )
@@ -83,6 +103,13 @@ def mx_hosts(domain: str, mx: Answer) -> list[str]:
         return [domain]
     found = sorted(_preference(value) for value in mx.values)
     return list(dict.fromkeys(host for _, host in found if is_strict_host(host)))[:MOST_HOSTS]
+
+
+def _not_too_many(hosts: Iterable[str], had: Collection[str]) -> list[str]:
+    """Those that it has had, and new ones while there are not `MOST_NAMES` of them all."""
+    left = max(0, MOST_NAMES - len(had))
+    new = [host for host in hosts if host not in had][:left]
+    return [host for host in hosts if host in had or host in new]
 
 
 def _preference(value: str) -> tuple[int, str]:

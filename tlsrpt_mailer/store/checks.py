@@ -16,6 +16,9 @@ from tlsrpt_mailer.report.times import Span, Time
 from tlsrpt_mailer.store.bind import json, json_texts, pack, select_in, text, unpack
 from tlsrpt_mailer.store.connection import Writer
 
+MOST_KNOWN = 500
+"""Values of the past that are kept of one domain; a zone may have new ones for each look."""
+
 SPELL = (
     "code, mx, severity, clean_at, first_at, last_at, looks, critical_at, ended_at, facts, domain"
 )
@@ -216,6 +219,8 @@ def _save(conn: sqlite3.Connection, look: Look) -> None:
             for one in look.known
         ],
     )
+    if any(one.first_at == at for one in look.known):
+        _forget_oldest(conn, domain)
     save_spells(conn, domain, look.spells)
     for host in look.hosts:
         conn.execute(
@@ -225,6 +230,16 @@ def _save(conn: sqlite3.Connection, look: Look) -> None:
         )
     for shown_ in look.seen.hosts:
         _save_host(conn, shown_)
+
+
+def _forget_oldest(conn: sqlite3.Connection, domain: str) -> None:
+    """Keep the newest `MOST_KNOWN` values of what stood at a domain."""
+    conn.execute(
+        "DELETE FROM known WHERE domain = ?1 AND (kind, about, first_at) IN (SELECT kind, about,"
+        " first_at FROM known WHERE domain = ?1 ORDER BY last_at DESC, first_at DESC"
+        " LIMIT -1 OFFSET ?2)",
+        (domain, MOST_KNOWN),
+    )
 
 
 def save_spells(conn: sqlite3.Connection, domain: str, some: Iterable[Spell]) -> None:
