@@ -187,6 +187,18 @@ def test_without_any_word_strangers_fill_no_list(
     assert [Due("d0.example", False), Due("d1.example", False)] == found
 
 
+def test_who_is_looked_at_is_not_pushed_out_by_names_of_strangers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody chooses names that come before those of others."""
+    monkeypatch.setattr(outside, "MOST_UNNAMED", 2)
+    enrolled(tmp_path, "", "shop.example")
+
+    found = enrolled(tmp_path, "", *(f"a{n}.stranger.example" for n in range(4)))
+
+    assert [Due("a0.stranger.example", False), Due("shop.example", False)] == found
+
+
 def test_domains_are_entered_at_the_start_and_each_hour(tmp_path: Path) -> None:
     """A reload enters them at once."""
     with app_in(tmp_path, NAMED, now=NOW) as app:

@@ -90,7 +90,9 @@ class Outside:
         ]
         if whose.is_configured:
             return [name for name in found if whose.names(name)]
-        return found[:MOST_UNNAMED]
+        # Those that are looked at stay: a stranger's names would come first as he likes.
+        there = {one.domain for one in self._store.checks.all()}
+        return sorted(found, key=lambda name: (name not in there, name))[:MOST_UNNAMED]
 
     def check_domains(
         self, stop: Event | None = None, beat: Callable[[], None] = lambda: None
