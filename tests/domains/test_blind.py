@@ -8,6 +8,7 @@ from tlsrpt_mailer.domains.drift import Known
 from tlsrpt_mailer.domains.seen import Answer, Page, Seen, Shown
 
 DARK = Answer("trouble", error="no answer in time")
+OURS = Answer("trouble", error="no name server answers", is_ours=True)
 BOGUS = Answer("trouble", error="SERVFAIL", is_bogus=True)
 MX1, GONE = "mx1.example.com", "mx9.example.com"
 TLSA = answer("3 1 1 " + "ab" * 32, secure=True)
@@ -25,6 +26,8 @@ NO_PAGE = Page(kind="timeout", error="no answer")
         (seen(), "tlsrpt-gone", None, False),
         (seen(record=DARK), "tlsrpt-gone", None, True),
         (seen(record=DARK), "tlsrpt-trouble", None, False),
+        (seen(record=OURS), "tlsrpt-trouble", None, True),
+        (seen(hosts=(host(tlsa=OURS),)), "mx-trouble", MX1, True),
         (seen(rua_hosts=(("a.example", DARK),)), "tlsrpt-rua-unreachable", None, True),
         (seen(rua_hosts=(("a.example", DARK),)), "tlsrpt-elsewhere", None, False),
         # The record of an MX host.

@@ -170,6 +170,15 @@ def test_where_a_cname_stands_the_mend_knows_it(record, code):
     assert "cname" not in found("tlsrpt-missing", seen(record=ABSENT)).facts
 
 
+def test_what_our_own_name_servers_do_not_answer_is_no_fault_of_a_domain():
+    """Else each of ten thousand domains had three findings, with the wrong mend."""
+    dark = Answer("trouble", error="no name server answers", is_ours=True)
+
+    assert [] == codes(seen(record=dark, mx=dark, sts=dark, hosts=(), page=None), earlier(seen()))
+    assert [] == codes(seen(hosts=(host(addresses=dark, tlsa=dark),)))
+    assert ["mx-trouble"] == codes(seen(mx=DEAD, hosts=()))
+
+
 def test_any_address_of_ours_will_do():
     """What the sources take in counts beside checks.rua."""
     look = seen(record=answer(FOREIGN))

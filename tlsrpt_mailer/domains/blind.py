@@ -6,6 +6,8 @@ from tlsrpt_mailer.domains.drift import Known, history
 from tlsrpt_mailer.domains.seen import HostSeen, Seen
 from tlsrpt_mailer.report.times import Time
 
+TROUBLE = "-trouble"
+"""How the codes of findings end that DNS did not answer."""
 _OF_THE_PAGE = frozenset(
     {
         "mta-sts-policy-unreachable",
@@ -20,8 +22,8 @@ _OF_DNS = frozenset({"mx-missing", "mx-no-address", "mx-alias"})
 
 def is_blind(seen: Seen, code: str, mx: str | None) -> bool:
     """Whether *seen* could not tell if the finding of that *code*, at that *mx*, is there."""
-    if code.endswith("-trouble"):
-        return False
+    if code.endswith(TROUBLE):
+        return seen.is_cut_off
     if code.startswith("tlsrpt-"):
         return _of_tlsrpt(seen, code, mx)
     if code.startswith("mta-sts-"):

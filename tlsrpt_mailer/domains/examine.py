@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tlsrpt_mailer.domains.blind import TROUBLE
 from tlsrpt_mailer.domains.drift import Known
 from tlsrpt_mailer.domains.examining import dane, hosts, mta_sts, tlsrpt
 from tlsrpt_mailer.domains.examining.look import Look
@@ -26,6 +27,9 @@ def examine(seen: Seen, expected: Expected, past: Sequence[Known]) -> list[Findi
     if not expected.is_mx_only:
         for subject in (mta_sts, dane, hosts):
             found += subject.findings(look)
+    if seen.is_cut_off:
+        # With ten thousand domains that would be thirty thousand findings about ourselves.
+        found = [one for one in found if not one.code.endswith(TROUBLE)]
     return sorted(found, key=_worst_first)
 
 

@@ -34,6 +34,8 @@ class Answer(msgspec.Struct, frozen=True):
     """Of ``trouble``: with validation left aside (CD, RFC 4035, 3.2.2) there is an answer."""
     alias: str | None = None
     """The name that a CNAME led to."""
+    is_ours: bool = False
+    """Of ``trouble``: our own name servers answer nothing at all."""
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,5 +131,9 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """None where `sts` announces no policy, so nobody fetches one."""
     hosts: tuple[HostSeen, ...] = ()
     """The MX hosts, by preference; the domain itself where it has no MX (RFC 5321, 5.1)."""
-    is_probing: bool | None = None
-    """Whether this look was to connect to them; None in looks of before this was noted."""
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether it was our own name servers that did not answer: no fault of the domain."""
+        hosts = (one for host in self.hosts for one in (host.addresses, host.tlsa))
+        return any(one.is_ours for one in (self.mx, self.sts, self.record, *hosts))

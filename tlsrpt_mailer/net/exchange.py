@@ -57,10 +57,14 @@ class Found(msgspec.Struct, frozen=True):
     is_authenticated: bool | None = None
     """The AD bit (RFC 4035, 3.2.3), whoever set it; None: there was no answer."""
     is_bogus: bool = False
+    is_ours: bool = False
+    """Nobody answers anything."""
 
     def answer(self, secure: bool | None) -> Answer:
         """The same for those above; *secure*: what to believe of it."""
-        return Answer(self.kind, self.values, secure, self.error, self.is_bogus, self.alias)
+        return Answer(
+            self.kind, self.values, secure, self.error, self.is_bogus, self.alias, self.is_ours
+        )
 
 
 def question(name: str, kind: str, *, checked: bool = True) -> dns.message.QueryMessage:

@@ -127,8 +127,8 @@ class Lookups:
 
     def _look(self, name: str, kind: str) -> tuple[Found, float]:
         """Ask, and for how many seconds the answer holds."""
-        if self._clock() < self._silent_until:
-            return Found("trouble", error="no name server answers"), 0.0
+        if self._is_silent:
+            return Found("trouble", error="no name server answers", is_ours=True), 0.0
         try:
             reply = self._exchange.ask(question(name, kind), ASKING * self._timeout)
             found, seconds = read(reply, name, kind)
@@ -149,7 +149,11 @@ class Lookups:
         is_bogus = False
         if failed.is_servfail and (name, kind) != _ROOT and self.validates():
             is_bogus = self._failure(question(name, kind, checked=False), ASIDE) is None
-        return Found("trouble", error=str(failed), is_bogus=is_bogus)
+        return Found("trouble", error=str(failed), is_bogus=is_bogus, is_ours=self._is_silent)
+
+    @property
+    def _is_silent(self) -> bool:
+        return self._clock() < self._silent_until
 
     def _note_silence(self) -> None:
         """Find out who does not answer: those of one name, or all; then wait for nobody."""
