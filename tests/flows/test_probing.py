@@ -140,6 +140,15 @@ def test_whether_port_25_is_blocked_is_asked_again(sky: Sky) -> None:
     assert 2 == sky.controls
 
 
+def test_addresses_of_both_families_are_tried(sky: Sky) -> None:
+    """However many IPv4 addresses there are: half of the senders may come over IPv6."""
+    four = tuple(f"192.0.2.{at}" for at in range(5))
+
+    found = prober(sky)(MX, (*four, "2001:db8::1"))
+
+    assert ["192.0.2.0", "2001:db8::1", "192.0.2.1", "192.0.2.2"] == [one.ip for one in found]
+
+
 def test_only_some_addresses_of_a_host_are_tried(sky: Sky) -> None:
     """However many a stranger's zone names."""
     found = prober(sky)(MX, tuple(f"192.0.2.{at}" for at in range(50)))

@@ -1,6 +1,7 @@
 """What MX hosts show on port 25, each address once in a while for all domains that use it."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from threading import Lock
 
 from tlsrpt_mailer.domains.seen import RecordType, Shown
@@ -55,7 +56,7 @@ class Prober:
         with self._guard:
             lock = self._locks.setdefault(host, Lock())
         with lock:
-            found = [self._one(host, ip) for ip in addresses[:MOST_ADDRESSES]]
+            found = [self._one(host, ip) for ip in _some(addresses)]
         return tuple(one for one in found if one.kind not in NOBODY or not self._is_blocked(one.ip))
 
     def _one(self, host: str, ip: str) -> Shown:
@@ -77,6 +78,13 @@ class Prober:
         if kind not in self._ways:
             self._ways[kind] = self._now, self._scout.control(self._control, kind)
         return self._ways[kind][1]
+
+
+def _some(addresses: Sequence[str]) -> list[str]:
+    """`MOST_ADDRESSES` of them, of both families where there are both."""
+    by_family = ([ip for ip in addresses if (":" in ip) is is_v6] for is_v6 in (False, True))
+    in_turn = (ip for pair in zip_longest(*by_family) for ip in pair if ip is not None)
+    return list(in_turn)[:MOST_ADDRESSES]
 
 
 def _is_fresh(one: Shown, now: Time) -> bool:
