@@ -121,3 +121,35 @@ def test_a_daemon_carries_no_library_for_terminals():
 
     assert "structlog.dev" in loaded
     assert not {"rich", "pygments"} & set(loaded)
+
+
+A_SIGNAL_ELSEWHERE = """
+import signal, threading
+from tlsrpt_mailer.daemon.waking import Wake
+
+seen = []
+signal.signal(signal.SIGUSR1, lambda *_: seen.append(1))
+wake = Wake()
+wake.on_signals()
+over = threading.Event()
+other = threading.Thread(target=over.wait)
+other.start()
+threading.Timer(0.1, lambda: signal.pthread_kill(other.ident, signal.SIGUSR1)).start()
+wake.wait(600)
+wake.close()
+over.set()
+print(seen)
+"""
+
+
+def test_a_signal_that_another_thread_catches_wakes_the_main_one() -> None:
+    """The kernel may give SIGTERM to any thread: a stop begins at once all the same."""
+    done = subprocess.run(
+        [sys.executable, "-c", A_SIGNAL_ELSEWHERE],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+
+    assert ("[1]\n", "") == (done.stdout, done.stderr)

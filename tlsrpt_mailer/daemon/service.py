@@ -17,6 +17,7 @@ from tlsrpt_mailer.config.model import Config, SourceConfig
 from tlsrpt_mailer.daemon.runner import Runner
 from tlsrpt_mailer.daemon.scheduling import FAR, Every, others, scheduler
 from tlsrpt_mailer.daemon.systemd import notify
+from tlsrpt_mailer.daemon.waking import Wake
 from tlsrpt_mailer.daemon.work import tick
 from tlsrpt_mailer.errors import Temporary, TlsrptError
 from tlsrpt_mailer.flows.directly import StoreWatch
@@ -71,7 +72,7 @@ class Daemon:
         self._beats = Beats(time.monotonic)
         self._runners: list[Runner] = []
         self._stop = Event()
-        self._wake = Event()
+        self._wake = Wake()
         self._reload = Event()
         self._scheduler = scheduler()
         self._status = ""
@@ -84,6 +85,7 @@ class Daemon:
 
     def start(self) -> None:
         """Bind every listener, then say READY; what needs another server comes later."""
+        self._wake.on_signals()
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGHUP, self._on_signal)
@@ -108,7 +110,6 @@ class Daemon:
         """Until SIGTERM or SIGINT; reload on SIGHUP."""
         while not self._stop.is_set():
             self._wake.wait(TICK_SECONDS)
-            self._wake.clear()
             self._hurry()
             if self._reload.is_set() and not self._stop.is_set():
                 self._reload.clear()
@@ -124,6 +125,7 @@ class Daemon:
     def stop(self) -> None:
         """Shut sockets, give the threads a moment, leave: what is not committed comes again."""
         notify("STOPPING=1")
+        self._wake.close()
         deadline = time.monotonic() + STOP_SECONDS
         for runner in self._runners:
             runner.ask_to_stop()
@@ -161,7 +163,6 @@ class Daemon:
             self._reload.set()
         else:
             self._stop.set()
-        self._wake.set()
 
     def _do_reload(self) -> None:
         """Take the new configuration if all of it is right, else keep what runs."""

@@ -185,6 +185,8 @@ def _added(counted: Sequence[Counted], refused: Callable[[str], bool]) -> Readin
     hosts: Counter[str | None] = Counter()
     total = 0
     for one in counted:
+        if not (one.failed or one.rows):
+            continue
         mine: Counter[str | None] = Counter()
         for row in one.rows:
             if refused(row.result_type):

@@ -15,7 +15,7 @@ from tlsrpt_mailer.domains.readiness import Counted, Row
 from tlsrpt_mailer.domains.seen import Seen
 from tlsrpt_mailer.failures.model import Window
 from tlsrpt_mailer.failures.probed import BLOCKED
-from tlsrpt_mailer.failures.windows import effective
+from tlsrpt_mailer.failures.windows import LONGEST, effective
 from tlsrpt_mailer.ports import SentCanary
 from tlsrpt_mailer.report.times import DAY, Span, Time
 from tlsrpt_mailer.store import canaries, checks, judging
@@ -120,7 +120,8 @@ class InventoryReads(Snapshots):
     def counted(self, domain: str, since: Time) -> list[Counted]:
         """What the windows about a domain that began after *since* count, by policy type."""
         with self._snapshot() as conn:
-            found = judging.windows(conn, [text(domain)])[text(domain)]
+            # One that began before may keep out one that came after it.
+            found = judging.windows(conn, [text(domain)], since - LONGEST)[text(domain)]
         recent = [one for one in effective(found) if one.start >= since]
         return [one for window in recent for one in _counted(window)]
 

@@ -108,12 +108,20 @@ def _probed(some: Collection[Window], probed: Mapping[str, Time]) -> dict[str, T
     return {host: probed[host] for host in hosts if host is not None}
 
 
-def windows(conn: sqlite3.Connection, names: Collection[str]) -> dict[str, list[Window]]:
+def windows(
+    conn: sqlite3.Connection, names: Collection[str], after: Time | None = None
+) -> dict[str, list[Window]]:
     """
     All counted windows by domain, oldest first; every one of *names* is in it.
 
     Without those of reporters that somebody distrusts: all who judge or show read here.
+
+    Args:
+        conn: The database.
+        names: The domains.
+        after: Leave out those that ended by then.
     """
+    recent = "" if after is None else f" AND end_at > {after:d}"
     sightings: defaultdict[int, list[Sighting]] = defaultdict(list)
     rows = select_in(
         conn,
@@ -130,7 +138,7 @@ def windows(conn: sqlite3.Connection, names: Collection[str]) -> dict[str, list[
         conn,
         "SELECT id, domain, reporter, start_at, end_at, report_id, received_at, date, digest,"
         " sessions FROM windows WHERE domain IN ({keys})"
-        f" AND {BELIEVED} ORDER BY domain, start_at, id",
+        f" AND {BELIEVED}{recent} ORDER BY domain, start_at, id",
         names,
     )
     for row in rows:
