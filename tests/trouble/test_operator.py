@@ -10,8 +10,10 @@ import pytest
 from tests.e2e.sink import Sink, relay, text_of
 from tests.trouble.host import DAY, HOUR, MINUTE, NOON, Host
 from tests.trouble.relay import Relay, failing_relay
+from tlsrpt_mailer.ports import SentCanary
 
 ROOT = "root@example.com"
+OURS = "tlsrpt@example.com"
 OPERATOR = f'operator = ["{ROOT}"]\n'
 
 
@@ -213,3 +215,36 @@ def test_all_is_well_and_nothing_is_said(host: Host, sink: Sink) -> None:
 
     assert [] == to_operator(sink)
     assert NOON + DAY == host.wall
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("not sent: Connection refused", "not sent: Connection refused"),
+        (None, "The MX has not answered yet."),
+    ],
+)
+def test_a_test_report_that_does_not_come_back_is_mailed(
+    tmp_path: Path, sink: Sink, answer: str | None, said: str
+) -> None:
+    """Once it is overdue, with what the MX said of it, and when one comes back."""
+    canary = f'[checks]\nschedule = "off"\nrua = ["mailto:{OURS}"]\n'
+    source = f'[[source]]\nkind = "lmtp"\nlisten = "127.0.0.1:1"\nrecipients = ["{OURS}"]\n'
+    more = f'{canary}{source}[canary]\nschedule = "daily"\nwithin = "2h"\n'
+    host = Host(tmp_path, sink.port, more)
+    one = SentCanary(token="t", address=OURS, sent_at=NOON, answer=answer)
+    host.app.store.canaries.save(one)
+    host.works(HOUR)
+    early = to_operator(sink)
+    host.works(2 * HOUR, HOUR)
+    during = to_operator(sink)
+    with host.app.store.writer.transaction() as conn:
+        conn.execute("UPDATE canaries SET came_at = ?", (NOON + 3 * HOUR,))
+    host.works(HOUR)
+    host.app.close()
+
+    assert [] == early
+    assert [f"OPERATOR no test report comes back from {OURS} since 14 Oct 12:00Z"] == during
+    assert [*during, f"OPERATOR test reports come back from {OURS} again"] == to_operator(sink)
+    told = next(one for one in sink.mails if "no test report" in one["subject"])
+    assert said in " ".join(text_of(told).split())
