@@ -16,11 +16,17 @@ class Names:
         self._lists: dict[str, list[int]] = {}
         for at, patterns in enumerate(lists):
             for pattern in dict.fromkeys(patterns):
-                self._lists.setdefault(pattern, []).append(at)
+                if pattern in self._lists:
+                    self._lists[pattern].append(at)
+                else:
+                    self._lists[pattern] = [at]
         self._has_patterns = any(pattern.startswith("*.") for pattern in self._lists)
 
     def find(self, name: str) -> int | None:
         """The place of the first list that *name* stands in."""
+        if not self._has_patterns and "*" not in self._lists:
+            # Most lists are of plain names, and most listings ask for each of ten thousand.
+            return self._lists[name][0] if name in self._lists else None
         return min((at for at, *_ in self._found(name)), default=None)
 
     def all(self, name: str) -> list[int]:
