@@ -3,7 +3,7 @@
 import os
 import socket
 import ssl
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -85,8 +85,10 @@ def test_garbage_and_broken_records(target: Victim) -> None:
     with target.bounded(), ExitStack() as stack:
         for data in noise:
             client = stack.enter_context(target.in_tls())
-            client.send(data)
-            client.sock.shutdown(socket.SHUT_WR)
+            # It may have hung up already, in the middle of what it need not read.
+            with suppress(OSError):
+                client.send(data)
+                client.sock.shutdown(socket.SHUT_WR)
         target.honest()
 
 
