@@ -31,6 +31,7 @@ second MX 10 mx
 hostile MX 10 mx
 {txt("_smtp._tls.hostile", chr(27) + "[31mv=TLSRPTv1; rua=" + chr(7) + "; $(reboot)")}
 parked MX 0 .
+*.many MX 0 .
 aliased MX 10 mx
 _smtp._tls.aliased CNAME _smtp._tls.stranger
 """,

@@ -55,6 +55,17 @@ def test_a_domain_that_is_right_is_not_named_for_its_mx_host() -> None:
     )
 
 
+def test_what_our_name_servers_did_not_tell_is_not_called_well() -> None:
+    """They went silent in the middle of a round: nothing was found, since nothing was seen."""
+    dark = look("alpha.example", mx=Answer("trouble", is_ours=True))
+
+    assert "well" not in "".join(check_text.lines([dark], notes=False))
+    assert "  not looked up in full: our name servers do not answer" in check_text.lines(
+        [dark], notes=False
+    )
+    assert "  nothing to mend" in check_text.lines([look("b.example")], notes=False)
+
+
 def test_what_is_mended_at_the_domain_is_told_of_the_domain() -> None:
     """The policy that leaves an MX out is the domain's."""
     out = said(look("alpha.example", UNCOVERED))

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from tests.cli.conftest import Place
-from tlsrpt_mailer.cli import failure_text, finding_text, judged, story
+from tlsrpt_mailer.cli import failure_said, failure_text, finding_text, judged, story
 from tlsrpt_mailer.cli.causes_of import groups
 from tlsrpt_mailer.failures.model import (
     FOREVER,

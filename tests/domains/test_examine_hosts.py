@@ -109,6 +109,41 @@ def test_mx_hosts_must_be_found_in_dns():
 
 
 @pytest.mark.parametrize(
+    ("other", "weight", "facts"),
+    [
+        (answer(IP), "warning", {"others": sights.MX2}),
+        (DEAD, "warning", {}),
+        (ABSENT, "critical", {"stuck": DOMAIN}),
+    ],
+)
+def test_an_mx_without_an_address_is_critical_where_no_other_has_one(other, weight, facts):
+    """All mail waits then; not where another MX takes it, or where nobody knows."""
+    both = answer(f"10 {MX1}", f"20 {sights.MX2}")
+    there = seen(mx=both, hosts=(host(addresses=ABSENT), host(sights.MX2, addresses=other)))
+
+    bare = found("mx-no-address", there, mx=MX1)
+
+    assert (weight, MX1, facts) == (bare.weight, bare.mx, bare.facts)
+
+
+def test_an_mx_that_was_not_looked_at_may_take_the_mail():
+    """Its name is none that can be looked up here: that all mail waits is not known."""
+    there = seen(mx=answer(f"10 {MX1}", "20 a_b.example"), hosts=(host(addresses=ABSENT),))
+
+    assert "warning" == found("mx-no-address", there).weight
+
+
+def test_at_a_provider_an_mx_without_an_address_is_told_in_its_own_way():
+    """The name in the MX record is the domain's own, whoever runs the host."""
+    name = "shop-example.mail.protection.outlook.com"
+    there = seen(mx=answer(f"10 {name}"), hosts=(host(name, addresses=ABSENT),))
+
+    facts = found("mx-no-address", there).facts
+
+    assert ("hosted", "Microsoft 365") == (facts["form"], facts["hosted"])
+
+
+@pytest.mark.parametrize(
     ("mx", "hosts", "weight", "facts"),
     [
         (("10 192.0.2.1",), (), "warning", {"form": "address", "names": "192.0.2.1"}),

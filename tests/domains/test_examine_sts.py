@@ -50,6 +50,13 @@ def test_no_policy_is_worth_a_note_with_one_to_begin_with():
     assert {"form": "no-mail"} == parked.facts
 
 
+def test_a_policy_behind_a_record_that_is_wrong_binds_nobody():
+    """No sender fetches it (RFC 8461, 3.1), so no MX is refused by it."""
+    look = seen(sts=answer("v=STSv1; id=not-right;"), page=policy("enforce", MX1))
+
+    assert ["mta-sts-record-invalid"] == codes(look)
+
+
 def test_where_a_cname_announces_the_policy_the_mend_knows_it():
     """Of hosted MTA-STS the id is changed where the CNAME leads; nothing else minds it."""
     there = seen(sts=answer("v=STSv1; id=;", alias="s.vendor.example"))

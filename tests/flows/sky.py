@@ -25,6 +25,8 @@ class Sky:
         self.pages: dict[str, Page] = {}
         self.shows: dict[tuple[str, str], Shown] = {}
         self.blocked: str | None = None
+        self.silent: str | None = None
+        """No name server answers anything, and why."""
         self.blocked_v6: str | None = None
         self.asked: list[tuple[str, str]] = []
         self.controls = 0
@@ -87,6 +89,10 @@ class Sky:
         """See `ports.Scout.show`."""
         self.asked.append((host, ip))
         return self.shows.get((host, ip), Shown(ip=ip, at=0, kind="timeout", error="no answer"))
+
+    def silence(self, hosts: Sequence[str]) -> str | None:
+        """See `ports.Scout.silence`."""
+        return self.silent
 
     def control(self, hosts: Sequence[str], kind: RecordType) -> str | None:
         """See `ports.Scout.control`."""

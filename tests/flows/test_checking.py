@@ -191,6 +191,16 @@ def test_mx_hosts_of_providers_are_nobodys_to_mend(watch: Watch) -> None:
     assert [(host,), ("shop.example",)] == watch.world.rows("SELECT domain FROM looks ORDER BY 1")
 
 
+def test_a_parked_domain_is_no_gap(watch: Watch) -> None:
+    """It takes no mail (null MX), so nobody has anything to report."""
+    watch.sky.put("parked.example", "MX", "0 .")
+    watch.enrol("parked.example")
+
+    watch.until(NOW + HOUR)
+
+    assert [("unneeded", "[]")] == watch.world.rows("SELECT record, mx FROM looks")
+
+
 def test_the_record_of_an_mx_host_is_told_once_and_not_for_each_domain(watch: Watch) -> None:
     """Ten thousand domains may share the host whose record is gone."""
     host = "mx1.mail.example"

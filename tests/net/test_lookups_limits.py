@@ -70,7 +70,7 @@ def test_a_mute_server_is_waited_for_no_longer_than_allowed():
         took = time.monotonic() - began
 
     assert Answer("trouble", error="no answer in time", is_ours=True) == answer
-    assert 0.3 < took < QUICK + 0.3
+    assert 0.3 < took < QUICK + SLACK
 
 
 def test_a_server_is_asked_again_within_the_time(monkeypatch: pytest.MonkeyPatch):
@@ -129,7 +129,7 @@ def test_a_dead_resolver_is_waited_for_once():
         later = it.ask("b.example", "TXT")
 
     assert {Answer("trouble", error="no name server answers", is_ours=True)} == answers
-    assert took < 0.3
+    assert took < SLACK  # 300 that were waited for would take three minutes
     assert "no answer in time" == later.error
     assert sent < it.sent
 

@@ -28,6 +28,10 @@ ALIAS = "_alias"
 FACT_CHARS = 300
 """Characters of one fact that a text shows."""
 
+SEVERAL = " | "
+"""Between records, where a fact holds more than one."""
+
+_SEEN = "{seen}"
 EXPLAIN = "explain"
 """The form of what is said of a code in general."""
 
@@ -133,6 +137,9 @@ def told(
     is_theirs = entry.theirs and bool(facts.get("hosted"))
     advice = _formed(_entries()[THEIRS], facts.get("mode", "")) if is_theirs else entry
     short = fill.always(entry.short)
+    quoting = [one for one in entry.what[1:] if _SEEN in one]
+    is_apart = terminal or _is_quoted(facts)
+    more = [one for one in entry.what[1:] if not (is_apart and one in quoting)]
     lines = () if is_theirs else tuple(_lines(entry, names, facts))
     first = _entries()[ALIAS].mend if lines and facts.get("cname_to") else ()
     return Told(
@@ -197,9 +204,18 @@ def _general(text: str, prints: Check) -> str:
     return commands.PLACEHOLDERS.fill(" ".join(whole))
 
 
-def text(told: Told) -> list[str]:
-    """All of it as a terminal or a mail shows it, at most 78 columns wide."""
-    lines = [*words.wrap(told.what, "  "), *words.wrap(told.why, "  ")]
+def text(told: Told, indent: str = "") -> list[str]:
+    """
+    All of it as a terminal shows it, at most 78 columns wide.
+
+    What is to be published stands at the margin: in a zone file, a line that begins with a blank
+    speaks of the name above it (RFC 1035, 5.1).
+    """
+    lines = [*words.wrap(told.what, f"{indent}  ")]
+    if told.stands:
+        said = "As they stand there:" if len(told.stands) > 1 else "As it stands there:"
+        lines += [f"{indent}  {said}", *(f"{indent}    {one}" for one in told.stands)]
+    lines += words.wrap(told.why, f"{indent}  ")
     for at, step in enumerate(told.mend, 1):
         lines += words.wrap(step, f"{indent}     ", f"{indent}  {at}. ")
     if told.lines:

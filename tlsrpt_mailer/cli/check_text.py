@@ -15,6 +15,7 @@ MOST_IN_FULL = 10
 BAD = frozenset({"critical", "warning", "notice", "gap"})
 NAMED = 3
 """So many domains are named with what is wrong at them."""
+DARK = "not looked up in full: our name servers do not answer"
 NOWHERE = "no such domain, or one without MX, NS and address records"
 _LABELS = {"critical": "CRITICAL", "warning": "WARNING", "notice": "notice", "gap": "gap"}
 _OF_THE_DOMAIN = frozenset({"mta-sts-uncovered-mx"})
@@ -136,7 +137,7 @@ def _in_full(one: Look, weights: frozenset[str]) -> Iterator[str]:
     yield f"{name}  {NOWHERE if is_nowhere(one) else _summary(one)}"
     told = [each for each in one.findings if each.weight in weights]
     if not (told or is_nowhere(one)):
-        yield "  nothing to mend"
+        yield f"  {DARK if one.seen.is_cut_off else 'nothing to mend'}"
     for each in told:
         said = _told(one, each)
         yield ""

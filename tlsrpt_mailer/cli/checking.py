@@ -17,14 +17,6 @@ from tlsrpt_mailer.flows.checking import BATCH, NO_ANSWER, Checker, Looker
 from tlsrpt_mailer.ports import Due, Look
 from tlsrpt_mailer.report.times import Time, iso
 
-MOST_IN_FULL = 10
-"""Of more domains than this only what is wrong is printed, and where."""
-BAD = frozenset({"critical", "warning", "notice", "gap"})
-NOTHING = "  nothing to mend"
-NAMED = 3
-"""So many domains are named with what is wrong at them."""
-_LABELS = {"critical": "CRITICAL", "warning": "WARNING", "notice": "notice", "gap": "gap"}
-
 
 @click.command()
 @click.argument("names", metavar="[DOMAIN]...", nargs=-1)
@@ -144,76 +136,3 @@ def _finding(found: Finding, domain: str, now: Time) -> dict[str, Any]:
         "lines": list(told.lines),
         "facts": found.facts,
     }
-
-
-# ------------------------------------------------------------------------ print
-
-
-def _print(found: Sequence[Look], *, notes: bool) -> None:
-    if len(found) > MOST_IN_FULL:
-        for line in _in_short(found):
-            click.echo(line)
-        return
-    for one in found:
-        _print_one(one, notes=notes or len(found) == 1)
-
-
-def _in_short(found: Sequence[Look]) -> Iterator[str]:
-    """Of many domains: what is wrong, worst first, and where."""
-    bad = [one for one in found if any(each.weight in BAD for each in one.findings)]
-    yield (
-        f"{words.plural(len(found), 'domain')}: {words.number(len(found) - len(bad))} well,"
-        f" {words.number(len(bad))} with something to mend"
-    )
-    by_code: dict[tuple[int, str], list[tuple[str, Finding]]] = {}
-    for one in bad:
-        for each in one.findings:
-            if each.weight in BAD:
-                key = (WEIGHTS.index(each.weight), each.code)
-                by_code.setdefault(key, []).append((one.seen.domain, each))
-    for (rank, code), rows in sorted(by_code.items(), key=lambda row: (row[0][0], -len(row[1]))):
-        domains = list(dict.fromkeys(words.name(domain) for domain, _ in rows))
-        first, each = rows[0]
-        told = texts.told(code, first, each.mx, each.facts, 0)
-        label = f"  {_LABELS[WEIGHTS[rank]]:<8} {words.number(len(domains)):>6}  "
-        yield ""
-        where = words.listed(domains, NAMED)
-        yield from words.wrap(f"{told.short}: {where}", " " * len(label), label)
-        yield from words.wrap(f"mend: {told.brief}", " " * len(label), " " * len(label))
-    if bad:
-        yield ""
-        yield "In full: tlsrpt-mailer check DOMAIN, or --json"
-
-
-def _print_one(one: Look, *, notes: bool) -> None:
-    click.echo(f"{words.name(one.seen.domain)}  {_summary(one.summary)}")
-    told = [each for each in one.findings if notes or each.weight in BAD]
-    if not told:
-        is_dark = one.seen.is_cut_off
-        click.echo("  not looked up: our name servers do not answer" if is_dark else NOTHING)
-    for each in told:
-        said = texts.told(each.code, one.seen.domain, each.mx, each.facts, one.seen.at)
-        label = _LABELS.get(each.weight, "note")
-        click.echo(f"\n  {label}  {said.phrase}")
-        for line in texts.text(said):
-            click.echo(f"  {line}" if line else "")
-    for each in one.findings:
-        if each not in told:
-            said = texts.told(each.code, one.seen.domain, each.mx, each.facts, one.seen.at)
-            click.echo(f"  note: {said.phrase}")
-    click.echo()
-
-
-def _hosts(mx: Sequence[str]) -> str:
-    return words.listed(map(words.name, mx), 2) or "none"
-
-
-def _summary(found: Summary) -> str:
-    unknown = "not known"
-    parts = (
-        f"record {found.record or unknown}",
-        f"MTA-STS {found.sts or unknown}",
-        f"DANE {found.dane or unknown}",
-        f"MX {unknown if found.mx is None else _hosts(found.mx)}",
-    )
-    return ", ".join(parts)

@@ -25,8 +25,6 @@ from tlsrpt_mailer.cli.groups import Listing
 from tlsrpt_mailer.cli.inventory import Coverage, Entry
 from tlsrpt_mailer.cli.out import Column
 from tlsrpt_mailer.cli.whose import Whose
-from tlsrpt_mailer.domains.inventory import WORST_FIRST
-from tlsrpt_mailer.errors import NoSuch
 from tlsrpt_mailer.report.times import Time
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -77,32 +75,6 @@ def domains() -> None:
 
 def _only(name: Whose, text: str) -> Callable[[Command], Command]:
     return click.option(f"--{name}", "only", flag_value=name, help=text)
-
-
-def _narrowed(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--state``, ``--group`` and ``--owner``, each as often as wanted."""
-    for option in (
-        click.option(
-            "--owner",
-            "owners",
-            multiple=True,
-            metavar="OWNER",
-            help="Only theirs: an address, or the name of an [[owner]].",
-        ),
-        click.option(
-            "--group", "groups", multiple=True, metavar="GROUP", help="Only of this group."
-        ),
-        click.option(
-            "--state",
-            "states",
-            multiple=True,
-            type=click.Choice(WORST_FIRST),
-            metavar="STATE",
-            help=f"Only those in this state: {', '.join(WORST_FIRST)}.",
-        ),
-    ):
-        command = option(command)
-    return command
 
 
 @domains.command("list")
@@ -332,7 +304,7 @@ def gaps(
 
     Those without a record, with one that senders ignore or that leads to
     somebody else, and those whose reports have stopped. Exit codes: 0 there are
-    none, 1 there are some, or there is no database, or no such group or owner.
+    none, 1 there are some, there is no database, or no such group or owner.
 
     \b
     Examples:
@@ -344,8 +316,6 @@ def gaps(
     wanted = narrowing.wanted(config, states, groups, owners)
     with opening.reading(config) as reader:
         every = inventory.entries(config, reader, now)
-    if (nobodys := wanted.nobodys(every)) is not None:
-        raise NoSuch(f"no domain is of {log.safe(nobodys, 80)}: tlsrpt-mailer domains")
     found = [one for one in every if one.is_gap and wanted.takes(one)]
     shown = found[: page.limit]
     unseen = sum(one.is_ours and one.stored.looked_at is None for one in every)

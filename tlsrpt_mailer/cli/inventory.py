@@ -30,9 +30,7 @@ class Entry(msgspec.Struct, frozen=True):
     """Whose it is."""
     standing: Standing
     owners: tuple[str, ...]
-    """Their addresses."""
-    teams: frozenset[str]
-    """Their names in the configuration."""
+    """The addresses of those it belongs to."""
     group: str | None
     owner_names: tuple[str, ...] = ()
     """What the configuration calls them."""
@@ -45,11 +43,6 @@ class Entry(msgspec.Struct, frozen=True):
     def domain(self) -> str:
         """Its name."""
         return self.stored.domain
-
-    @property
-    def all_owners(self) -> frozenset[str]:
-        """By address and by name."""
-        return self.teams.union(self.owners)
 
     @property
     def is_ours(self) -> bool:
@@ -77,18 +70,16 @@ class Wanted(msgspec.Struct, frozen=True):
             self.whose in (None, one.found.whose)
             and (not self.states or (one.is_ours and one.standing.state in self.states))
             and (not self.groups or (one.group or NO_GROUP) in self.groups)
-            and (not self.owners or not one.all_owners.isdisjoint(self.owners))
+            and (not self.owners or not self.owners.isdisjoint(one.owner_names))
         )
 
-    def nobodys(self, every: Iterable[Entry]) -> str | None:
-        """A group or owner that no domain has: mostly a slip, which hides what is asked for."""
-        groups: set[str] = set()
-        owners: set[str] = set()
-        for one in every:
-            groups.add(one.group or NO_GROUP)
-            owners |= one.all_owners
-        return next((name for name in self.groups if name not in groups), None) or next(
-            (name for name in self.owners if name not in owners), None
+    def names(self, domain: str, directory: Directory) -> bool:
+        """Whether *domain* is among them, of which no more than its name is known."""
+        owners = {owner.name for owner in directory.owners_of(domain)}
+        return (
+            not self.states
+            and (not self.groups or (directory.group_of(domain) or NO_GROUP) in self.groups)
+            and (not self.owners or not self.owners.isdisjoint(owners))
         )
 
 
@@ -112,14 +103,12 @@ def entries(config: Config, reader: Reader, now: Time) -> list[Entry]:
 def _entry(stored: StoredDomain, found: Found, directory: Directory, now: Time) -> Entry:
     domain = stored.domain
     owners = directory.owners_of(domain)
-    return Entry(
-        stored,
-        found,
-        standing(stored.heard, now),
-        tuple(address for owner in owners for address in owner.addresses),
-        frozenset(owner.name for owner in owners),
-        directory.group_of(domain),
-    )
+    addresses = tuple(address for owner in owners for address in owner.addresses)
+    names = tuple(owner.name for owner in owners)
+    group, state = directory.group_of(domain), standing(stored.heard, now)
+    last = stored.heard.last_report
+    is_counted = bool(stored.reporters) or last is None or not now - VOLUME < last <= now + DAY
+    return Entry(stored, found, state, addresses, group, names, is_counted=is_counted)
 
 
 def _as_host(row: Entry, ours: Ours, mine: Container[str]) -> Entry:

@@ -25,7 +25,7 @@ from tlsrpt_mailer.domains.record import (
 )
 from tlsrpt_mailer.domains.seen import Answer
 from tlsrpt_mailer.errors import ConfigError, NoSuch, Unreachable
-from tlsrpt_mailer.wiring import Checking
+from tlsrpt_mailer.flows.looking import Ask, elsewhere
 
 NO_RUA = (
     "no address is known that reports should go to: say [checks] rua, or\n"
@@ -96,7 +96,8 @@ def record(
     only = narrowing.wanted(config, **narrow)
     wanted = _gaps(config, only) if all_gaps else [looks.normal(name) for name in names]
     with ThreadPoolExecutor(WORKERS) as pool:
-        propose = partial(_proposed, rua=rua, checking=checking, offline=offline)
+        ask = None if offline else checking.lookups.ask
+        propose = partial(_proposed, rua=rua, ask=ask)
         found = list(pool.map(propose, dict.fromkeys(wanted)))
     if all_gaps:
         found = [one for one in found if not one.is_right and not one.is_parked]
@@ -117,6 +118,8 @@ def _beside(one: Proposed) -> Iterator[str]:
     if one.is_right:
         yield f"{one.domain} has it already"
         return
+    if one.is_parked:
+        yield f"{one.domain} takes no mail (null MX), so it needs no record"
     if one.alias is not None:
         yield (
             f"{PLACE}{one.domain} is an alias (CNAME) of {log.safe(one.alias, 260)}:"
@@ -159,8 +162,8 @@ def _gaps(config: Config, wanted: Wanted) -> list[str]:
     ]
 
 
-def _proposed(domain: str, *, rua: tuple[str, ...], checking: Checking, offline: bool) -> Proposed:
-    answer = Answer("absent") if offline else checking.lookups.ask(PLACE + domain, "TXT")
+def _proposed(domain: str, *, rua: tuple[str, ...], ask: Ask | None) -> Proposed:
+    answer = Answer("absent") if ask is None else ask(PLACE + domain, "TXT")
     if answer.kind == "trouble":
         raise Unreachable(
             f"DNS does not answer for {PLACE}{domain}: {answer.error}\n"

@@ -16,7 +16,7 @@ from tlsrpt_mailer.config.decode import Problem, joined, nearest, quoted
 from tlsrpt_mailer.config.names import names_in, normal_pattern, what_is_wrong
 from tlsrpt_mailer.errors import ConfigError
 from tlsrpt_mailer.report.dialects import KNOWN_REPORTERS
-from tlsrpt_mailer.report.hosts import normalise_host
+from tlsrpt_mailer.report.hosts import is_strict_host, normalise_host
 
 Document: TypeAlias = Mapping[str, Any]  # what tomllib made of the file
 Read: TypeAlias = Callable[[str], str]

@@ -7,7 +7,7 @@ or ``no-policy-found``, never under both (RFC 8460, 4.2), so those two are added
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -111,10 +111,11 @@ def mta_sts(counted: Sequence[Counted], published: Published) -> Readiness:
     if published.sts == "testing":
         # Senders that found no policy look at no certificate: that nothing failed tells nothing.
         checked = _added([one for one in counted if one.policy_type == "sts"], _refused_by_sts)
-        return _by_sessions(found, "TLS", 'set "mode: enforce", with a new id', checked=checked)
+        step = 'set "mode: enforce", with a new id'
+        return _by_sessions(found, "TLS", step, published, checked=checked)
     if published.sts is None:
-        return _by_sessions(found, "TLS", _LOOK, _LOOK)
-    return _by_sessions(found, "TLS", _PUBLISH, f"{_PUBLISH}, and wait for reports")
+        return _by_sessions(found, "TLS", _LOOK, published, _LOOK)
+    return _by_sessions(found, "TLS", _PUBLISH, published, f"{_PUBLISH}, and wait for reports")
 
 
 def dane(counted: Sequence[Counted], published: Published) -> Readiness:
@@ -127,9 +128,12 @@ def dane(counted: Sequence[Counted], published: Published) -> Readiness:
     found = _added([one for one in counted if one.policy_type in _TYPES], _refused_by_dane)
     theirs = " and ".join(dict.fromkeys(published.run_by.values()))
     if published.dane == "unsigned":
-        return _with(found, "blocked", "sign the zones of the domain and its MX with DNSSEC")
+        step = "sign the zones of the domain and its MX with DNSSEC"
+        if theirs:
+            step = f"sign the zone of the domain with DNSSEC; that of its MX is up to {theirs}"
+        return _with(found, "blocked", step)
     if published.dane is None:
-        return _by_sessions(found, "STARTTLS", _LOOK, _LOOK)
+        return _by_sessions(found, "STARTTLS", _LOOK, published, _LOOK)
     step = "sign the zones with DNSSEC, then publish TLSA 3 1 1 for every MX"
     if theirs:
         step = f"sign the zone of the domain with DNSSEC, and ask {theirs} for MX with TLSA records"
@@ -140,6 +144,7 @@ def _by_sessions(
     found: Readiness,
     what: str,
     step: str,
+    published: Published,
     meanwhile: str = "wait for more reports",
     *,
     checked: Readiness | None = None,

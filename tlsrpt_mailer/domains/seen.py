@@ -131,6 +131,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """None where `sts` announces no policy, so nobody fetches one."""
     hosts: tuple[HostSeen, ...] = ()
     """The MX hosts, by preference; the domain itself where it has no MX (RFC 5321, 5.1)."""
+    is_probing: bool | None = None
+    """Whether this look was to connect to them; None in looks of before this was noted."""
 
     @property
     def is_cut_off(self) -> bool:

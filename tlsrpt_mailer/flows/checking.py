@@ -242,6 +242,13 @@ class Checker:
         return take_look(last, found, now, None, _sees_all)
 
 
+def _is_blank(look: Look) -> bool:
+    """Whether DNS told nothing at all."""
+    seen = look.seen
+    asked = (seen.record,) if look.is_host else (seen.record, seen.mx, seen.ns, seen.sts)
+    return all(one.kind == "trouble" for one in asked)
+
+
 def _hosts_of(past: Past, since: Time) -> set[str]:
     """The MX hosts that a domain has had since then."""
     found = {one.about for one in past.known if one.kind == "tlsa" and one.last_at > since}

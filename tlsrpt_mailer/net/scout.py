@@ -72,6 +72,21 @@ class NetScout:
             return Shown(ip=ip, at=now, kind="unreachable", error="MX hosts are not looked at")
         return self._probe.show(host, ip, now)
 
+    def silence(self, hosts: Iterable[str]) -> str | None:
+        """
+        Why our name servers answer nothing, asked just now; None where one does.
+
+        Args:
+            hosts: Of others. Where none of these can be asked for, whoever we ask reaches nobody.
+        """
+        why = self.lookups.silence()
+        if why is not None:
+            return why
+        said = [self.ask(host, "A") for host in hosts]
+        if said and all(one.kind == "trouble" for one in said):
+            return said[0].error
+        return None
+
     def control(
         self, hosts: Iterable[str], kind: RecordType, seconds: float = probe.CONTROL_SECONDS
     ) -> str | None:

@@ -29,6 +29,14 @@ class Scout(Protocol):
     def show(self, host: str, ip: str) -> Shown:
         """STARTTLS on port 25 of one address of an MX host, and what it shows."""
 
+    def silence(self, hosts: Sequence[str]) -> str | None:
+        """
+        Why DNS answers nothing here; None where it does.
+
+        Args:
+            hosts: Of others: names that are there.
+        """
+
     def control(self, hosts: Sequence[str], kind: RecordType) -> str | None:
         """
         Why port 25 of none of these can be reached from here; None where it can.
