@@ -1,6 +1,7 @@
 """`domains`: the inventory, its gaps, one domain, how far each group is, and what is ready."""
 
 import csv
+import gc
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from tests.cli.conftest import Place
 from tests.cli.looked import CONFIG
 from tests.cli.test_json import keys
 from tests.flows.watching import NOW, Watch
+from tlsrpt_mailer.cli import inventory
 from tlsrpt_mailer.cli.inventory import Entry, coverage
 from tlsrpt_mailer.cli.whose import Found
 from tlsrpt_mailer.domains.inventory import DaneState, Standing, StsState
@@ -524,3 +526,17 @@ def test_sessions_are_counted_by_one_round(full: Place) -> None:
     after = {one["domain"]: one["sessions"] for one in full("domains", "--json").json}
     assert None not in after.values()
     assert "not counted" not in full("domains").out + full("domains", "show", "example.com").out
+
+
+def test_a_long_listing_leaves_garbage_collection_as_it_was(looked: Place) -> None:
+    """It is only put off: a program that calls it goes on as before."""
+    assert 0 == looked("domains", "--json").code
+
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with inventory.uncollected():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

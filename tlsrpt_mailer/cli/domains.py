@@ -116,7 +116,8 @@ def list_(
         held = 0 if every else sum(reader.held_totals(now).counts.values())
     shown = found[: page.limit]
     if json_:
-        out.json_list(map(inventory.form, shown))
+        with inventory.uncollected():
+            out.json_list(map(inventory.form, shown))
     elif csv_:
         _print_csv(shown)
     elif found:
