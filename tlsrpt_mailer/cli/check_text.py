@@ -8,6 +8,7 @@ from tlsrpt_mailer.alerts import found as texts
 from tlsrpt_mailer.alerts import words
 from tlsrpt_mailer.alerts.found import Told
 from tlsrpt_mailer.domains.finding import WEIGHTS, Finding
+from tlsrpt_mailer.failures.probed import UNCOVERED
 from tlsrpt_mailer.ports import Look
 
 MOST_IN_FULL = 10
@@ -18,7 +19,7 @@ NAMED = 3
 DARK = "not looked up in full: our name servers do not answer"
 NOWHERE = "no such domain, or one without MX, NS and address records"
 _LABELS = {"critical": "CRITICAL", "warning": "WARNING", "notice": "notice", "gap": "gap"}
-_OF_THE_DOMAIN = frozenset({"mta-sts-uncovered-mx"})
+_OF_THE_DOMAIN = frozenset({UNCOVERED})
 """Findings that name an MX host, and are mended at the domain."""
 
 

@@ -8,13 +8,13 @@ import click
 from tlsrpt_mailer import log
 from tlsrpt_mailer.alerts import commands, view, words
 from tlsrpt_mailer.alerts import found as texts
-from tlsrpt_mailer.alerts.model import Drift
 from tlsrpt_mailer.cli import domain_shown, inventory, looks, opening, options, out
 from tlsrpt_mailer.cli.inventory import Entry
 from tlsrpt_mailer.domains.drift import Change, changes
 from tlsrpt_mailer.domains.finding import Finding
 from tlsrpt_mailer.domains.seen import Seen
 from tlsrpt_mailer.errors import NoSuch
+from tlsrpt_mailer.flows.views import drift_of
 from tlsrpt_mailer.report.times import Time, iso
 from tlsrpt_mailer.store.queries import Reader
 
@@ -141,19 +141,8 @@ def _drift(drift: Sequence[Change], now: Time) -> Iterator[str]:
     yield ""
     yield "CHANGED, newest first"
     for one in list(reversed(drift))[:CHANGES]:
-        for when, what in view.change(_as_drift(one), now):
+        for when, what in view.change(drift_of(one), now):
             yield from words.wrap(what, " " * 18, f"  {when:<16}")
-
-
-def _as_drift(one: Change) -> Drift:
-    return Drift(
-        kind=one.kind,
-        about=one.about,
-        old=one.old,
-        new=one.new,
-        after=one.after,
-        before=one.before,
-    )
 
 
 def _form(

@@ -14,6 +14,7 @@ from tlsrpt_mailer.cli.out import Column
 from tlsrpt_mailer.domains.hosted import hosted
 from tlsrpt_mailer.domains.readiness import OVER, Published, Readiness, dane, mta_sts
 from tlsrpt_mailer.errors import NoSuch
+from tlsrpt_mailer.failures.probed import UNCOVERED
 from tlsrpt_mailer.report.hosts import domain_text
 from tlsrpt_mailer.report.times import DAY, Time
 from tlsrpt_mailer.store.queries import Reader
@@ -27,7 +28,6 @@ _HEADS = (
     Column("", right=True),
 )
 _INDENT = "    "
-UNCOVERED = "mta-sts-uncovered-mx"
 
 
 class Ready(msgspec.Struct, frozen=True):

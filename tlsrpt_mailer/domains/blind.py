@@ -93,7 +93,7 @@ def last_sight(known: Sequence[Known], code: str, mx: str | None, last_at: Time)
         known: What the looks before have seen of the domain.
         last_at: The last of them.
     """
-    if code.endswith("-trouble"):
+    if code.endswith(TROUBLE):
         return last_at
     if code.startswith("mta-sts-"):
         return _sight_of_sts(known, code)

@@ -31,15 +31,16 @@ def view_of(item: Item, looked: Looked | None) -> View | None:
         unseen=_unseen(seen),
         shown=tuple(_shown(item, looked)),
         old_until=_old_until(item, looked.known),
-        drift=tuple(map(_drift, found)),
-        drift_after=tuple(map(_drift, changes_after(known, began))),
+        drift=tuple(map(drift_of, found)),
+        drift_after=tuple(map(drift_of, changes_after(known, began))),
         looked_since=min((row.first_at for row in known), default=None),
         still_since=None if found else _still_since(known, began),
     )
     return _with_policy(_with_mx(bare, looked), looked)
 
 
-def _drift(one: Change) -> Drift:
+def drift_of(one: Change) -> Drift:
+    """One change, as mails and commands show it."""
     return Drift(
         kind=one.kind,
         about=one.about,

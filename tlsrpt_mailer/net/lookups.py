@@ -109,11 +109,8 @@ class Lookups:
 
     def silence(self) -> str | None:
         """Why no name server says even who serves the root, asked just now; None where one does."""
-        try:
-            self._exchange.ask(question(".", "NS"), ASKING * self._timeout)
-        except Failed as failed:
-            return str(failed)
-        return None
+        failed = self._failure(question(".", "NS"), ASKING)
+        return None if failed is None else str(failed)
 
     def forget(self) -> None:
         """Ask anew for everything."""
