@@ -102,8 +102,8 @@ def entries(config: Config, reader: Reader, now: Time) -> list[Entry]:
     """Every domain that the configuration names, that was looked at or that reports speak of;
     those that are not known to be ours first, then the worst."""
     stored = {one.domain: one for one in reader.inventory()}
-    found = whose.found(config, reader, stored)
     directory, ours = wiring.directory(config), wiring.ours(config)
+    found = whose.found(config, reader, stored, ours)
     mine = {one.row.domain for one in found if one.whose not in NOT_OURS} - {
         one.domain for one in stored.values() if one.is_host
     }

@@ -51,6 +51,8 @@ def wanted(
     Raises:
         NoSuch: The configuration has no such group or owner: a slip must not pass for "none".
     """
+    if not groups and not owners:
+        return Wanted(None, tuple(states))
     directory = wiring.directory(config)
     for group in groups:
         if group != NO_GROUP:

@@ -155,20 +155,19 @@ def stanza(found: Iterable[Found]) -> str:
     return "\n".join(["[[domains]]", "match = [", *lines, "]", ""])
 
 
-def found(config: Config, reader: Reader, stored: Iterable[str]) -> list[Found]:
+def found(config: Config, reader: Reader, stored: Iterable[str], ours: Ours) -> list[Found]:
     """
-    Whose each domain is that the configuration names or that the database knows.
+    Whose each domain is that the configuration names or that the database knows; in any order.
 
     Args:
         stored: Those that were looked at, or that counted reports speak of.
+        ours: What the configuration says.
     """
     rows = {row.domain: row for row in reader.whose()}
     for domain in (*stored, *wiring.named_domains(config)):
         rows.setdefault(domain, DomainRow(domain=domain))
-    ours = wiring.ours(config)
     has_addresses = bool(wiring.our_addresses(config))
-    all_ = [_one(row, ours, has_addresses=has_addresses) for row in rows.values()]
-    return sorted(all_, key=lambda one: (ORDER.index(one.whose), one.row.domain))
+    return [_one(row, ours, has_addresses=has_addresses) for row in rows.values()]
 
 
 def _one(row: DomainRow, ours: Ours, *, has_addresses: bool) -> Found:
@@ -187,12 +186,13 @@ def _one(row: DomainRow, ours: Ours, *, has_addresses: bool) -> Found:
 
 def _to_add(config: Config, reader: Reader, wanted: Sequence[str]) -> list[Found]:
     """What *wanted* names, or all that reports are held for; without what is ours already."""
-    every = found(config, reader, reader.domains())
+    ours = wiring.ours(config)
+    every = found(config, reader, reader.domains(), ours)
     if not wanted:
         waiting = [one for one in every if one.whose in ("proposed", "foreign")]
+        waiting.sort(key=lambda one: (ORDER.index(one.whose), one.row.domain))
         return [one for one in waiting if is_strict_host(one.row.domain) and _comes_in(one.row)]
     known = {one.row.domain: one for one in every}
-    ours = wiring.ours(config)
     return [
         known.get(name) or Found(DomainRow(domain=name), "foreign", "no [[domains]] names it")
         for name in wanted
