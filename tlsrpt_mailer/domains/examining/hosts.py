@@ -73,8 +73,9 @@ def _in_dns(look: Look, host: HostSeen) -> Iterator[Finding]:
 def _no_address(look: Look, name: str) -> Finding:
     """Critical where senders find no way in at all."""
     hosts = {one.host: one.addresses.kind for one in look.seen.hosts}
-    listed = {value.partition(" ")[2] for value in look.seen.mx.values}
-    is_stuck = listed <= hosts.keys() and set(hosts.values()) == {"absent"}
+    is_stuck = {*map(mx_name, look.seen.mx.values)} <= hosts.keys() and set(hosts.values()) == {
+        "absent"
+    }
     there = [host for host, kind in hosts.items() if kind == "found"]
     runs = look.runs(name)
     return found(
