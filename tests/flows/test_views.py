@@ -110,21 +110,6 @@ def test_the_trouble_that_the_sender_saw_is_looked_for_first(
     assert f"{ADDRESS} {words}" in part(text_of(mail_of(probing)), "SEEN FROM HERE")
 
 
-def test_what_ails_the_neighbour_as_well_is_said_of_it(probing: Watch) -> None:
-    """The failure is about one MX host; who mends it is to see that another one has it, too."""
-    probing.sky.domain(DOMAIN, mx=("mx1", "mx2"), mode="enforce")
-    shows(probing, NOW, NOW - DAY)
-    shows(probing, NOW, NOW - DAY, host=f"mx2.{DOMAIN}", ip="192.0.2.2")
-    probing.enrol(DOMAIN)
-    probing.at(NOW)
-    fail(probing)
-
-    seen = part(text_of(mail_of(probing)), "SEEN FROM HERE")
-
-    assert f"{HOST} {ADDRESS} expired 22 Nov 12:00Z the same trouble" in seen
-    assert f"mx2.{DOMAIN} 192.0.2.2 expired 22 Nov 12:00Z the same trouble" in seen
-
-
 def test_what_is_mended_by_now_wakes_nobody(probing: Watch) -> None:
     """The sender speaks of yesterday; the host is well since: a warning that says so first."""
     probing.sky.domain(DOMAIN, mode="enforce")
